@@ -1,0 +1,65 @@
+"""How many samples of each class there are, before and after balancing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from mammoscan.figures.style import BLUE, INK, SKY, SMALL_SIZE, draw_nothing, new_figure, style_axes
+
+
+def draw_class_counts(counts: pd.DataFrame, stamp: str, *, title: str = "Samples of each class") -> Figure:
+    """Return bars of the counts before and after balancing; one bar a class where nothing changed.
+
+    Args:
+        counts: The table of ``count_classes``: columns ``before`` and ``after``; the others, or the index,
+            name the class.
+        stamp: See ``style.draw_stamp``.
+        title: The figure's title.
+    """
+    if counts.empty:
+        return draw_nothing(new_figure(1.2, title, stamp), "No samples.")
+    names = [column for column in counts.columns if column not in ("before", "after")]
+    labels = (
+        counts[names].astype(str).agg(" · ".join, axis=1).tolist()
+        if names
+        else [str(name) for name in counts.index]
+    )
+    before, after = counts["before"].to_numpy(dtype=int), counts["after"].to_numpy(dtype=int)
+    changed = bool((before != after).any())
+    subtitle = (
+        f"{before.sum():,} samples before balancing, {after.sum():,} after."
+        if changed
+        else f"{before.sum():,} samples; no balancing, so all of them are used."
+    )
+    pitch = 0.5 if changed else 0.34
+    figure = new_figure(0.7 + pitch * len(labels), title, stamp, subtitle=subtitle)
+    axes = figure.add_subplot()
+    places = np.arange(len(labels))
+    series = (
+        [(before, SKY, "before", -0.2), (after, BLUE, "after", 0.2)] if changed else [(after, BLUE, "", 0.0)]
+    )
+    for values, colour, name, offset in series:
+        axes.barh(places + offset, values, height=0.38 if changed else 0.62, color=colour, label=name)
+        for place, value in zip(places, values, strict=True):
+            axes.annotate(
+                f"{value:,}",
+                (value, place + offset),
+                xytext=(4, 0),
+                textcoords="offset points",
+                size=SMALL_SIZE,
+                color=INK,
+                va="center",
+            )
+    style_axes(axes, grid="x")
+    axes.set_yticks(places, labels)
+    axes.tick_params(axis="y", length=0, labelcolor=INK)
+    axes.set_ylim(len(labels) - 0.4, -0.6)
+    axes.set_xlim(0, 1.1 * max(1, before.max(), after.max()))
+    axes.set_xlabel("Samples")
+    if changed:
+        axes.legend(
+            loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=SMALL_SIZE, frameon=False
+        )
+    return figure

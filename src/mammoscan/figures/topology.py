@@ -1,0 +1,129 @@
+"""A network's topology with output shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
+
+from mammoscan.figures.style import (
+    BLUE,
+    GREEN,
+    INK,
+    MUTED,
+    ORANGE,
+    PURPLE,
+    SMALL_SIZE,
+    TEXT_SIZE,
+    draw_nothing,
+    new_figure,
+)
+
+_KINDS = (
+    ("conv", BLUE),
+    ("pool", GREEN),
+    ("dense", ORANGE),
+    ("dropout", PURPLE),
+    ("norm", PURPLE),
+)
+_MOST = 40
+_PITCH = 0.46
+
+
+def draw_topology(layers: Sequence[Mapping[str, Any]], stamp: str, *, title: str = "The network") -> Figure:
+    """Return the layers as boxes from input to output, with output shapes and parameters.
+
+    Args:
+        layers: For each layer ``name``, ``type``, ``output_shape`` and ``parameters``, in order.
+        stamp: See ``style.draw_stamp``.
+        title: The figure's title.
+    """
+    if not layers:
+        return draw_nothing(new_figure(1.2, title, stamp), "No layers.")
+    total = sum(int(layer["parameters"]) for layer in layers)
+    rows = _shorten_layers(list(layers))
+    figure = new_figure(
+        _PITCH * (len(rows) + 1) + 0.1,
+        title,
+        stamp,
+        subtitle=f"{len(layers)} layers, {total:,} parameters; the bars are a layer's share of them.",
+    )
+    axes = figure.add_subplot()
+    axes.axis("off")
+    axes.set_xlim(0, 10)
+    axes.set_ylim(len(rows) + 0.1, -0.75)
+    for x, text, align in (
+        (0.1, "Layer", "left"),
+        (4.3, "Output shape", "left"),
+        (7.6, "Parameters", "right"),
+    ):
+        axes.text(x, -0.5, text, size=SMALL_SIZE, color=MUTED, ha=align, va="center")
+    for place, layer in enumerate(rows):
+        _draw_layer(axes, place, layer, total)
+        if place:
+            axes.annotate(
+                "",
+                xy=(2.0, place + 0.02),
+                xytext=(2.0, place - 0.24),
+                arrowprops={"arrowstyle": "-|>", "color": MUTED, "linewidth": 1, "shrinkA": 0, "shrinkB": 0},
+            )
+    return figure
+
+
+def format_shape(shape: Any) -> str:
+    """Return ``48 × 48 × 1`` for ``(None, 48, 48, 1)``; a text passes through."""
+    if isinstance(shape, str) or shape is None:
+        return str(shape or "")
+    if shape and isinstance(shape[0], list | tuple):
+        return ", ".join(format_shape(part) for part in shape)
+    sizes = list(shape)[1:] if len(shape) and shape[0] is None else list(shape)
+    return " × ".join("any" if size is None else str(size) for size in sizes)
+
+
+def _draw_layer(axes: Any, place: int, layer: Mapping[str, Any], total: int) -> None:
+    middle = place + 0.4
+    colour = next((tint for kind, tint in _KINDS if kind in str(layer["type"]).lower()), MUTED)
+    axes.add_patch(
+        FancyBboxPatch(
+            (0.1, place + 0.05),
+            3.8,
+            0.7,
+            boxstyle="round,pad=0,rounding_size=0.08",
+            facecolor=colour + "22",
+            edgecolor=colour,
+            linewidth=1.2,
+        )
+    )
+    axes.text(0.25, middle, layer["type"], size=TEXT_SIZE, weight="bold", color=INK, ha="left", va="center")
+    axes.text(3.78, middle, layer["name"], size=SMALL_SIZE - 1, color=MUTED, ha="right", va="center")
+    axes.text(
+        4.3, middle, format_shape(layer["output_shape"]), size=TEXT_SIZE, color=INK, ha="left", va="center"
+    )
+    count = int(layer["parameters"])
+    axes.text(
+        7.6,
+        middle,
+        f"{count:,}" if count else "–",
+        size=TEXT_SIZE,
+        color=INK if count else MUTED,
+        ha="right",
+        va="center",
+    )
+    if count and total:
+        axes.barh(middle, 2.0 * count / total, left=7.85, height=0.42, color=colour)
+
+
+def _shorten_layers(layers: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the layers, the middle of a very deep network drawn as one box that says what it stands for."""
+    if len(layers) <= _MOST:
+        return layers
+    hidden = layers[_MOST // 2 : -(_MOST // 2 - 1)]
+    middle = {
+        "type": f"… {len(hidden)} layers …",
+        "name": "",
+        "output_shape": hidden[-1]["output_shape"],
+        "parameters": sum(int(layer["parameters"]) for layer in hidden),
+    }
+    return [*layers[: _MOST // 2], middle, *layers[-(_MOST // 2 - 1) :]]

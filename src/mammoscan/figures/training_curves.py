@@ -1,0 +1,120 @@
+"""Loss and accuracy over the epochs, fold by fold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from mammoscan.figures.style import (
+    BLUE,
+    INK,
+    MUTED,
+    SMALL_SIZE,
+    TEXT_SIZE,
+    VERMILION,
+    draw_nothing,
+    new_figure,
+    style_axes,
+)
+
+_COLUMNS = 5
+
+
+def draw_training_curves(
+    histories: Mapping[Any, Mapping[str, Any]], stamp: str, *, chosen_on: str = "validation"
+) -> Figure:
+    """Return loss and accuracy of every fold as small multiples on shared scales.
+
+    Args:
+        histories: Each fold's history, by the fold's number or name.
+        stamp: See ``style.draw_stamp``.
+        chosen_on: What the epoch was chosen on, ``validation`` or ``test``; it names the bold curve.
+    """
+    title = "Training curves"
+    if not histories:
+        return draw_nothing(new_figure(1.2, title, stamp), "Nothing was trained.")
+    names = list(histories)
+    columns = min(_COLUMNS, len(names))
+    blocks = -(-len(names) // columns)
+    figure = new_figure(
+        3.9 * blocks + 0.3, title, stamp, subtitle="The dashed line is the epoch that was kept."
+    )
+    grid = figure.subplots(2 * blocks, columns, sharex=True, sharey=False, squeeze=False)
+    limits = {name: _find_limits(histories, name) for name in ("loss", "accuracy")}
+    for place in range(blocks * columns):
+        block, column = divmod(place, columns)
+        for row, name in enumerate(("loss", "accuracy")):
+            axes = grid[2 * block + row][column]
+            if place >= len(names):
+                axes.set_visible(False)
+                continue
+            _draw_one(axes, histories[names[place]], name)
+            axes.set_ylim(*limits[name])
+            if column:
+                axes.tick_params(labelleft=False)
+            else:
+                axes.set_ylabel(name.capitalize(), size=TEXT_SIZE, color=INK)
+        if place < len(names):
+            _title_fold(grid[2 * block][column], names[place], histories[names[place]], len(names))
+            grid[2 * block + 1][column].set_xlabel("Epoch", size=SMALL_SIZE, color=INK)
+            grid[2 * block + 1][column].tick_params(labelbottom=True)
+    figure.legend(
+        handles=[
+            Line2D([], [], color=BLUE, linewidth=1, label="training"),
+            Line2D([], [], color=VERMILION, linewidth=2.2, label=chosen_on),
+            Line2D([], [], color=MUTED, linewidth=1, linestyle="--", label="epoch kept"),
+        ],
+        loc="outside lower center",
+        ncols=3,
+        fontsize=SMALL_SIZE,
+        frameon=False,
+    )
+    return figure
+
+
+def _draw_one(axes: Axes, history: Mapping[str, Any], name: str) -> None:
+    for key, colour, width in ((name, BLUE, 1.0), (f"val_{name}", VERMILION, 2.2)):
+        epochs, values = _read_series(history, key)
+        if len(epochs):
+            marker = "o" if len(epochs) == 1 else None
+            axes.plot(epochs, values, color=colour, linewidth=width, marker=marker, markersize=4)
+    best = history.get("best_epoch")
+    if best:
+        axes.axvline(best, color=MUTED, linestyle="--", linewidth=1)
+    style_axes(axes)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True, min_n_ticks=1))
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
+
+
+def _title_fold(axes: Axes, name: Any, history: Mapping[str, Any], count: int) -> None:
+    fold = f"Fold {name + 1}: " if isinstance(name, int) and count > 1 else "" if count == 1 else f"{name}: "
+    text = f"{fold}epoch {history.get('best_epoch', '?')} of {len(history['epochs'])}"
+    axes.set_title(text[:1].upper() + text[1:], size=SMALL_SIZE, color=INK)
+
+
+def _read_series(history: Mapping[str, Any], key: str) -> tuple[np.ndarray, np.ndarray]:
+    points = [
+        (row["epoch"], row[key])
+        for row in history["epochs"]
+        if row.get(key) is not None and np.isfinite(row[key])
+    ]
+    return np.array([point[0] for point in points]), np.array([point[1] for point in points], dtype=float)
+
+
+def _find_limits(histories: Mapping[Any, Mapping[str, Any]], name: str) -> tuple[float, float]:
+    """Return the common scale: a few wild epochs must not flatten all others."""
+    if name == "accuracy":
+        return -0.02, 1.03
+    parts = [_read_series(history, key)[1] for history in histories.values() for key in (name, f"val_{name}")]
+    values = np.concatenate([*parts, np.zeros(0)])
+    if not len(values):
+        return 0.0, 1.0
+    usual = float(np.percentile(values, 97))
+    top = usual * 1.6 if values.max() > 2.5 * usual > 0 else float(values.max())
+    return 0.0, 1.06 * top if top > 0 else 1.0

@@ -1,0 +1,77 @@
+"""The wrong predictions, the most confident first."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from mammoscan.figures.style import NOTICE, draw_nothing, name_model, new_figure
+from mammoscan.figures.tiles import new_tiles, show_image
+from mammoscan.studies import Question
+
+
+def draw_wrong_gallery(
+    pixels: np.ndarray,
+    predictions: pd.DataFrame,
+    samples: pd.DataFrame,
+    question: Question,
+    stamp: str,
+    *,
+    limit: int = 24,
+    model: str = "cnn",
+    threshold: float = 0.5,
+    columns: int = 6,
+) -> Figure:
+    """Return the images that a model got wrong, with what it said, its probability and the truth.
+
+    Args:
+        pixels: ``uint8 [N, H, W, C]``, in the order of ``samples``.
+        predictions: The predictions table.
+        samples: The samples table.
+        question: Gives the labels and which is the positive one.
+        stamp: See ``style.draw_stamp``.
+        limit: At most so many images.
+        model: Whose predictions.
+        threshold: With two labels, the probability from which the positive one is said.
+        columns: Images in a row.
+    """
+    title = "Wrong predictions, most confident first"
+    chosen = predictions[predictions["model"] == model]
+    wrong = find_wrong(chosen, question, threshold)
+    if wrong.empty:
+        return draw_nothing(
+            new_figure(1.2, title, stamp, subtitle=NOTICE),
+            f"{name_model(model)}: none of the {len(chosen):,} predictions is wrong.",
+        )
+    shown = wrong.head(limit)
+    figure, (grid,) = new_tiles(
+        [("", len(shown))],
+        columns,
+        title,
+        stamp,
+        caption_lines=3,
+        subtitle=f"{len(shown)} of {len(wrong):,} wrong among {len(chosen):,}; the number is the "
+        f"probability given to the wrong answer. {NOTICE}",
+    )
+    positions = {sample: position for position, sample in enumerate(samples["sample_id"])}
+    for axes, row in zip(grid, shown.to_dict("records"), strict=True):
+        caption = f"said {row['said']} {row['confidence']:.2f}\nis {row['label']}\n{row['sample_id']}"
+        show_image(axes, np.asarray(pixels[positions[row["sample_id"]]]), caption)
+    return figure
+
+
+def find_wrong(predictions: pd.DataFrame, question: Question, threshold: float = 0.5) -> pd.DataFrame:
+    """Return the wrong rows with columns ``said`` and ``confidence``, the most confident first."""
+    probabilities = predictions[[f"p_{label}" for label in question.labels]].to_numpy(dtype=float)
+    labels = np.array(question.labels)
+    if len(labels) == 2:
+        positive = question.labels.index(question.positive)
+        said = np.where(probabilities[:, positive] >= threshold, positive, 1 - positive)
+    else:
+        said = probabilities.argmax(axis=1)
+    confidence = probabilities[np.arange(len(said)), said] if len(said) else np.zeros(0)
+    judged = predictions.assign(said=labels[said], confidence=confidence)
+    return judged[judged["said"] != judged["label"]].sort_values(
+        ["confidence", "sample_id"], ascending=[False, True], kind="stable"
+    )
