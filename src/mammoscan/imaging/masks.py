@@ -12,7 +12,9 @@ from scipy import ndimage
 # Side of the scan on which the breast is looked for: fine enough for its outline, and a hundredth of the
 # work.
 WORKING_SIZE = 192
-_LEVELS = np.arange(256)
+# Below this a pixel is the black that pads the film; the commonest level above it is the film's fog.
+_DARKEST_FOG = 4
+_LOWEST_THRESHOLD = 10.0
 
 
 def find_breast(scan: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -73,11 +75,18 @@ def _grow(mask: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
 
 
 def _choose_threshold(counts: NDArray[np.int64]) -> float:
-    """Divide the square roots of the grey levels by Otsu's rule, then step down to just above the fog."""
-    roots = np.sqrt(_LEVELS)
+    """Return the grey level halfway between the film's fog and Otsu's, on a scale of square roots.
+
+    The roots even out the dark and the bright half. Otsu's level alone would lose the breast's dim rim.
+    """
+    roots = np.sqrt(np.arange(256))
     below = np.cumsum(counts)
     above = below[-1] - below
     mass = np.cumsum(counts * roots)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        spread = below * above * (mass / below - (mass[-1] - mass) / above) ** 2
-    return int(np.nanargmax(np.where(np.isfinite(spread), spread, -1)))
+    both = (below > 0) & (above > 0)
+    if not both.any():
+        return 255.0
+    means = np.where(both, mass / np.maximum(below, 1) - (mass[-1] - mass) / np.maximum(above, 1), 0)
+    otsu = int((below * above * means**2).argmax())
+    fog = min(_DARKEST_FOG, otsu) + int(counts[min(_DARKEST_FOG, otsu) : otsu + 1].argmax())
+    return max(_LOWEST_THRESHOLD, ((roots[fog] + roots[otsu]) / 2) ** 2)
