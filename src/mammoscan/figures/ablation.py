@@ -38,7 +38,7 @@ def draw_ablation(rows: Sequence[Mapping[str, Any]], stamp: str, *, metric: str 
         write_interval(axes, place, row[metric])
     style_rows(
         axes,
-        [textwrap.fill(str(row["name"]), 30) for row in measured],
+        [textwrap.fill(str(row["name"]), 32, break_on_hyphens=False) for row in measured],
         name,
         find_limits([row[metric] for row in measured], include=0.5 if metric == "auc" else None),
     )

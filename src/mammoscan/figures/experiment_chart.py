@@ -78,7 +78,12 @@ def draw_experiment_chart(
                 )
         if place:
             axes.axhline(place - 0.5, color="#e3e6ea", linewidth=0.8)
-    style_rows(axes, [textwrap.fill(str(row["experiment"]), 26) for row in rows], "Share", (-0.02, 1.03))
+    style_rows(
+        axes,
+        [textwrap.fill(str(row["experiment"]), 26, break_on_hyphens=False) for row in rows],
+        "Share",
+        (-0.02, 1.03),
+    )
     handles = [
         Line2D([], [], color=colour, marker=marker, linewidth=2.4, label=name)
         for name, colour, marker, _ in _SERIES

@@ -41,8 +41,8 @@ def draw_place_map(samples: pd.DataFrame, stamp: str) -> Figure:
             linewidths=0,
         )
         axes.set_title(f"{label} ({len(found):,})", size=SMALL_SIZE + 1)
-        axes.set_xlabel("from chest wall to nipple")
+        axes.set_xlabel("from chest wall (0) to skin (1)")
         style_axes(axes)
-    panels[0].set_ylabel("from top to bottom")
+    panels[0].set_ylabel("from top (0) to bottom (1)")
     panels[0].invert_yaxis()
     return figure

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from mammoscan.figures.style import draw_nothing, new_figure
-from mammoscan.figures.tiles import new_tiles, pick_spread, show_image
+from mammoscan.figures.tiles import fit_caption, new_tiles, pick_spread, show_image
 
 
 def draw_sample_sheet(
@@ -44,5 +44,5 @@ def draw_sample_sheet(
     )
     for grid, (_, positions, groups) in zip(grids, blocks, strict=True):
         for axes, position, group in zip(grid, positions, groups, strict=True):
-            show_image(axes, np.asarray(pixels[position]), group)
+            show_image(axes, np.asarray(pixels[position]), fit_caption(group, columns))
     return figure

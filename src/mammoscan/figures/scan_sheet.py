@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 
 from mammoscan.figures.style import ORANGE, SKY, SMALL_SIZE, draw_nothing, is_number, new_figure
-from mammoscan.figures.tiles import new_tiles, show_image
+from mammoscan.figures.tiles import fit_caption, new_tiles, show_image
 
 # Colour and dash both tell the severity, so that neither is needed alone.
 _RINGS = {"malignant": (ORANGE, "-"), "benign": (SKY, "--"), "normal": ("#c9ced4", ":")}
@@ -49,7 +49,7 @@ def draw_scan_sheet(
         columns,
         title,
         stamp,
-        caption_lines=2,
+        caption_lines=3,
         footer=0.35,
         subtitle=f"{len(chosen)} of {len(sources)} scans, {how}.",
     )
@@ -57,7 +57,7 @@ def draw_scan_sheet(
     for axes, position in zip(grid, chosen, strict=True):
         source = sources[position]
         found = regions[regions["source"] == source]
-        show_image(axes, np.asarray(scans[position]), f"{_shorten_source(source)}\n{_caption_regions(found)}")
+        show_image(axes, np.asarray(scans[position]), _caption_scan(source, found, columns))
         for region in found.to_dict("records"):
             colour, dash = _RINGS.get(region["severity"], _RINGS["normal"])
             if not (is_number(region["row"]) and is_number(region["column"])):
@@ -99,16 +99,13 @@ def _choose_scans(sources: Sequence[str], regions: pd.DataFrame, limit: int) -> 
     return sorted(chosen[:limit])
 
 
-def _shorten_source(source: str) -> str:
-    return source.rsplit("/", 1)[-1].rsplit(".", 1)[0]
-
-
-def _caption_regions(found: pd.DataFrame) -> str:
-    pairs = list(dict.fromkeys(zip(found["group"], found["severity"], strict=True)))
-    if not pairs:
-        return "no region"
-    groups = list(dict.fromkeys(group for group, _ in pairs))
-    severities = list(dict.fromkeys(severity for _, severity in pairs))
-    if groups == ["NORM"]:
-        return "NORM"
-    return f"{'/'.join(groups)} {' + '.join(severities)}"
+def _caption_scan(source: str, found: pd.DataFrame, columns: int) -> str:
+    """Return the scan's name and its regions' classes, in three lines at most."""
+    kinds = list(dict.fromkeys(zip(found["group"], found["severity"], strict=True)))
+    lines = ["NORM" if group == "NORM" else f"{group} {severity}" for group, severity in kinds] or [
+        "no region"
+    ]
+    if len(lines) > 2:
+        lines = [lines[0], f"and {len(lines) - 1} other kinds"]
+    name = source.rsplit("/", 1)[-1].rsplit(".", 1)[0]
+    return "\n".join(fit_caption(line, columns) for line in (name, *lines))

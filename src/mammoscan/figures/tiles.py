@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mammoscan.figures.style import PAPER, SMALL_SIZE, WIDTH, measure_header, new_figure
+from mammoscan.figures.style import DPI, PAPER, SMALL_SIZE, WIDTH, measure_header, new_figure
 
 _GAP = 0.1
 
@@ -86,6 +86,15 @@ def show_image(axes: Axes, image: np.ndarray, caption: str = "", *, colour: str 
             ha="left",
             va="top",
         )
+
+
+def fit_caption(text: str, columns: int) -> str:
+    """Return a text that fits under an image in a row of ``columns``, without its middle where it must be."""
+    most = int((WIDTH / columns - _GAP) * DPI / 6.6)
+    if len(text) <= most:
+        return text
+    tail = (most - 1) // 2
+    return f"{text[: most - 1 - tail]}…{text[-tail:]}"
 
 
 def pick_spread(count: int, limit: int) -> list[int]:

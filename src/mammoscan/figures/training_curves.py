@@ -39,6 +39,8 @@ def draw_training_curves(
     title = "Training curves"
     if not histories:
         return draw_nothing(new_figure(1.2, title, stamp), "Nothing was trained.")
+    if len(histories) == 1:
+        return _draw_alone(next(iter(histories.values())), stamp, title, chosen_on)
     names = list(histories)
     columns = min(_COLUMNS, len(names))
     blocks = -(-len(names) // columns)
@@ -61,9 +63,27 @@ def draw_training_curves(
             else:
                 axes.set_ylabel(name.capitalize(), size=TEXT_SIZE, color=INK)
         if place < len(names):
-            _title_fold(grid[2 * block][column], names[place], histories[names[place]], len(names))
+            _title_fold(grid[2 * block][column], names[place], histories[names[place]])
             grid[2 * block + 1][column].set_xlabel("Epoch", size=SMALL_SIZE, color=INK)
             grid[2 * block + 1][column].tick_params(labelbottom=True)
+    _draw_legend(figure, chosen_on)
+    return figure
+
+
+def _draw_alone(history: Mapping[str, Any], stamp: str, title: str, chosen_on: str) -> Figure:
+    """Return the two curves of a single training side by side, large."""
+    kept = f"Epoch {history.get('best_epoch', '?')} of {len(history['epochs'])} was kept (dashed line)."
+    figure = new_figure(3.6, title, stamp, subtitle=kept)
+    for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+        _draw_one(axes, history, name)
+        axes.set_ylim(*_find_limits({"": history}, name))
+        axes.set_ylabel(name.capitalize(), size=TEXT_SIZE, color=INK)
+        axes.set_xlabel("Epoch", size=TEXT_SIZE, color=INK)
+    _draw_legend(figure, chosen_on)
+    return figure
+
+
+def _draw_legend(figure: Figure, chosen_on: str) -> None:
     figure.legend(
         handles=[
             Line2D([], [], color=BLUE, linewidth=1, label="training"),
@@ -75,7 +95,6 @@ def draw_training_curves(
         fontsize=SMALL_SIZE,
         frameon=False,
     )
-    return figure
 
 
 def _draw_one(axes: Axes, history: Mapping[str, Any], name: str) -> None:
@@ -92,10 +111,10 @@ def _draw_one(axes: Axes, history: Mapping[str, Any], name: str) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
 
 
-def _title_fold(axes: Axes, name: Any, history: Mapping[str, Any], count: int) -> None:
-    fold = f"Fold {name + 1}: " if isinstance(name, int) and count > 1 else "" if count == 1 else f"{name}: "
-    text = f"{fold}epoch {history.get('best_epoch', '?')} of {len(history['epochs'])}"
-    axes.set_title(text[:1].upper() + text[1:], size=SMALL_SIZE, color=INK)
+def _title_fold(axes: Axes, name: Any, history: Mapping[str, Any]) -> None:
+    fold = f"Fold {name + 1}" if isinstance(name, int) else str(name)
+    text = f"{fold}: epoch {history.get('best_epoch', '?')} of {len(history['epochs'])}"
+    axes.set_title(text, size=SMALL_SIZE, color=INK)
 
 
 def _read_series(history: Mapping[str, Any], key: str) -> tuple[np.ndarray, np.ndarray]:
@@ -109,12 +128,12 @@ def _read_series(history: Mapping[str, Any], key: str) -> tuple[np.ndarray, np.n
 
 def _find_limits(histories: Mapping[Any, Mapping[str, Any]], name: str) -> tuple[float, float]:
     """Return the common scale: a few wild epochs must not flatten all others."""
-    if name == "accuracy":
-        return -0.02, 1.03
     parts = [_read_series(history, key)[1] for history in histories.values() for key in (name, f"val_{name}")]
     values = np.concatenate([*parts, np.zeros(0)])
     if not len(values):
         return 0.0, 1.0
+    if name == "accuracy":
+        return max(-0.02, float(values.min()) - 0.08), 1.03
     usual = float(np.percentile(values, 97))
     top = usual * 1.6 if values.max() > 2.5 * usual > 0 else float(values.max())
     return 0.0, 1.06 * top if top > 0 else 1.0

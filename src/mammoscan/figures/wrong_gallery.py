@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from mammoscan.figures.style import NOTICE, draw_nothing, name_model, new_figure
-from mammoscan.figures.tiles import new_tiles, show_image
+from mammoscan.figures.tiles import fit_caption, new_tiles, show_image
 from mammoscan.studies import Question
 
 
@@ -42,7 +42,9 @@ def draw_wrong_gallery(
     if wrong.empty:
         return draw_nothing(
             new_figure(1.2, title, stamp, subtitle=NOTICE),
-            f"{name_model(model)}: none of the {len(chosen):,} predictions is wrong.",
+            f"{name_model(model)}: none of the {len(chosen):,} predictions is wrong."
+            if len(chosen)
+            else f"{name_model(model)}: no predictions.",
         )
     shown = wrong.head(limit)
     figure, (grid,) = new_tiles(
@@ -56,7 +58,8 @@ def draw_wrong_gallery(
     )
     positions = {sample: position for position, sample in enumerate(samples["sample_id"])}
     for axes, row in zip(grid, shown.to_dict("records"), strict=True):
-        caption = f"said {row['said']} {row['confidence']:.2f}\nis {row['label']}\n{row['sample_id']}"
+        lines = (f"said {row['said']} {row['confidence']:.2f}", f"is {row['label']}", str(row["sample_id"]))
+        caption = "\n".join(fit_caption(line, columns) for line in lines)
         show_image(axes, np.asarray(pixels[positions[row["sample_id"]]]), caption)
     return figure
 
