@@ -98,9 +98,11 @@ class SplitParams(Block):
     ``together`` names what is never divided: a ``patient``, a ``region`` (all views of it) or an ``image``.
     With one fold ``test_fraction`` of the units is test. ``validation_fraction`` of the training side's units
     chooses the epoch, unless ``choose_epoch_on`` is ``test``, which is what the articles did.
-    ``file`` is a table in the layout of the ``folds`` entry which replaces the drawn one.
+    ``file`` is a table in the layout of the ``folds`` entry which replaces the drawn one. ``folds`` stands here to be
+    read; the graph is built before any parameter is, so it must be the number in the study's record.
     """
 
+    folds: int = Field(1, ge=1)
     together: Literal["patient", "region", "image"] = "patient"
     test_fraction: float = Field(0.25, gt=0, lt=1)
     validation_fraction: float = Field(0.2, ge=0, lt=1)
@@ -169,3 +171,24 @@ class Study:
     dataset: str
     protocol: Literal["patient", "author"]
     folds: int
+
+
+ABLATION = ("without_copies", "without_rotations", "without_crop_scale", "without_epoch_choice", "without_any")
+EXPERIMENTS = tuple(
+    f"{group}_{balance}" for group in ("calcifications", "masses", "all_classes") for balance in ("class", "full")
+)
+
+STUDIES: dict[str, Study] = {
+    study.name: study
+    for study in (
+        Study("mias", "mias", "patient", 5),
+        Study("mias_normal", "mias", "patient", 5),
+        Study("mias_author", "mias", "author", 1),
+        # Where regions stay on one side, a single split tests five of them: four folds test all twenty.
+        *(
+            Study(f"mias_author.{name}", "mias", "author", 4 if name in ("without_rotations", "without_any") else 1)
+            for name in ABLATION
+        ),
+        *(Study(f"mias_author_all.{name}", "mias", "author", 1) for name in EXPERIMENTS),
+    )
+}

@@ -1,0 +1,8 @@
+"""The Kedro datasets that kedro-datasets lacks."""
+
+from mammoscan.datasets.array import ArrayDataset, ArrayStream
+from mammoscan.datasets.figure import FigureDataset
+from mammoscan.datasets.folder import FolderDataset
+from mammoscan.datasets.keras_model import KerasModelDataset
+
+__all__ = ["ArrayDataset", "ArrayStream", "FigureDataset", "FolderDataset", "KerasModelDataset"]

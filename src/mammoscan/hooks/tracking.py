@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import mlflow
+from kedro.framework.hooks import hook_impl
+from kedro.io import CatalogProtocol
+from kedro.pipeline import Pipeline
+from pydantic import BaseModel
+
+from mammoscan.hooks.provenance import find_file, find_registered
+from mammoscan.studies import STUDIES
+from mammoscan.tracking import RUN_ID_VARIABLE, TRACKING_URI_VARIABLE
+
+logger = logging.getLogger("mammoscan")
+
+LONGEST_PARAMETER = 500
+
+
+def flatten(block: Any, prefix: str) -> dict[str, Any]:
+    """Return a nested block of parameters as dotted names and plain values."""
+    if isinstance(block, BaseModel):
+        block = block.model_dump(mode="json")
+    if isinstance(block, Mapping) and block:
+        flat: dict[str, Any] = {}
+        for key, value in block.items():
+            flat |= flatten(value, f"{prefix}.{key}")
+        return flat
+    return {prefix: block}
+
+
+def flatten_metrics(block: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
+    """Return the numbers in nested metrics under names like ``cnn/auc`` and ``cnn/auc_low``."""
+    flat: dict[str, float] = {}
+    for key, value in block.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            if "value" in value:
+                parts = {name: value["value"], f"{name}_low": value.get("low"), f"{name}_high": value.get("high")}
+                flat |= {part: float(number) for part, number in parts.items() if isinstance(number, int | float)}
+            else:
+                flat |= flatten_metrics(value, f"{name}/")
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            flat[name] = float(value)
+    return {name: number for name, number in flat.items() if number == number}
+
+
+def read_commit(folder: Path) -> str | None:
+    """Return the project's git commit, with ``-dirty`` where the tree differs from it; none outside git."""
+
+    def ask(*words: str) -> str | None:
+        try:
+            done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, timeout=10, check=True)
+        except (OSError, subprocess.SubprocessError):
+            return None
+        return done.stdout.strip()
+
+    commit = ask("rev-parse", "HEAD")
+    return f"{commit}-dirty" if commit and ask("status", "--porcelain", "--untracked-files=no") else commit
+
+
+def name_study(entry: str) -> str:
+    """Return the study or data set to which a catalog entry belongs: the longest known name before a dot."""
+    known = [name for name in (*STUDIES, *(s.dataset for s in STUDIES.values())) if entry.startswith(f"{name}.")]
+    return max(known, key=len, default=entry.split(".")[0])
+
+
+class TrackingHooks:
+    """Tells MLflow what kedro-mlflow does not: flat parameters, data, protocol, results, files, the error."""
+
+    @hook_impl(trylast=True)
+    def before_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+    ) -> None:
+        """Write down with what the run starts; kedro-mlflow has opened it by now."""
+        self._started = time.monotonic()
+        run = mlflow.active_run()
+        if run is None:
+            return
+        os.environ[RUN_ID_VARIABLE] = run.info.run_id
+        os.environ[TRACKING_URI_VARIABLE] = mlflow.get_tracking_uri()
+        used = sorted(name for name in pipeline.inputs() if name.startswith("params:"))
+        flat: dict[str, Any] = {}
+        for name in used:
+            flat |= flatten(catalog.load(name), name.removeprefix("params:"))
+        # kedro-mlflow logs single values itself; a second value under one name would be refused.
+        nested = {f"params:{key}" for key in flat}.difference(used)
+        mlflow.log_params({key: str(flat[key])[:LONGEST_PARAMETER] for key in flat if f"params:{key}" in nested})
+        studies = sorted({name_study(name) for name in pipeline.all_outputs()} & set(STUDIES))
+        protocols = sorted({STUDIES[name].protocol for name in studies})
+        tags = {
+            "study": (run_params.get("pipeline_names") or [run_params.get("pipeline_name") or "mias"])[0],
+            "protocol": ", ".join(protocols),
+            "mlflow.source.git.commit": read_commit(Path(run_params["project_path"])),
+            "command": "kedro " + " ".join(sys.argv[1:]) if Path(sys.argv[0]).name == "kedro" else None,
+        }
+        mlflow.set_tags({key: value for key, value in tags.items() if value})
+
+    @hook_impl
+    def after_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+    ) -> None:
+        """Send what the run left behind."""
+        if mlflow.active_run() is None:
+            return
+        self._tag_data(run_params, catalog)
+        made = sorted(pipeline.all_outputs())
+        main = run_params.get("pipeline_names") or [run_params.get("pipeline_name") or "mias"]
+        for name in made:
+            track = (getattr(catalog.get(name), "metadata", None) or {}).get("mammoscan", {}).get("track")
+            file = find_file(catalog, name)
+            if not track or file is None or not file.is_file():
+                continue
+            variant = name_study(name).removeprefix(main[0]).lstrip(".")
+            mlflow.log_artifact(str(file), artifact_path=variant or None)
+            if track == "metrics":
+                prefix = f"{variant}/" if variant else ""
+                mlflow.log_metrics(flatten_metrics(json.loads(file.read_text()), prefix))
+        mlflow.log_metric("seconds", time.monotonic() - self._started)
+        self._say_where(made, catalog)
+
+    @hook_impl(tryfirst=True)
+    def on_pipeline_error(
+        self, error: Exception, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+    ) -> None:
+        """Note the error, before kedro-mlflow closes the run as failed."""
+        if mlflow.active_run() is not None:
+            self._tag_data(run_params, catalog)
+            mlflow.set_tag("error", f"{type(error).__name__}: {error}"[:5000])
+
+    @staticmethod
+    def _tag_data(run_params: dict[str, Any], catalog: CatalogProtocol) -> None:
+        """Tag the run with the kind of data and log each data set with its fingerprint."""
+        for name in find_registered(run_params).datasets():
+            file = find_file(catalog, name) if name.endswith(".raw") else None
+            if file is None or not file.is_file():
+                continue
+            record = json.loads(file.read_text())
+            mlflow.set_tag("data", record["kind"])
+            mlflow.set_tag("data_fingerprint", record["fingerprint"])
+            source = mlflow.data.http_dataset_source.HTTPDatasetSource(record["address"])
+            dataset = mlflow.data.meta_dataset.MetaDataset(
+                source, name=f"{record['dataset']} ({record['kind']})", digest=record["fingerprint"][:16]
+            )
+            mlflow.log_input(dataset, context="training")
+
+    @staticmethod
+    def _say_where(made: list[str], catalog: CatalogProtocol) -> None:
+        for name in made:
+            if name.endswith(".report"):
+                logger.info("report: %s", find_file(catalog, name))
+        logger.info("compare runs: mlflow ui --backend-store-uri %s", mlflow.get_tracking_uri())

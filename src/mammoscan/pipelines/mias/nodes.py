@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mammoscan.datasets import ArrayStream
+from mammoscan.imaging.scans import prepare_scan
+from mammoscan.progress import show_progress
+from mammoscan.sources import mias, notes
+from mammoscan.sources.mias_rois import STORED_VIEWS, cut_blocks, list_samples, place_regions
+from mammoscan.studies import CropParams, PhantomParams, Question, ScanGridParams, ViewParams
+
+logger = logging.getLogger("mammoscan")
+
+
+def open_source(
+    source: str, phantom: PhantomParams, allow_modified: bool, unpack_limit_gb: float, folder: Path
+) -> dict[str, Any]:
+    """Find, fetch, unpack or make the data set, and check every file of it.
+
+    Args:
+        source: ``phantom``, a folder, an archive or an address.
+        phantom: How much of the phantom is made.
+        allow_modified: Whether scans may differ from the published sums.
+        unpack_limit_gb: What an archive may unpack to.
+        folder: Where downloads, unpacked archives and phantoms are kept.
+
+    Returns:
+        The record of what was found.
+    """
+    record = mias.open_mias(source, phantom, allow_modified, unpack_limit_gb, folder)
+    if record["kind"] == "phantom":
+        logger.info("PHANTOM data: %d synthetic scans; no number below says anything of patients", record["scans"])
+    else:
+        logger.info("%s data: %d scans in %s", record["kind"], record["scans"], record["folder"])
+    return record
+
+
+def clean_notes(record: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read the notes: the rows that can be understood, and those that cannot, with the reason."""
+    return notes.clean_notes(mias.read_notes(record), mias.list_scans(record))
+
+
+def standardise_scans(record: dict[str, Any], grid: ScanGridParams) -> ArrayStream:
+    """Shrink every scan once and standardise it over its breast.
+
+    Returns:
+        A stream of ``[scan, row, column, 2]``: the standardised scan and the breast's mask.
+    """
+    names = mias.list_scans(record)
+
+    def prepare(name: str) -> np.ndarray:
+        small, mask = prepare_scan(mias.read_scan(record, name), grid)
+        return np.stack([small, mask.astype(np.uint8)], axis=-1)[None]
+
+    def stream() -> Iterator[np.ndarray]:
+        # Pillow and SciPy release the interpreter while they work.
+        with show_progress("standardise scans") as advance, ThreadPoolExecutor(4) as pool:
+            for done, block in enumerate(pool.map(prepare, names), 1):
+                yield block
+                advance(done, len(names), "")
+
+    return ArrayStream((len(names), grid.size, grid.size, 2), "uint8", stream())
+
+
+def choose_regions(
+    clean: pd.DataFrame, malformed: pd.DataFrame, question: Question
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Choose the rows that the question is about; every other row is rejected with its reason."""
+    return notes.choose_regions(clean, malformed, question, "patient")
+
+
+def choose_regions_as_author(
+    clean: pd.DataFrame, malformed: pd.DataFrame, question: Question
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Choose rows as the article did: the first of each scan, no NOTE 3, a region without place at the centre."""
+    return notes.choose_regions(clean, malformed, question, "author")
+
+
+def subsample_rois(
+    record: dict[str, Any], grids: np.ndarray, regions: pd.DataFrame, crop: CropParams, views: ViewParams
+) -> tuple[pd.DataFrame, ArrayStream]:
+    """Cut every region out of its scan.
+
+    Args:
+        record: The data set.
+        grids: Its standardised scans and breast masks.
+        regions: The regions that the question is about.
+        crop: How a region becomes an image.
+        views: Which views of it become samples.
+
+    Returns:
+        ``samples``, and ``pixels`` as a stream in the same order.
+    """
+    placed = place_regions(regions, mias.list_scans(record), grids, crop)
+    samples = list_samples(placed, views)
+    blocks = cut_blocks(placed, grids, crop, views, lambda name: mias.read_scan(record, name))
+    shape = (len(placed) * len(STORED_VIEWS[views.stored]), crop.size, crop.size, 1)
+    return samples, ArrayStream(shape, "uint8", blocks)

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from kedro.pipeline import Node, Pipeline
+
+from mammoscan.pipelines.mias.nodes import (
+    choose_regions,
+    choose_regions_as_author,
+    clean_notes,
+    open_source,
+    standardise_scans,
+    subsample_rois,
+)
+from mammoscan.studies import Study
+
+
+def create_data_pipeline(dataset: str) -> Pipeline:
+    """Return what is done once for the data set, whatever is asked of it."""
+    return Pipeline(
+        [
+            Node(
+                open_source,
+                ["params:source", "params:phantom", "params:allow_modified", "params:unpack_limit_gb", "raw_folder"],
+                "raw",
+                name="open_source",
+            ),
+            Node(clean_notes, "raw", ["notes", "malformed"], name="clean_notes"),
+            Node(standardise_scans, ["raw", "params:grid"], "scans", name="standardise_scans"),
+        ],
+        namespace=dataset,
+        prefix_datasets_with_namespace=True,
+    )
+
+
+def create_samples_pipeline(study: Study) -> Pipeline:
+    """Return what turns the data set into the samples of one study."""
+    choose = choose_regions if study.protocol == "patient" else choose_regions_as_author
+    base = Pipeline(
+        [
+            Node(
+                choose,
+                ["notes", "malformed", "params:question"],
+                ["regions", "rejected"],
+                name="choose_regions",
+            ),
+            Node(
+                subsample_rois,
+                ["raw", "scans", "regions", "params:crop", "params:views"],
+                ["samples", "pixels"],
+                name="subsample_rois",
+            ),
+        ]
+    )
+    shared = {name: f"{study.dataset}.{name}" for name in ("raw", "notes", "malformed", "scans")}
+    return Pipeline(base, namespace=study.name, inputs=shared)
