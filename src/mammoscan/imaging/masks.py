@@ -38,7 +38,10 @@ def find_breast(scan: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 
 def find_side(mask: NDArray[np.bool_]) -> Literal["left", "right"]:
-    """Tell at which side of the image the chest wall lies: the straighter of the breast's two edges.
+    """Tell the chest wall's side of the image: where the breast's upper half reaches its full width.
+
+    The lower half tells less: a large breast may leave the film at the far side, and its fold curves at the
+    wall.
 
     Args:
         mask: Bool ``[H, W]``, the breast.
@@ -47,14 +50,13 @@ def find_side(mask: NDArray[np.bool_]) -> Literal["left", "right"]:
         ``left`` or ``right``; ``left`` for an empty mask.
     """
     rows = np.flatnonzero(mask.any(axis=1))
+    columns = np.flatnonzero(mask.any(axis=0))
     if len(rows) == 0:
         return "left"
-    first = mask[rows].argmax(axis=1)
-    last = mask.shape[1] - mask[rows, ::-1].argmax(axis=1)
-    # Deviations from the median, which a strip of tape or a cut corner does not move.
-    bend_left = np.abs(first - np.median(first)).mean()
-    bend_right = np.abs(last - np.median(last)).mean()
-    return "left" if bend_left <= bend_right else "right"
+    upper = mask[rows[: (len(rows) + 1) // 2], columns[0] : columns[-1] + 1]
+    gap_left = upper.argmax(axis=1).sum()
+    gap_right = upper[:, ::-1].argmax(axis=1).sum()
+    return "left" if gap_left <= gap_right else "right"
 
 
 def _find_small(small: NDArray[np.uint8]) -> NDArray[np.bool_]:

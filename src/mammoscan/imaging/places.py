@@ -8,6 +8,8 @@ at that row, 0 at the chest wall and 1 at the skin. Rows and columns may be in p
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,15 +33,15 @@ def locate_in_breast(
         scale: Mask pixels per scan pixel.
 
     Returns:
-        ``(u, v)``. Both leave [0, 1] for a place outside the breast. A row that holds no breast takes the
-        width of the nearest row that does.
+        ``(u, v)``. Both leave [0, 1] for a place outside the breast. A row above or
+        below the breast takes the width of the nearest row that holds some.
     """
-    top, bottom, first, last, wall_left = _measure_breast(mask)
+    breast = _measure_breast(mask)
     y, x = row * scale, column * scale
-    v = (y - top) / (bottom - top)
-    index = _find_row(y, top, bottom)
-    depth = x - first[index] if wall_left else last[index] - x
-    return float(depth / (last[index] - first[index])), float(v)
+    index = _find_row(breast, y)
+    first, last = breast.first[index], breast.last[index]
+    depth = x - first if breast.wall_left else last - x
+    return float(depth / (last - first)), float((y - breast.top) / (breast.bottom - breast.top))
 
 
 def place_in_breast(mask: NDArray[np.bool_], u: float, v: float, scale: float = 1.0) -> tuple[float, float]:
@@ -54,12 +56,8 @@ def place_in_breast(mask: NDArray[np.bool_], u: float, v: float, scale: float = 
     Returns:
         ``(row, column)`` in scan pixels.
     """
-    top, bottom, first, last, wall_left = _measure_breast(mask)
-    y = top + v * (bottom - top)
-    index = _find_row(y, top, bottom)
-    depth = u * (last[index] - first[index])
-    x = first[index] + depth if wall_left else last[index] - depth
-    return float(y / scale), float(x / scale)
+    row, column = _place(_measure_breast(mask), np.array([u]), np.array([v]))[0] / scale
+    return float(row), float(column)
 
 
 def draw_matched_places(
@@ -90,47 +88,73 @@ def draw_matched_places(
     Returns:
         ``[n, 2]``, the rows and columns in scan pixels.
     """
-    if len(references) == 0:
+    within = references[((references >= 0) & (references <= 1)).all(axis=1)]
+    if len(within) == 0:
         raise MammoscanError(
-            "matched places: found no reference place, expected at least one; "
-            "keep an abnormal region with coordinates"
+            f"matched places: found no reference inside a breast among {len(references)} places, "
+            "expected at least one; keep an abnormal region with coordinates"
         )
-    top, bottom, first, last, wall_left = _measure_breast(mask)
-    mean, spread = references.mean(axis=0), references.std(axis=0)
+    breast = _measure_breast(mask)
+    mean, spread = within.mean(axis=0), within.std(axis=0)
     places = np.empty((n, 2))
     for number in range(n):
         distance = min_distance * scale
         while True:
-            chosen = references[rng.integers(len(references), size=_TRIES)]
-            noise = rng.normal(size=(_TRIES, 2)) * spread * jitter
+            chosen = within[rng.integers(len(within), size=_TRIES)]
+            noise = rng.normal(size=chosen.shape) * spread * jitter
             u, v = (mean + (chosen - mean + noise) / np.hypot(1, jitter)).T
-            y = top + v * (bottom - top)
-            index = _find_row(y, top, bottom)
-            depth = u * (last[index] - first[index])
-            x = first[index] + depth if wall_left else last[index] - depth
-            inside = (u >= 0) & (u < 1) & (v >= 0) & (v < 1)
-            inside[inside] = mask[y[inside].astype(int), x[inside].astype(int)]
-            gaps = np.hypot(y[:, None] - places[:number, 0], x[:, None] - places[:number, 1])
-            good = np.flatnonzero(inside & (gaps >= distance).all(axis=1))
+            tried = _place(breast, u, v)
+            if distance < 1 and not _hold(mask, tried).any():
+                # A mask so odd that no reference fits: any place of it is better than none.
+                pixels = np.argwhere(mask)
+                tried = 0.5 + pixels[rng.integers(len(pixels), size=_TRIES)].astype(np.float64)
+            gaps = np.linalg.norm(tried[:, None] - places[None, :number], axis=2)
+            good = np.flatnonzero(_hold(mask, tried) & (gaps >= distance).all(axis=1))
             if len(good):
-                places[number] = y[good[0]], x[good[0]]
+                places[number] = tried[good[0]]
                 break
             distance /= 2
     return places / scale
 
 
-def _measure_breast(mask: NDArray[np.bool_]) -> tuple[int, int, NDArray, NDArray, bool]:
-    """Return the breast's top and bottom edge, the first and last edge of each row, and where its wall lies."""
+class _Breast(NamedTuple):
+    """The edges of a breast: its top and bottom, and the first and last of each row between them."""
+
+    top: int
+    bottom: int
+    first: NDArray[np.intp]
+    last: NDArray[np.intp]
+    wall_left: bool
+
+
+def _measure_breast(mask: NDArray[np.bool_]) -> _Breast:
     rows = np.flatnonzero(mask.any(axis=1))
     if len(rows) == 0:
         raise MammoscanError("breast mask: found no breast, expected at least one pixel; reject the scan")
     top, bottom = int(rows[0]), int(rows[-1]) + 1
-    # Rows inside the extent without breast borrow the nearest row above.
+    # A row inside the extent without breast borrows the row above.
     filled = rows[np.searchsorted(rows, np.arange(top, bottom), side="right") - 1]
     first = mask[filled].argmax(axis=1)
     last = mask.shape[1] - mask[filled, ::-1].argmax(axis=1)
-    return top, bottom, first, last, find_side(mask) == "left"
+    return _Breast(top, bottom, first, last, find_side(mask) == "left")
 
 
-def _find_row(y: NDArray[np.floating] | float, top: int, bottom: int) -> NDArray[np.intp]:
-    return np.clip(np.floor(np.asarray(y) + _SLACK).astype(int) - top, 0, bottom - top - 1)
+def _find_row(breast: _Breast, y: NDArray[np.floating] | float) -> NDArray[np.intp]:
+    return np.clip(np.floor(np.asarray(y) + _SLACK).astype(int), breast.top, breast.bottom - 1) - breast.top
+
+
+def _place(breast: _Breast, u: NDArray[np.floating], v: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the rows and columns ``[K, 2]`` of breast-relative places, in mask pixels."""
+    y = breast.top + v * (breast.bottom - breast.top)
+    index = _find_row(breast, y)
+    first, last = breast.first[index], breast.last[index]
+    depth = u * (last - first)
+    return np.stack([y, first + depth if breast.wall_left else last - depth], axis=1)
+
+
+def _hold(mask: NDArray[np.bool_], places: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Tell which places ``[K, 2]`` lie on the mask."""
+    y, x = np.floor(places).astype(int).T
+    inside = (y >= 0) & (y < mask.shape[0]) & (x >= 0) & (x < mask.shape[1])
+    inside[inside] = mask[y[inside], x[inside]]
+    return inside
