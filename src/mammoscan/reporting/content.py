@@ -1,0 +1,98 @@
+"""What a report is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawn figure on its way into a report.
+
+    Attributes:
+        png: The image.
+        caption: What it shows; the house's own words for the figure's name when empty.
+        alt: What a reader who cannot see it is told; the caption when empty.
+    """
+
+    png: bytes
+    caption: str = ""
+    alt: str = ""
+
+
+@dataclass(frozen=True)
+class ReportContent:
+    """All that one report says. Whatever is empty leaves its section out.
+
+    Attributes:
+        title: The report's heading.
+        study: The study's name.
+        question: What was asked, as a sentence.
+        labels: The labels in the order of the network's outputs.
+        positive: The label whose recall matters.
+        protocol: ``patient`` or ``author``.
+        folds: Number of divisions.
+        data: The data record: ``kind``, ``source``, ``citation``, ``licence``, ``fingerprint``, ``scans``,
+            ``patients``, ``changed``, ``missing``.
+        metrics: For each model its measures (``value``, ``low``, ``high``), ``n_samples`` and ``n_patients``.
+        command: What a person types to repeat the run.
+        headline: Name of the measure that the report opens with.
+        unit: What a sample is called, in the plural.
+        level: Coverage of the intervals.
+        threshold: From which probability the positive label is said.
+        difference: Paired difference of the headline measure, network less the best baseline, where computed.
+        audit: The leak audit.
+        worth: For an author's protocol: what its number is worth and why; stands on top.
+        limits: Sentences.
+        counts: The table of ``count_classes``.
+        rejected: Reasons with the number of rows left out for each.
+        classification: ``sklearn``'s classification report as a dictionary.
+        figures: PNG bytes, or pictures with words of their own, by name (see ``captions.CAPTIONS``).
+        ablation: Rows of ``name`` and measures, the published procedure first.
+        reproduction: Rows of ``claim``, ``article``, ``ours`` and where needed ``note``.
+        experiments: Rows of ``experiment``, ``recall`` and ``precision``.
+        training: Facts on the network and its training, by name.
+        parameters: The run's parameters, flattened.
+        versions: Package names with versions.
+        run_id: The tracking run.
+        git_commit: The code's commit.
+        seconds: How long the run took.
+        created: When, as text.
+    """
+
+    title: str
+    study: str
+    question: str
+    labels: Sequence[str]
+    positive: str
+    protocol: Literal["patient", "author"]
+    folds: int
+    data: Mapping[str, Any]
+    metrics: Mapping[str, Mapping[str, Any]]
+    command: str
+    headline: str = "auc"
+    unit: str = "images"
+    level: float = 0.95
+    threshold: float | None = None
+    difference: Mapping[str, Any] | None = None
+    audit: Mapping[str, Any] = field(default_factory=dict)
+    worth: str = ""
+    limits: Sequence[str] = ()
+    counts: pd.DataFrame | None = None
+    rejected: Mapping[str, int] = field(default_factory=dict)
+    classification: Mapping[str, Any] = field(default_factory=dict)
+    figures: Mapping[str, bytes | Picture] = field(default_factory=dict)
+    ablation: Sequence[Mapping[str, Any]] = ()
+    reproduction: Sequence[Mapping[str, Any]] = ()
+    experiments: Sequence[Mapping[str, Any]] = ()
+    training: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    run_id: str = ""
+    git_commit: str = ""
+    seconds: float | None = None
+    created: str = ""

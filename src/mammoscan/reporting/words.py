@@ -1,0 +1,205 @@
+"""The report's sentences, made from its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mammoscan.figures.style import is_number, name_model
+from mammoscan.reporting.captions import name_measure
+
+# For these the best constant guess stands at a half, whatever the shares of the labels are.
+_CHANCE = {"auc": 0.5}
+
+
+def find_chance(metrics: Mapping[str, Mapping[str, Any]], metric: str) -> float | None:
+    """Return where a useless model stands: 0.5 for the AUC, else what the majority baseline reaches."""
+    if metric in _CHANCE:
+        return _CHANCE[metric]
+    value = metrics.get("majority", {}).get(metric, {}).get("value")
+    return float(value) if is_number(value) else None
+
+
+def say_headline(
+    metric: str, measures: Mapping[str, Any], unit: str, protocol: str, level: float = 0.95
+) -> str:
+    """Return the headline in one sentence: the value, its interval, on how many, and whether they were new.
+
+    Args:
+        metric: Name of the measure.
+        measures: The network's measures, with ``n_samples`` and ``n_patients``.
+        unit: What a sample is called, in the plural.
+        protocol: ``patient`` or ``author``.
+        level: Coverage of the interval.
+    """
+    measure = measures.get(metric) or {}
+    on = _say_amount(measures, unit)
+    if not is_number(measure.get("value")):
+        return f"{name_measure(metric)} could not be measured{on}."
+    interval = ""
+    if is_number(measure.get("low")) and is_number(measure.get("high")):
+        interval = f" ({100 * level:.0f} % interval {measure['low']:.2f} to {measure['high']:.2f})"
+    new = (
+        ", each measured by a network that had not seen that patient"
+        if protocol == "patient"
+        else ", divided the way the article did"
+    )
+    return f"{name_measure(metric)} {measure['value']:.2f}{interval}{on}{new}."
+
+
+def say_meaning(metric: str, value: Any, positive: str) -> str:
+    """Return what the value of a measure means for a reader who does not know it, or nothing."""
+    if not is_number(value):
+        return ""
+    times = round(100 * float(value))
+    if metric == "auc":
+        return (
+            f"Shown one {positive} case and one other, it gives the {positive} one the higher probability "
+            f"{times} times in 100; guessing would do so 50 times."
+        )
+    if metric == "accuracy":
+        return f"It is right {times} times in 100."
+    if metric in ("sensitivity", "recall"):
+        return f"It finds {times} of 100 {positive} cases."
+    return ""
+
+
+def judge_chance(measure: Mapping[str, Any], chance: float | None) -> tuple[str, str]:
+    """Return the verdict against chance: a tone and a sentence.
+
+    Returns:
+        ``good`` (the interval lies above chance), ``nothing`` (it includes chance), ``worse`` (it lies below) or
+        ``unknown``, each with its sentence.
+    """
+    if chance is None or not all(is_number(measure.get(key)) for key in ("value", "low", "high")):
+        return "unknown", "Whether this is better than chance was not measured."
+    if measure["low"] > chance:
+        return "good", f"The whole interval lies above chance ({chance:.2f}): there is a signal."
+    if measure["high"] < chance:
+        return "worse", (
+            f"The whole interval lies below chance ({chance:.2f}): look for swapped labels or a fault of the "
+            "division before anything else."
+        )
+    return "nothing", f"This says nothing yet: the interval includes chance ({chance:.2f})."
+
+
+def find_best_baseline(
+    metrics: Mapping[str, Mapping[str, Any]], metric: str
+) -> tuple[str, Mapping[str, Any]] | None:
+    """Return the best baseline by a measure, with its measure; one that only guesses does not count."""
+    found = [
+        (model, measures[metric])
+        for model, measures in metrics.items()
+        if model not in ("cnn", "majority")
+        and isinstance(measures.get(metric), Mapping)
+        and is_number(measures[metric].get("value"))
+    ]
+    return max(found, key=lambda pair: float(pair[1]["value"]), default=None)
+
+
+def say_baselines(
+    metrics: Mapping[str, Mapping[str, Any]], metric: str, difference: Mapping[str, Any] | None = None
+) -> str:
+    """Return how the network stands to the best simple baseline, or nothing where there is none.
+
+    Args:
+        metrics: The measures of all models.
+        metric: Name of the measure.
+        difference: The paired difference, network less that baseline, where it was computed.
+    """
+    best = find_best_baseline(metrics, metric)
+    measure = metrics.get("cnn", {}).get(metric) or {}
+    if best is None or not is_number(measure.get("value")):
+        return ""
+    model, other = best
+    name = name_model(model).lower()
+    reached = f"The best simple model, the {name}, reaches {other['value']:.2f}"
+    if other["value"] >= measure["value"]:
+        return f"{reached}, as much as the network or more: by this measure nothing here needs a network."
+    if difference and all(is_number(difference.get(key)) for key in ("value", "low", "high")):
+        lead = f"{difference['value']:.2f} [{difference['low']:.2f}, {difference['high']:.2f}]"
+        if difference["low"] > 0:
+            return f"{reached}; on the same patients the network leads by {lead}."
+        return f"{reached}; on the same patients the network's lead is {lead}, which may be no lead at all."
+    if is_number(measure.get("low")) and other["value"] < measure["low"]:
+        return f"{reached}, below the network's whole interval."
+    return f"{reached}, within the network's interval: that the network is better is not certain."
+
+
+def say_protocol(protocol: str, folds: int) -> str:
+    """Return how the samples were divided, in words."""
+    if protocol == "patient":
+        return (
+            f"The patients were divided into {folds} folds, and no patient is on both sides of any. Each fold's "
+            "network was trained on the other patients, and its epoch was chosen on some of those, never on the "
+            "patients that it is measured on. The predictions of all folds are pooled."
+        )
+    return (
+        "The images were divided as the article divided them, so that its claim can be reproduced and weighed. "
+        "Images of one scan may lie on both sides, so the figures do not tell how the network does on new patients."
+    )
+
+
+def say_worth(
+    audit: Mapping[str, Any], claimed: Mapping[str, Any], apart: Mapping[str, Any] | None, metric: str = "auc"
+) -> str:
+    """Return what an author's number is worth and why.
+
+    Args:
+        audit: The leak audit of the article's division.
+        claimed: The measure under that division.
+        apart: The same measure with patients kept apart, where it was measured.
+        metric: Name of the measure.
+    """
+    seen = audit.get("views") or {}
+    parts = []
+    if seen.get("count"):
+        parts.append(
+            f"{seen['share']:.0%} of the test images are also in the training set, as they are, turned or mirrored, "
+            "so much of this number is memory, not skill."
+        )
+    if audit.get("epoch_chosen_on_test"):
+        parts.append("The test images also chose the epoch, which flatters the number further.")
+    if apart and is_number(apart.get("value")) and is_number(claimed.get("value")):
+        fall = (
+            f"With patients kept apart, {name_measure(metric)} goes from {claimed['value']:.2f} to "
+            f"{_say_interval(apart)}"
+        )
+        tone, _ = judge_chance(apart, _CHANCE.get(metric))
+        parts.append(f"{fall}, which says nothing yet." if tone == "nothing" else f"{fall}.")
+    return " ".join(parts) or "No leak was found in this division."
+
+
+def say_data(record: Mapping[str, Any]) -> str:
+    """Return what the data are, in words."""
+    size = f"{int(record.get('scans', 0)):,} scans of {int(record.get('patients', 0)):,} patients"
+    kind = record.get("kind")
+    if kind == "phantom":
+        return f"Synthetic stand-in: {size}, drawn by a program. No image is of a person."
+    if kind == "modified":
+        changed, missing = len(record.get("changed") or ()), len(record.get("missing") or ())
+        return f"{size}; not as published: {changed} scans differ from the published ones and {missing} are missing."
+    return f"{size}, every file as published."
+
+
+def say_duration(seconds: float) -> str:
+    """Return a duration as a person says it."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def _say_amount(measures: Mapping[str, Any], unit: str) -> str:
+    samples, patients = measures.get("n_samples"), measures.get("n_patients")
+    if not samples:
+        return ""
+    return f" on {int(samples):,} {unit}" + (f" of {int(patients):,} patients" if patients else "")
+
+
+def _say_interval(measure: Mapping[str, Any]) -> str:
+    if is_number(measure.get("low")) and is_number(measure.get("high")):
+        return f"{measure['value']:.2f} [{measure['low']:.2f}, {measure['high']:.2f}]"
+    return f"{measure['value']:.2f}"
