@@ -1,0 +1,145 @@
+"""Say how much of a test side the training side has already seen."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from mammoscan.evaluation.splits import split_folds
+from mammoscan.imaging.views import make_views
+
+CHUNK_BYTES = 32 * 1024 * 1024
+# Another kind of nearness (a perceptual hash, say) is one more such function in ``audit_leaks``: from pixels
+# to one key an image, equal keys meaning "seen before".
+Fingerprint = Callable[[np.ndarray], np.ndarray]
+
+
+def audit_leaks(
+    samples: pd.DataFrame, pixels: np.ndarray, folds: pd.DataFrame, epoch_chosen_on: str = "validation"
+) -> dict:
+    """Count what test and training sides share, over all folds.
+
+    Args:
+        samples: One row a sample; ``patient_id``, ``source`` and ``region_id`` are read.
+        pixels: The images, uint8 ``[N, H, W, C]``, in the same order.
+        folds: The table of folds; validation counts as training side.
+        epoch_chosen_on: ``test`` where the test side also chose the epoch.
+
+    Returns:
+        ``images``, ``distinct``, ``distinct_up_to_views``, ``test_images`` and ``folds``; for each of
+        ``exact``, ``views``, ``region``, ``source`` and ``patient`` the test images seen before (``count``,
+        ``share``) and how many images, regions, scans or patients are ``shared``; ``epoch_chosen_on_test``;
+        a ``sentence``.
+    """
+    prints: dict[str, Fingerprint] = {"exact": hash_images, "views": hash_views}
+    keys = {name: fingerprint(pixels) for name, fingerprint in prints.items()}
+    for name, column in (("region", "region_id"), ("source", "source"), ("patient", "patient_id")):
+        keys[name] = samples[column].astype(str).to_numpy()
+    parts = split_folds(folds)
+    used = np.unique(np.concatenate([rows["row"].to_numpy() for rows in parts.values()]))
+    tested = sum(int((rows["role"] == "test").sum()) for rows in parts.values())
+    result: dict = {
+        "images": len(used),
+        "distinct": len(np.unique(keys["exact"][used])),
+        "distinct_up_to_views": len(np.unique(keys["views"][used])),
+        "test_images": tested,
+        "folds": len(parts),
+    }
+    for name, values in keys.items():
+        seen, shared = 0, set()
+        for rows in parts.values():
+            test = values[rows.loc[rows["role"] == "test", "row"]]
+            training = values[rows.loc[rows["role"] != "test", "row"]]
+            known = np.isin(test, training)
+            seen += int(known.sum())
+            shared |= set(test[known])
+        result[name] = {"count": seen, "share": seen / tested if tested else 0.0, "shared": len(shared)}
+    result["epoch_chosen_on_test"] = epoch_chosen_on == "test"
+    result["sentence"] = describe_leaks(result)
+    return result
+
+
+def describe_leaks(audit: dict) -> str:
+    """Put an audit's figures into words.
+
+    Args:
+        audit: What ``audit_leaks`` counted.
+
+    Returns:
+        One or two sentences for a reader who knows no code.
+    """
+    total = audit["test_images"]
+    chosen = (
+        " The test images also chose the epoch at which training stopped."
+        if audit["epoch_chosen_on_test"]
+        else ""
+    )
+    if not any(audit[name]["count"] for name in ("exact", "views", "region", "source", "patient")):
+        return (
+            f"None of the {total} test images, their turned or mirrored copies, their scans or their "
+            f"patients were seen in training.{chosen}"
+        )
+
+    def tell(name: str) -> str:
+        return f"{audit[name]['count']} ({audit[name]['share']:.0%})"
+
+    return (
+        f"Of {total} test images, {tell('exact')} are byte for byte in the training set, {tell('views')} are "
+        f"there as they are, turned or mirrored, {tell('source')} have an image of their scan there and "
+        f"{tell('patient')} one of their patient: the figures measured on them do not tell how the model "
+        f"does on new patients.{chosen}"
+    )
+
+
+def hash_images(pixels: np.ndarray) -> np.ndarray:
+    """Give equal images equal keys.
+
+    Args:
+        pixels: uint8 ``[N, H, W, C]``.
+
+    Returns:
+        One key an image.
+    """
+    return np.array([_digest(np.ascontiguousarray(image).tobytes()) for image in pixels], dtype=object)
+
+
+def hash_views(pixels: np.ndarray) -> np.ndarray:
+    """Give images that are turned or mirrored copies of each other equal keys.
+
+    The key is that of the canonical view: the lexicographically least of the eight views' bytes. Only images
+    that agree in quantities no turn can change (sums of values and squares) are turned at all.
+
+    Args:
+        pixels: uint8 ``[N, H, W, C]``.
+
+    Returns:
+        One key an image.
+    """
+    count = len(pixels)
+    step = max(1, CHUNK_BYTES // max(1, int(np.prod(pixels.shape[1:])) * 8))
+    sums = np.zeros((count, 2), dtype=np.int64)
+    for start in range(0, count, step):
+        values = pixels[start : start + step].reshape(len(pixels[start : start + step]), -1).astype(np.int64)
+        sums[start : start + step] = np.stack([values.sum(axis=1), (values**2).sum(axis=1)], axis=1)
+    _, group, sizes = np.unique(sums, axis=0, return_inverse=True, return_counts=True)
+    keys = np.array([f"alone {index}" for index in range(count)], dtype=object)
+    twins = np.flatnonzero(sizes[group.reshape(-1)] > 1)
+    for start in range(0, len(twins), step):
+        chosen = twins[start : start + step]
+        for index, views in zip(chosen, _turn_images(np.asarray(pixels[chosen])), strict=True):
+            keys[index] = _digest(min(np.ascontiguousarray(view).tobytes() for view in views))
+    return keys
+
+
+def _turn_images(images: np.ndarray) -> np.ndarray:
+    if images.shape[1] == images.shape[2]:
+        return make_views(images)
+    # An oblong image has only the views that keep its shape.
+    return np.stack([images, images[:, ::-1], images[:, :, ::-1], images[:, ::-1, ::-1]], axis=1)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=16).hexdigest()

@@ -1,0 +1,106 @@
+"""Make classes even the way the mini-MIAS article did: within abnormality classes, by cutting at random."""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+import pandas as pd
+
+from mammoscan.errors import MammoscanError
+from mammoscan.studies import BalanceParams
+
+NORMAL = "NORM"
+
+
+def balance_samples(samples: pd.DataFrame, balance: BalanceParams) -> pd.DataFrame:
+    """Cut the more frequent severities at random.
+
+    ``class`` cuts, within each group, the larger severity to the smaller, and the normal group to the mean
+    size that the other groups had before. ``full`` then cuts every group and severity to the smallest that is
+    left, and the normal group to twice that. ``none`` changes nothing. A group that lacks one of the
+    severities is cut to nothing, or the group alone would tell the label. The draw within a group and
+    severity does not depend on which other groups are there.
+
+    Args:
+        samples: One row a sample; ``group`` and ``severity`` are read (``label`` where there is no severity).
+        balance: The method and the seed.
+
+    Returns:
+        The samples that are kept, same columns, index and order.
+
+    Raises:
+        MammoscanError: If nothing would be left.
+    """
+    if balance.method == "none" or samples.empty:
+        return samples
+    cells = _name_cells(samples)
+    normal = cells["group"] == NORMAL
+    before = pd.crosstab(cells.loc[~normal, "group"], cells.loc[~normal, "kind"])
+    limits: dict[str, int] = {}
+    if len(before):
+        smaller = before.min(axis=1)
+        smallest = int(smaller[smaller > 0].min()) if (smaller > 0).any() else 0
+        if smallest == 0:
+            group = before.index[0]
+            raise MammoscanError(
+                f"balance.method={balance.method}: no group holds each of {list(before.columns)} "
+                f"(e.g. {group}: {list(before.loc[group])} images), expected at least one; use none"
+            )
+        full = balance.method == "full"
+        limits = {str(group): min(int(n), smallest) if full else int(n) for group, n in smaller.items()}
+        limits[NORMAL] = 2 * smallest if full else round(float(before.sum(axis=1).mean()))
+    kept = np.zeros(len(samples), dtype=bool)
+    names = cells["group"] + "/" + cells["kind"]
+    for name in sorted(set(names)):
+        positions = np.flatnonzero(names == name)
+        limit = limits.get(cells["group"].iloc[positions[0]], len(positions))
+        rng = np.random.default_rng([balance.seed, zlib.crc32(name.encode())])
+        kept[rng.permutation(positions)[:limit]] = True
+    return samples[kept]
+
+
+def balance_rows(rows: pd.DataFrame, samples: pd.DataFrame, balance: BalanceParams) -> pd.DataFrame:
+    """Balance one fold's training rows; validation and test rows are never touched.
+
+    Args:
+        rows: ``sample_id``, ``row`` and ``role`` of one fold.
+        samples: The samples to which ``row`` points.
+        balance: The method and the seed.
+
+    Returns:
+        The rows that are kept, in the same order.
+    """
+    training = rows["role"] == "train"
+    kept = balance_samples(samples.iloc[rows.loc[training, "row"]], balance)
+    ids = set(kept["sample_id"])
+    return rows[~training | rows["sample_id"].isin(ids)].reset_index(drop=True)
+
+
+def count_classes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+    """Count images of each group and severity before and after balancing.
+
+    Args:
+        before: The samples before.
+        after: The samples after.
+
+    Returns:
+        ``group``, ``severity`` (or ``label`` where there is none), ``before``, ``after``.
+    """
+    name = _kind_column(before)
+    counts = [
+        _name_cells(samples).groupby(["group", "kind"]).size().rename(when)
+        for samples, when in ((before, "before"), (after, "after"))
+    ]
+    table = pd.concat(counts, axis=1).fillna(0).astype(int).sort_index().reset_index()
+    return table.rename(columns={"kind": name})
+
+
+def _kind_column(samples: pd.DataFrame) -> str:
+    return "severity" if "severity" in samples.columns else "label"
+
+
+def _name_cells(samples: pd.DataFrame) -> pd.DataFrame:
+    group = samples["group"] if "group" in samples.columns else pd.Series("all", index=samples.index)
+    kind = samples[_kind_column(samples)]
+    return pd.DataFrame({"group": group.astype(str), "kind": kind.astype(str)}).reset_index(drop=True)
