@@ -81,6 +81,8 @@ def crop_radius(scan: NDArray, row: float, column: float, radius: float, size: i
             f"crop at row {row}, column {column}: found radius {radius}, expected at least 1; "
             "reject the region"
         )
+    # Slicing a memory map as such makes another one, which costs more than reading the rows.
+    scan = np.asarray(scan)
     height, width = scan.shape
     if min(left, top) >= 0 and right <= width and bottom <= height:
         square = np.ascontiguousarray(scan[top:bottom, left:right])

@@ -113,7 +113,7 @@ def draw_matched_places(
             if len(good):
                 places[number] = tried[good[0]]
                 break
-            distance /= 2
+            distance = distance / 2 if distance >= 1 else 0.0
     return places / scale
 
 
