@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from mammoscan.errors import MammoscanError
-from mammoscan.sources.progress import show_progress
+from mammoscan.progress import Advance, show_progress
 from mammoscan.sources.staging import stage_folder
 
 # Seconds to wait for the connection, and for the next bytes.
 TIMEOUT = (15, 60)
 CHUNK = 1 << 18
+MEGABYTE = 1_000_000
 
 
 def download_file(address: str, folder: Path, sha256: str | None = None) -> Path:
@@ -56,20 +56,25 @@ def hide_secrets(address: str) -> str:
 class _Bar:
     """What pooch's downloader expects of a progress bar, handed on to ours."""
 
-    def __init__(self, show: Callable[[int, int], None]) -> None:
+    def __init__(self, show: Advance) -> None:
         self.total = 0
         self._done = 0
         self._show = show
 
     def update(self, count: int) -> None:
         self._done += count
-        self._show(min(self._done, self.total) if self.total else self._done, self.total)
+        self._tell()
 
     def reset(self) -> None:
         self._done = 0
 
     def close(self) -> None:
-        self._show(self.total, self.total)
+        self._tell()
+
+    def _tell(self) -> None:
+        # Without a total from the server the bar is full, and only the count moves.
+        total = self.total or self._done
+        self._show(min(self._done, total) // MEGABYTE, max(total // MEGABYTE, 1), "MB")
 
 
 def _fetch(address: str, path: Path) -> None:
@@ -78,7 +83,7 @@ def _fetch(address: str, path: Path) -> None:
     import urllib3
 
     try:
-        with show_progress(f"Downloading {path.name}", is_bytes=True) as show:
+        with show_progress(f"Downloading {path.name}") as show:
             # An archive that a server packs once more in transit would not be the published file.
             headers = {"Accept-Encoding": "identity"}
             fetch = pooch.HTTPDownloader(

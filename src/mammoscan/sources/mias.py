@@ -79,7 +79,7 @@ def open_mias(
             )
         return record | {
             "kind": "phantom",
-            "citation": "None: synthetic images in the layout of mini-MIAS, made by Mammoscan; not of patients",
+            "citation": "None: synthetic images in the layout of mini-MIAS, made by Mammoscan; no patients",
             "licence": "MIT, as Mammoscan: synthetic images",
             "address": "",
         }
@@ -89,8 +89,8 @@ def open_mias(
         return record
     if not allow_modified:
         raise MammoscanError(
-            f"{home} is not mini-MIAS as published: {difference}; expected the {len(published)} published scans: "
-            f"get them again from {ADDRESS}, or set mias.allow_modified: true to use these"
+            f"{home} is not mini-MIAS as published: {difference}; expected the {len(published)} published "
+            f"scans: get them again from {ADDRESS}, or set mias.allow_modified: true to use these"
         )
     return record | {
         "kind": "modified",

@@ -48,8 +48,8 @@ def choose_regions(
     """Choose the rows that a question is asked about.
 
     ``patient`` takes every row with a usable place; normal scans have none yet. ``author`` does as the
-    article's code: the first row of each scan but those with NOTE 3, a missing place is the scan's centre, and
-    a normal scan is cut at a random point near it.
+    article's code: the first row of each scan but those with NOTE 3, a missing place is the scan's centre,
+    and a normal scan is cut at a random point near it.
 
     Args:
         notes: What was understood of the notes.
@@ -77,7 +77,8 @@ def choose_regions(
         if protocol == "author":
             region |= {"region_id": row["scan"], **_place_as_author(row, place, seed)}
         else:
-            region["region_id"] = f"{row['scan']}-{rank}"
+            # A normal scan's regions are numbered where their places are drawn.
+            region["region_id"] = row["scan"] if row["group"] == "NORM" else f"{row['scan']}-{rank}"
         regions.append(region)
     return (
         pd.DataFrame(regions, columns=list(REGION_TYPES)).astype(REGION_TYPES),
