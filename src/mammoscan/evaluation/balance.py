@@ -13,7 +13,9 @@ from mammoscan.studies import BalanceParams
 NORMAL = "NORM"
 
 
-def balance_samples(samples: pd.DataFrame, balance: BalanceParams) -> pd.DataFrame:
+def balance_samples(
+    samples: pd.DataFrame, balance: BalanceParams, reference: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Cut the more frequent severities at random.
 
     ``class`` cuts, within each group, the larger severity to the smaller, and the normal group to the mean
@@ -25,6 +27,8 @@ def balance_samples(samples: pd.DataFrame, balance: BalanceParams) -> pd.DataFra
     Args:
         samples: One row a sample; ``group`` and ``severity`` are read (``label`` where there is no severity).
         balance: The method and the seed.
+        reference: The samples whose counts set the sizes, where they are not ``samples`` themselves: the
+            article balanced all classes together and then took some of them.
 
     Returns:
         The samples that are kept, same columns, index and order.
@@ -35,21 +39,7 @@ def balance_samples(samples: pd.DataFrame, balance: BalanceParams) -> pd.DataFra
     if balance.method == "none" or samples.empty:
         return samples
     cells = _name_cells(samples)
-    normal = cells["group"] == NORMAL
-    before = pd.crosstab(cells.loc[~normal, "group"], cells.loc[~normal, "kind"])
-    limits: dict[str, int] = {}
-    if len(before):
-        smaller = before.min(axis=1)
-        smallest = int(smaller[smaller > 0].min()) if (smaller > 0).any() else 0
-        if smallest == 0:
-            group = before.index[0]
-            raise MammoscanError(
-                f"balance.method={balance.method}: no group holds each of {list(before.columns)} "
-                f"(e.g. {group}: {list(before.loc[group])} images), expected at least one; use none"
-            )
-        full = balance.method == "full"
-        limits = {str(group): min(int(n), smallest) if full else int(n) for group, n in smaller.items()}
-        limits[NORMAL] = 2 * smallest if full else round(float(before.sum(axis=1).mean()))
+    limits = _limit_groups(cells if reference is None else _name_cells(reference), balance)
     kept = np.zeros(len(samples), dtype=bool)
     names = cells["group"] + "/" + cells["kind"]
     for name in sorted(set(names)):
@@ -94,6 +84,27 @@ def count_classes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     ]
     table = pd.concat(counts, axis=1).fillna(0).astype(int).sort_index().reset_index()
     return table.rename(columns={"kind": name})
+
+
+def _limit_groups(cells: pd.DataFrame, balance: BalanceParams) -> dict[str, int]:
+    """Say how many images of each severity a group may keep; a group that is not named keeps all."""
+    normal = cells["group"] == NORMAL
+    counts = pd.crosstab(cells.loc[~normal, "group"], cells.loc[~normal, "kind"])
+    if counts.empty:
+        return {}
+    smaller = counts.min(axis=1)
+    if not smaller.any():
+        raise MammoscanError(
+            f"balance.method={balance.method}: no group holds each of {list(counts.columns)} (e.g. "
+            f"{counts.index[0]}: {list(counts.iloc[0])} images), expected at least one that does; use none"
+        )
+    if balance.method == "class":
+        limits = {str(group): int(count) for group, count in smaller.items()}
+        return limits | {NORMAL: round(float(counts.sum(axis=1).mean()))}
+    smallest = int(smaller[smaller > 0].min())
+    return {str(group): min(int(count), smallest) for group, count in smaller.items()} | {
+        NORMAL: 2 * smallest
+    }
 
 
 def _kind_column(samples: pd.DataFrame) -> str:

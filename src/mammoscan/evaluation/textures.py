@@ -36,7 +36,8 @@ def _describe_chunk(images: np.ndarray) -> np.ndarray:
     features = [_describe_intensity(grey), _describe_gradients(grey), _describe_contrast(grey)]
     features += [_describe_rings(grey), _describe_spectrum(grey)]
     if values.shape[3] > 1:
-        features += [values.mean(axis=(1, 2)), values.std(axis=(1, 2))]
+        channels = [values[..., k].reshape(len(values), -1) for k in range(values.shape[3])]
+        features += [np.stack([f(axis=1) for c in channels for f in (c.mean, c.std)], axis=1)]
     return np.hstack(features).astype(float)
 
 
@@ -50,12 +51,16 @@ def _reduce_images(images: np.ndarray) -> np.ndarray:
 
 
 def _describe_intensity(grey: np.ndarray) -> np.ndarray:
-    flat = grey.reshape(len(grey), -1).astype(float)
+    flat = grey.reshape(len(grey), -1)
     mean, spread = flat.mean(axis=1), flat.std(axis=1)
     standard = (flat - mean[:, None]) / np.maximum(spread, 1e-6)[:, None]
-    quantiles = np.percentile(flat, PERCENTILES, axis=1).T
-    moments = np.stack([mean, spread, (standard**3).mean(axis=1), (standard**4).mean(axis=1)], axis=1)
-    return np.hstack([moments, quantiles])
+    squares = standard * standard
+    moments = np.stack(
+        [mean, spread, (squares * standard).mean(axis=1), (squares * squares).mean(axis=1)], axis=1
+    )
+    # Sorting and picking is several times as quick as interpolated percentiles, which tell no more here.
+    places = np.rint(np.asarray(PERCENTILES) / 100 * (flat.shape[1] - 1)).astype(int)
+    return np.hstack([moments, np.sort(flat, axis=1)[:, places]])
 
 
 def _describe_gradients(grey: np.ndarray) -> np.ndarray:
