@@ -25,13 +25,13 @@ def draw_reliability(bins: Sequence[Mapping[str, Any]], stamp: str, *, positive:
     """Return the reliability diagram with the number of samples in each bin below it.
 
     Args:
-        bins: For each bin ``low``, ``high``, ``count``, ``mean_probability`` and ``observed`` (share that is
-            positive), and where known ``observed_low`` and ``observed_high``; empty bins are skipped.
+        bins: For each bin ``from``, ``to``, ``samples``, ``predicted`` (mean probability) and ``observed``
+            (share that is positive) with its interval's ``low`` and ``high``; empty bins are skipped.
         stamp: See ``style.draw_stamp``.
         positive: The label whose probability it is.
     """
     title = f"Calibration of the probability of {positive}"
-    filled = [bin_ for bin_ in bins if bin_["count"] and is_number(bin_["observed"])]
+    filled = [bin_ for bin_ in bins if bin_["samples"] and is_number(bin_["observed"])]
     figure = new_figure(
         5.0 if filled else 1.2,
         title,
@@ -43,12 +43,12 @@ def draw_reliability(bins: Sequence[Mapping[str, Any]], stamp: str, *, positive:
         return draw_nothing(figure, "No samples to judge it by.")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
     upper.plot([0, 1], [0, 1], color=MUTED, linestyle=":", linewidth=1.2)
-    stated = [bin_["mean_probability"] for bin_ in filled]
+    stated = [bin_["predicted"] for bin_ in filled]
     for bin_ in filled:
-        if is_number(bin_.get("observed_low")) and is_number(bin_.get("observed_high")):
+        if is_number(bin_.get("low")) and is_number(bin_.get("high")):
             upper.plot(
-                [bin_["mean_probability"]] * 2,
-                [bin_["observed_low"], bin_["observed_high"]],
+                [bin_["predicted"]] * 2,
+                [bin_["low"], bin_["high"]],
                 color=BLUE,
                 linewidth=2.2,
                 alpha=0.45,
@@ -64,11 +64,11 @@ def draw_reliability(bins: Sequence[Mapping[str, Any]], stamp: str, *, positive:
         markeredgecolor="white",
     )
     for bin_ in filled:
-        width = bin_["high"] - bin_["low"]
-        lower.bar(bin_["low"] + width / 2, bin_["count"], width=0.92 * width, color=SKY)
+        width = bin_["to"] - bin_["from"]
+        lower.bar(bin_["from"] + width / 2, bin_["samples"], width=0.92 * width, color=SKY)
         lower.annotate(
-            str(bin_["count"]),
-            (bin_["low"] + width / 2, bin_["count"]),
+            str(bin_["samples"]),
+            (bin_["from"] + width / 2, bin_["samples"]),
             xytext=(0, 1),
             textcoords="offset points",
             size=SMALL_SIZE - 1,
@@ -78,7 +78,7 @@ def draw_reliability(bins: Sequence[Mapping[str, Any]], stamp: str, *, positive:
         )
     upper.set(ylabel=f"Share that is {positive}", xlim=(-0.01, 1.01), ylim=(-0.02, 1.02))
     lower.set(xlabel=f"Stated probability of {positive}", ylabel="Samples")
-    lower.set_ylim(0, 1.35 * max(bin_["count"] for bin_ in filled))
+    lower.set_ylim(0, 1.35 * max(bin_["samples"] for bin_ in filled))
     lower.yaxis.set_major_locator(MaxNLocator(nbins=2, integer=True))
     style_axes(upper)
     style_axes(lower, grid="y")

@@ -48,10 +48,11 @@ def build_report(content: ReportContent) -> str:
     measures = content.metrics.get("cnn", {})
     measure = measures.get(content.headline) or {}
     chance = words.find_chance(content.metrics, content.headline)
-    tone, verdict = words.judge_chance(measure, chance)
-    # Above chance is no praise where the division leaks, nor where a simple model does as well.
+    leaking = content.protocol == "author" or words.find_leak(content.audit)
+    tone, verdict = words.judge_chance(measure, chance, leaking)
+    # Above chance is no praise where a simple model does as well.
     best = words.find_best_baseline(content.metrics, content.headline)
-    if tone == "good" and (content.worth or content.protocol == "author" or _is_matched(best, measure)):
+    if tone == "good" and _is_matched(best, measure):
         tone = "doubt"
     return environment.get_template("report.html.j2").render(
         content=content,
@@ -71,6 +72,13 @@ def build_report(content: ReportContent) -> str:
             "verdict": verdict,
             "baselines": words.say_baselines(content.metrics, content.headline, content.difference),
         },
+        folds=words.say_folds(measures),
+        calibration={
+            name_measure(key): value
+            for key, value in content.calibration.get("cnn", {}).items()
+            if isinstance(value, Mapping)
+        },
+        subgroup_rows=_tabulate_subgroups(content),
         protocol=words.say_protocol(content.protocol, content.folds),
         data=words.say_data(content.data),
         duration=words.say_duration(content.seconds) if content.seconds is not None else "",
@@ -164,7 +172,7 @@ def _tabulate_audit(audit: Mapping[str, Any]) -> list[tuple[str, int, str]]:
         ("patient", "another image of its patient in the training set"),
     )
     return [
-        (name, int(audit[key]["count"]), f"{audit[key]['share']:.0%}")
+        (name, int(audit[key]["count"]), f"{100 * audit[key]['share']:.0f} %")
         for key, name in names
         if isinstance(audit.get(key), Mapping)
     ]
@@ -180,6 +188,15 @@ def _tabulate_classification(report: Mapping[str, Any]) -> list[tuple[str, list[
         elif is_number(row):
             rows.append((name, ["", "", f"{row:.2f}", ""]))
     return rows
+
+
+def _tabulate_subgroups(content: ReportContent) -> list[dict[str, Any]]:
+    """Return the network's headline measure in each subgroup."""
+    table = content.subgroups
+    if table is None or table.empty:
+        return []
+    chosen = table[(table["model"] == "cnn") & (table["metric"] == content.headline)]
+    return [{str(key): value for key, value in row.items()} for row in chosen.to_dict("records")]
 
 
 def _tabulate_counts(counts: pd.DataFrame | None) -> dict[str, Any] | None:

@@ -3,36 +3,47 @@
 from __future__ import annotations
 
 CAPTIONS: dict[str, str] = {
-    "metric_intervals": "The network beside the simple baselines, on the same folds. A bar is a 95 % interval.",
-    "roc": "ROC curves: how many are found, against how many false alarms that costs.",
-    "precision_recall": "Precision and recall: how often a warning is right, against how many are found.",
-    "confusion_matrix": "Confusion matrix: counts, and percentages of each true label.",
-    "reliability": "Calibration: how often a stated probability comes true, and how many samples bear it.",
-    "wrong_gallery": "Wrong predictions, the most confident first, with the probability given to the wrong answer.",
-    "class_counts": "Samples of each class, before and after balancing.",
-    "scan_sheet": "Scans with their regions marked.",
-    "sample_sheet": "Samples as the network sees them, by label.",
-    "views": "The views of one image.",
-    "place_map": "Where in the breast the samples lie, by label.",
-    "topology": "The network's layers with their output shapes and parameters.",
-    "training_curves": "Loss and accuracy over the epochs, fold by fold.",
-    "ablation": "The measure as published, and with each flaw taken away.",
-    "experiment_chart": "Recall and precision of the article's experiments, beside its claims.",
+    "metric_intervals": "The network is worth its trouble where its bar lies to the right of the simple "
+    "models' bars and of the chance line.",
+    "roc": "A curve that hugs the upper left corner finds much with few false alarms; "
+    "the dotted line is guessing.",
+    "precision_recall": "Further right, more cases are found; higher up, fewer of the warnings are false.",
+    "confusion_matrix": "A row holds all samples that truly bear a label; "
+    "what lies off the diagonal is wrong.",
+    "reliability": "Below the dotted line probabilities are stated too high, above it too low. "
+    "The bars below say how many samples bear each probability.",
+    "wrong_gallery": "The mistakes that the network was surest of: "
+    "look here for a pattern, or for a wrong label.",
+    "class_counts": "How many samples of each class were used.",
+    "scan_sheet": "Scans as they were read, with the annotated regions as rings.",
+    "sample_sheet": "What the network was shown. "
+    "What brightness or blur alone tells about the label, it will find.",
+    "views": "Turned and mirrored copies of one image.",
+    "place_map": "If the clouds differ from label to label, place alone tells something about the label.",
+    "topology": "The layers from input to output.",
+    "training_curves": "Where the two curves part, "
+    "the network goes on learning its training images by heart.",
+    "ablation": "How far the number falls when one flaw of the procedure is taken away.",
+    "experiment_chart": "The article's experiments repeated, with the claims that it made for them.",
 }
 
 # (measure, name, what it means in a few words)
 MEASURES: tuple[tuple[str, str, str], ...] = (
     ("auc", "AUC", "how well it ranks; 0.5 is chance"),
+    ("auc_within_folds", "AUC within folds", "the same, comparing only what one network judged"),
+    ("auc_macro", "AUC, mean of labels", "each label against the others"),
     ("accuracy", "Accuracy", "share that is right"),
+    ("balanced_accuracy", "Balanced accuracy", "mean of the shares found of each label"),
     ("sensitivity", "Sensitivity", "share of {positive} that is found"),
     ("recall", "Recall", "share of {positive} that is found"),
     ("specificity", "Specificity", "share of the others that is left alone"),
     ("precision", "Precision", "share of its {positive} that is right"),
     ("f1", "F1", "sensitivity and precision in one"),
+    ("macro_f1", "F1, mean of labels", "the same, each label counting alike"),
     ("average_precision", "Average precision", "area under the precision-recall curve"),
     ("brier", "Brier score", "error of the probabilities; 0 is best"),
     ("log_loss", "Log loss", "error of the probabilities; 0 is best"),
-    ("calibration_error", "Calibration error", "how far stated probabilities are off; 0 is best"),
+    ("ece", "Calibration error", "how far stated probabilities are off; 0 is best"),
 )
 
 

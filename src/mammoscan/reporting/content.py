@@ -38,7 +38,8 @@ class ReportContent:
         folds: Number of divisions.
         data: The data record: ``kind``, ``source``, ``citation``, ``licence``, ``fingerprint``, ``scans``,
             ``patients``, ``changed``, ``missing``.
-        metrics: For each model its measures (``value``, ``low``, ``high``), ``n_samples`` and ``n_patients``.
+        metrics: For each model its measures (``value``, ``low``, ``high``), ``samples``, ``patients`` and
+            ``fold_auc``.
         command: What a person types to repeat the run.
         headline: Name of the measure that the report opens with.
         unit: What a sample is called, in the plural.
@@ -46,6 +47,8 @@ class ReportContent:
         threshold: From which probability the positive label is said.
         difference: Paired difference of the headline measure, network less the best baseline, where computed.
         audit: The leak audit.
+        calibration: For each model what ``measure_calibration`` found.
+        subgroups: The table of ``measure_subgroups``.
         worth: For an author's protocol: what its number is worth and why; stands on top.
         limits: Sentences.
         counts: The table of ``count_classes``.
@@ -80,6 +83,8 @@ class ReportContent:
     threshold: float | None = None
     difference: Mapping[str, Any] | None = None
     audit: Mapping[str, Any] = field(default_factory=dict)
+    calibration: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    subgroups: pd.DataFrame | None = None
     worth: str = ""
     limits: Sequence[str] = ()
     counts: pd.DataFrame | None = None

@@ -27,7 +27,7 @@ def say_headline(
 
     Args:
         metric: Name of the measure.
-        measures: The network's measures, with ``n_samples`` and ``n_patients``.
+        measures: The network's measures, with ``samples`` and ``patients``.
         unit: What a sample is called, in the plural.
         protocol: ``patient`` or ``author``.
         level: Coverage of the interval.
@@ -64,15 +64,28 @@ def say_meaning(metric: str, value: Any, positive: str) -> str:
     return ""
 
 
-def judge_chance(measure: Mapping[str, Any], chance: float | None) -> tuple[str, str]:
+def judge_chance(measure: Mapping[str, Any], chance: float | None, leaking: bool = False) -> tuple[str, str]:
     """Return the verdict against chance: a tone and a sentence.
 
+    Args:
+        measure: The network's value with its interval.
+        chance: Where a useless model stands, where that is known.
+        leaking: Whether the training side has seen test images, scans or patients.
+
     Returns:
-        ``good`` (the interval lies above chance), ``nothing`` (it includes chance), ``worse`` (it lies below) or
-        ``unknown``, each with its sentence.
+        ``good`` (the interval lies above chance), ``doubt`` (so it does, but the division leaks), ``nothing``
+        (it includes chance, or there are too few patients), ``worse`` (it lies below) or ``unknown``, each
+        with its sentence.
     """
     if chance is None or not all(is_number(measure.get(key)) for key in ("value", "low", "high")):
         return "unknown", "Whether this is better than chance was not measured."
+    if measure.get("note"):
+        return "nothing", f"This says nothing yet: {measure['note']}."
+    if measure["low"] > chance and leaking:
+        return "doubt", (
+            f"The whole interval lies above chance ({chance:.2f}), but the network may have recognised "
+            "what it had seen in training: this is no proof of skill."
+        )
     if measure["low"] > chance:
         return "good", f"The whole interval lies above chance ({chance:.2f}): there is a signal."
     if measure["high"] < chance:
@@ -130,13 +143,14 @@ def say_protocol(protocol: str, folds: int) -> str:
     """Return how the samples were divided, in words."""
     if protocol == "patient":
         return (
-            f"The patients were divided into {folds} folds, and no patient is on both sides of any. Each fold's "
-            "network was trained on the other patients, and its epoch was chosen on some of those, never on the "
-            "patients that it is measured on. The predictions of all folds are pooled."
+            f"The patients were divided into {folds} folds, and no patient is on both sides of any. "
+            "Each fold's network was trained on the other patients, and its epoch was chosen on some of "
+            "those, never on the patients that it is measured on. The predictions of all folds are pooled."
         )
     return (
-        "The images were divided as the article divided them, so that its claim can be reproduced and weighed. "
-        "Images of one scan may lie on both sides, so the figures do not tell how the network does on new patients."
+        "The images were divided as the article divided them, so that its claim can be reproduced and "
+        "weighed. Images of one scan may lie on both sides, so the figures do not tell how the network does "
+        "on new patients."
     )
 
 
@@ -155,8 +169,8 @@ def say_worth(
     parts = []
     if seen.get("count"):
         parts.append(
-            f"{seen['share']:.0%} of the test images are also in the training set, as they are, turned or mirrored, "
-            "so much of this number is memory, not skill."
+            f"{100 * seen['share']:.0f} % of the test images are also in the training set, as they are, "
+            "turned or mirrored, so much of this number is memory, not skill."
         )
     if audit.get("epoch_chosen_on_test"):
         parts.append("The test images also chose the epoch, which flatters the number further.")
@@ -178,8 +192,24 @@ def say_data(record: Mapping[str, Any]) -> str:
         return f"Synthetic stand-in: {size}, drawn by a program. No image is of a person."
     if kind == "modified":
         changed, missing = len(record.get("changed") or ()), len(record.get("missing") or ())
-        return f"{size}; not as published: {changed} scans differ from the published ones and {missing} are missing."
+        return f"{size}; not as published: {changed} scans differ from it and {missing} are missing."
     return f"{size}, every file as published."
+
+
+def find_leak(audit: Mapping[str, Any]) -> bool:
+    """Return whether an audit found any test image, scan or patient on the training side."""
+    shared = (audit.get(name) for name in ("exact", "views", "region", "source", "patient"))
+    return any(isinstance(found, Mapping) and found.get("count") for found in shared)
+
+
+def say_folds(measures: Mapping[str, Any]) -> str:
+    """Return the folds' own AUCs in words, or nothing where there are not several."""
+    folds = measures.get("fold_auc") or {}
+    values = list((folds.get("values") or {}).values())
+    if len(values) < 2:
+        return ""
+    told = ", ".join(f"{value:.2f}" if is_number(value) else "not defined" for value in values)
+    return f"AUC of each fold by itself: {told}."
 
 
 def say_duration(seconds: float) -> str:
@@ -193,7 +223,7 @@ def say_duration(seconds: float) -> str:
 
 
 def _say_amount(measures: Mapping[str, Any], unit: str) -> str:
-    samples, patients = measures.get("n_samples"), measures.get("n_patients")
+    samples, patients = measures.get("samples"), measures.get("patients")
     if not samples:
         return ""
     return f" on {int(samples):,} {unit}" + (f" of {int(patients):,} patients" if patients else "")
