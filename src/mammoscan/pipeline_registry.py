@@ -5,19 +5,21 @@ from __future__ import annotations
 from kedro.pipeline import Pipeline
 
 from mammoscan.pipelines import author, mias, modelling, reporting
-from mammoscan.studies import ABLATION, EXPERIMENTS, STUDIES
+from mammoscan.studies import ABLATION, EXPERIMENTS, SIDE_CLAIM, STUDIES
 
 
 def create_study(name: str) -> Pipeline:
     """Return one study without its data set: samples, modelling and measuring."""
     study = STUDIES[name]
-    return mias.create_samples_pipeline(study) + modelling.create_pipeline(study) + reporting.create_measuring(study)
+    return (
+        mias.create_samples_pipeline(study) + modelling.create_pipeline(study) + reporting.create_measuring(study)
+    )
 
 
 def register_pipelines() -> dict[str, Pipeline]:
     """Return every pipeline by its name."""
     data = mias.create_data_pipeline("mias")
-    ablation = sum((create_study(f"mias_author.{name}") for name in ABLATION), start=Pipeline([]))
+    ablation = sum((create_study(f"mias_author.{name}") for name in (*ABLATION, SIDE_CLAIM)), start=Pipeline([]))
     experiments = sum((create_study(f"mias_author_all.{name}") for name in EXPERIMENTS), start=Pipeline([]))
     pipelines = {
         name: data + create_study(name) + reporting.create_page(STUDIES[name]) for name in ("mias", "mias_normal")

@@ -50,10 +50,13 @@ class Question(Block):
     """What is asked of every sample.
 
     ``labels`` are in the order of the network's outputs; ``positive`` is the one whose recall matters.
-    ``groups`` are the abnormality classes that are asked about; empty means all of them.
+    ``groups`` are the abnormality classes that are asked about; empty means all of them. ``title`` and ``unit``
+    (what a sample is called, in the plural) are a report's words.
     """
 
+    title: str = ""
     text: str
+    unit: str = "images"
     about: Literal["severity", "abnormality", "severity_or_normal"]
     labels: tuple[str, ...] = Field(min_length=2)
     positive: str
@@ -173,6 +176,8 @@ class Study:
     folds: int
 
 
+# What the article reports on the side: calcifications unbalanced and without copies.
+SIDE_CLAIM = "unbalanced"
 ABLATION = ("without_copies", "without_rotations", "without_crop_scale", "without_epoch_choice", "without_any")
 EXPERIMENTS = tuple(
     f"{group}_{balance}" for group in ("calcifications", "masses", "all_classes") for balance in ("class", "full")
@@ -189,6 +194,7 @@ STUDIES: dict[str, Study] = {
             Study(f"mias_author.{name}", "mias", "author", 4 if name in ("without_rotations", "without_any") else 1)
             for name in ABLATION
         ),
+        Study(f"mias_author.{SIDE_CLAIM}", "mias", "author", 1),
         *(Study(f"mias_author_all.{name}", "mias", "author", 1) for name in EXPERIMENTS),
     )
 }

@@ -4,5 +4,6 @@ from mammoscan.datasets.array import ArrayDataset, ArrayStream
 from mammoscan.datasets.figure import FigureDataset
 from mammoscan.datasets.folder import FolderDataset
 from mammoscan.datasets.keras_model import KerasModelDataset
+from mammoscan.datasets.run_info import RunInfoDataset
 
-__all__ = ["ArrayDataset", "ArrayStream", "FigureDataset", "FolderDataset", "KerasModelDataset"]
+__all__ = ["ArrayDataset", "ArrayStream", "FigureDataset", "FolderDataset", "KerasModelDataset", "RunInfoDataset"]

@@ -3,8 +3,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,9 +14,15 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from pydantic import BaseModel
 
+from mammoscan.datasets.run_info import read_command, read_commit
 from mammoscan.hooks.provenance import find_file, find_registered
 from mammoscan.studies import STUDIES
-from mammoscan.tracking import RUN_ID_VARIABLE, TRACKING_URI_VARIABLE
+from mammoscan.tracking import (
+    PIPELINE_VARIABLE,
+    RUN_ID_VARIABLE,
+    STARTED_VARIABLE,
+    TRACKING_URI_VARIABLE,
+)
 
 logger = logging.getLogger("mammoscan")
 
@@ -53,18 +57,10 @@ def flatten_metrics(block: Mapping[str, Any], prefix: str = "") -> dict[str, flo
     return {name: number for name, number in flat.items() if number == number}
 
 
-def read_commit(folder: Path) -> str | None:
-    """Return the project's git commit, with ``-dirty`` where the tree differs from it; none outside git."""
-
-    def ask(*words: str) -> str | None:
-        try:
-            done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, timeout=10, check=True)
-        except (OSError, subprocess.SubprocessError):
-            return None
-        return done.stdout.strip()
-
-    commit = ask("rev-parse", "HEAD")
-    return f"{commit}-dirty" if commit and ask("status", "--porcelain", "--untracked-files=no") else commit
+def name_pipeline(run_params: Mapping[str, Any]) -> str:
+    """Return the name under which the run was started, ``mias`` where none was given."""
+    names = run_params.get("pipeline_names") or [run_params.get("pipeline_name")]
+    return "mias" if names[0] in (None, "__default__") else "+".join(names)
 
 
 def name_study(entry: str) -> str:
@@ -81,7 +77,9 @@ class TrackingHooks:
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
     ) -> None:
         """Write down with what the run starts; kedro-mlflow has opened it by now."""
-        self._started = time.monotonic()
+        os.environ[STARTED_VARIABLE] = str(time.time())
+        os.environ[PIPELINE_VARIABLE] = name_pipeline(run_params)
+        os.environ.pop(RUN_ID_VARIABLE, None)
         run = mlflow.active_run()
         if run is None:
             return
@@ -97,10 +95,10 @@ class TrackingHooks:
         studies = sorted({name_study(name) for name in pipeline.all_outputs()} & set(STUDIES))
         protocols = sorted({STUDIES[name].protocol for name in studies})
         tags = {
-            "study": (run_params.get("pipeline_names") or [run_params.get("pipeline_name") or "mias"])[0],
+            "study": name_pipeline(run_params),
             "protocol": ", ".join(protocols),
             "mlflow.source.git.commit": read_commit(Path(run_params["project_path"])),
-            "command": "kedro " + " ".join(sys.argv[1:]) if Path(sys.argv[0]).name == "kedro" else None,
+            "command": read_command(),
         }
         mlflow.set_tags({key: value for key, value in tags.items() if value})
 
@@ -113,18 +111,18 @@ class TrackingHooks:
             return
         self._tag_data(run_params, catalog)
         made = sorted(pipeline.all_outputs())
-        main = run_params.get("pipeline_names") or [run_params.get("pipeline_name") or "mias"]
+        main = name_pipeline(run_params)
         for name in made:
             track = (getattr(catalog.get(name), "metadata", None) or {}).get("mammoscan", {}).get("track")
             file = find_file(catalog, name)
             if not track or file is None or not file.is_file():
                 continue
-            variant = name_study(name).removeprefix(main[0]).lstrip(".")
+            variant = name_study(name).removeprefix(main).lstrip(".")
             mlflow.log_artifact(str(file), artifact_path=variant or None)
             if track == "metrics":
                 prefix = f"{variant}/" if variant else ""
                 mlflow.log_metrics(flatten_metrics(json.loads(file.read_text()), prefix))
-        mlflow.log_metric("seconds", time.monotonic() - self._started)
+        mlflow.log_metric("seconds", time.time() - float(os.environ[STARTED_VARIABLE]))
         self._say_where(made, catalog)
 
     @hook_impl(tryfirst=True)

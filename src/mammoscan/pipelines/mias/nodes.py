@@ -12,7 +12,7 @@ import pandas as pd
 from mammoscan.datasets import ArrayStream
 from mammoscan.imaging.scans import prepare_scan
 from mammoscan.progress import show_progress
-from mammoscan.sources import mias, notes
+from mammoscan.sources import mias, notes, regions
 from mammoscan.sources.mias_rois import STORED_VIEWS, cut_blocks, list_samples, place_regions
 from mammoscan.studies import CropParams, PhantomParams, Question, ScanGridParams, ViewParams
 
@@ -73,14 +73,14 @@ def choose_regions(
     clean: pd.DataFrame, malformed: pd.DataFrame, question: Question
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Choose the rows that the question is about; every other row is rejected with its reason."""
-    return notes.choose_regions(clean, malformed, question, "patient")
+    return regions.choose_regions(clean, malformed, question, "patient")
 
 
 def choose_regions_as_author(
     clean: pd.DataFrame, malformed: pd.DataFrame, question: Question
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Choose rows as the article did: the first of each scan, no NOTE 3, a region without place at the centre."""
-    return notes.choose_regions(clean, malformed, question, "author")
+    return regions.choose_regions(clean, malformed, question, "author")
 
 
 def subsample_rois(

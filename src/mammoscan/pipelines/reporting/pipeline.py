@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from kedro.pipeline import Node, Pipeline
+
+from mammoscan.pipelines.reporting import drawing, measuring, writing
+from mammoscan.studies import Study
+
+MEASURED = ("predictions", "params:question", "params:evaluation")
+
+
+def create_measuring(study: Study) -> Pipeline:
+    """Return what every study and every variant of one is measured by."""
+    nodes = [
+        Node(measuring.measure_predictions, list(MEASURED), "metrics", name="measure_predictions"),
+        Node(
+            measuring.audit_leaks, ["samples", "pixels", "folds", "params:split"], "leak_audit", name="audit_leaks"
+        ),
+        Node(
+            measuring.report_classification,
+            list(MEASURED),
+            ["classification_report_text", "classification_report", "classification_table"],
+            name="report_classification",
+        ),
+        Node(measuring.tabulate_confusion, list(MEASURED), "confusion_counts", name="tabulate_confusion"),
+        Node(
+            drawing.draw_confusion_matrix,
+            ["raw", "confusion_counts"],
+            "confusion_matrix_figure",
+            name="draw_confusion_matrix",
+        ),
+    ]
+    return wrap(study, nodes)
+
+
+def create_page(study: Study) -> Pipeline:
+    """Return the figures of a study and the page that holds them."""
+    histories = [f"fold_{number}.history" for number in range(study.folds)]
+    nodes = [
+        Node(measuring.measure_calibration, list(MEASURED), "calibration", name="measure_calibration"),
+        Node(
+            measuring.measure_subgroups,
+            ["predictions", "samples", "params:question", "params:evaluation"],
+            "subgroup_metrics",
+            name="measure_subgroups",
+        ),
+        draw("roc", "predictions", "params:question", "metrics"),
+        draw("precision_recall", "predictions", "params:question", "metrics"),
+        draw("metric_intervals", "metrics"),
+        draw("reliability", "calibration", "params:question"),
+        draw("training_curves", "params:split", *histories),
+        draw("class_counts", "class_counts"),
+        draw("scan_sheet", "scans", "samples"),
+        draw("sample_sheet", "pixels", "samples"),
+        draw("views", "pixels", "params:views"),
+        draw("place_map", "samples"),
+        draw(
+            "wrong_gallery", "pixels", "predictions", "samples", "params:question", "params:evaluation"
+        ),
+        draw("topology", "network"),
+    ]
+    figures = ["confusion_matrix", *(node.name.removeprefix("draw_") for node in nodes if node.name.startswith("draw_"))]
+    nodes += [
+        Node(writing.gather_histories, histories, "training_facts", name="gather_histories"),
+        Node(
+            writing.write_report,
+            describe_inputs() | {"predictions": "predictions", "classification": "classification_report"}
+            | {name: f"{name}_figure" for name in figures},
+            "report",
+            name="write_report",
+        ),
+    ]
+    return wrap(study, nodes)
+
+
+def describe_inputs() -> dict[str, str]:
+    """Return what every report takes: the arguments of ``writing.describe_study`` and their entries."""
+    return {
+        "record": "raw",
+        "run_info": "run_info",
+        "question": "params:question",
+        "evaluation": "params:evaluation",
+        "training": "params:training",
+        "metrics": "metrics",
+        "leak_audit": "leak_audit",
+        "class_counts": "class_counts",
+        "rejected": "rejected",
+        "histories": "training_facts",
+    }
+
+
+def draw(figure: str, *inputs: str) -> Node:
+    """Return the node that draws a figure; every one takes the data set's record first."""
+    return Node(getattr(drawing, f"draw_{figure}"), ["raw", *inputs], f"{figure}_figure", name=f"draw_{figure}")
+
+
+def wrap(study: Study, nodes: list[Node]) -> Pipeline:
+    """Return the nodes in a study's namespace, reading its data set."""
+    base = Pipeline(nodes)
+    shared = {name: f"{study.dataset}.{name}" for name in ("raw", "scans")} | {"run_info": "run_info"}
+    shared = {name: entry for name, entry in shared.items() if name in base.inputs()}
+    return Pipeline(base, namespace=study.name, inputs=shared)

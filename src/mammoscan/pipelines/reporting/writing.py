@@ -1,0 +1,136 @@
+"""Nodes that put results into words: the page that can be mailed."""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+
+from mammoscan.evaluation.compare import compare_predictions
+from mammoscan.reporting.build_report import build_report
+from mammoscan.reporting.content import ReportContent
+from mammoscan.reporting.words import find_best_baseline
+from mammoscan.studies import EvaluationParams, Question, Recipe
+
+logger = logging.getLogger("mammoscan")
+
+HEADLINE = "auc"
+
+
+def write_report(
+    record: dict[str, Any],
+    run_info: dict[str, Any],
+    question: Question,
+    evaluation: EvaluationParams,
+    training: Recipe,
+    predictions: pd.DataFrame,
+    metrics: dict[str, Any],
+    leak_audit: dict[str, Any],
+    class_counts: pd.DataFrame,
+    rejected: pd.DataFrame,
+    classification: dict[str, Any],
+    histories: dict[str, Any],
+    **figures: bytes,
+) -> str:
+    """Put a study's results on one self-contained HTML page."""
+    content = describe_study(
+        record, run_info, question, evaluation, training, metrics, leak_audit, class_counts, rejected, histories
+    )
+    best = find_best_baseline(metrics, HEADLINE)
+    difference = None
+    if best is not None:
+        network, baseline = (predictions[predictions["model"] == name] for name in ("cnn", best[0]))
+        difference = compare_predictions(network, baseline, question, evaluation)
+    announce(question, metrics)
+    return build_report(
+        ReportContent(**content, classification=classification, difference=difference, figures=figures)
+    )
+
+
+def gather_histories(*histories: dict[str, Any]) -> dict[str, Any]:
+    """Put what was said of each fold's training into one table of facts."""
+    first = histories[0]
+    return {
+        "folds": len(histories),
+        "epochs": [len(history["epochs"]) for history in histories],
+        "best_epochs": [history["best_epoch"] for history in histories],
+        "seconds": sum(epoch["seconds"] for history in histories for epoch in history["epochs"]),
+        "parameters": first["parameters"],
+        "device": first["device"],
+        "engine": first["engine"],
+    }
+
+
+def describe_study(
+    record: dict[str, Any],
+    run_info: dict[str, Any],
+    question: Question,
+    evaluation: EvaluationParams,
+    training: Recipe,
+    metrics: dict[str, Any],
+    leak_audit: dict[str, Any],
+    class_counts: pd.DataFrame,
+    rejected: pd.DataFrame,
+    histories: dict[str, Any],
+) -> dict[str, Any]:
+    """Return the fields of a report's content that every study has."""
+    study = run_info["pipeline"]
+    command = run_info["command"] or f"kedro run --pipeline {study}"
+    return {
+        "title": question.title,
+        "study": study,
+        "question": question.text,
+        "labels": question.labels,
+        "positive": question.positive,
+        "protocol": "author" if study.startswith("mias_author") else "patient",
+        "folds": histories["folds"],
+        "data": record,
+        "metrics": metrics,
+        "command": command,
+        "headline": HEADLINE,
+        "unit": question.unit,
+        "level": evaluation.level,
+        "threshold": evaluation.threshold if len(question.labels) == 2 else None,
+        "audit": leak_audit,
+        "limits": record["limits"],
+        "counts": class_counts,
+        "rejected": rejected["reason"].value_counts().to_dict(),
+        "training": {
+            "Network": f"{training.network}, {histories['parameters']:,} parameters",
+            "Epochs at most": training.epochs,
+            "Epochs run, fold by fold": ", ".join(map(str, histories["epochs"])),
+            "Best epochs": ", ".join(map(str, histories["best_epochs"])),
+            "Batch": training.batch_size,
+            "Optimiser": f"{training.optimizer}, learning rate {training.learning_rate:g}",
+            "Device": histories["device"].get("name", histories["device"].get("kind", "")),
+            "Engine": histories["engine"],
+            "Machine": run_info["machine"],
+        },
+        "versions": {"python": run_info["python"], **run_info["versions"]},
+        "run_id": run_info["run_id"] or "",
+        "git_commit": run_info["commit"] or "",
+        "seconds": time.time() - run_info["started"] if run_info["started"] else None,
+        "created": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    }
+
+
+def announce(question: Question, metrics: dict[str, Any], name: str = "") -> None:
+    """Say the headline on the console."""
+    measure = metrics["cnn"][HEADLINE]
+    baselines = ", ".join(
+        f"{model} {measures[HEADLINE]['value']:.2f}" for model, measures in metrics.items() if model != "cnn"
+    )
+    logger.info(
+        "%sAUC for %s: %.2f [%.2f, %.2f] on %d images of %d patients; baselines: %s",
+        f"{name}: " if name else "",
+        question.positive,
+        measure["value"],
+        measure["low"],
+        measure["high"],
+        metrics["cnn"]["samples"],
+        metrics["cnn"]["patients"],
+        baselines,
+    )
