@@ -69,7 +69,9 @@ def test_what_the_server_answered_is_named(tmp_path: Path, shelf: Path, serve: S
         download_file(f"{address}/nothing.zip", tmp_path / "out")
 
 
-def test_a_failure_is_told_without_the_secrets_of_an_address(tmp_path: Path, shelf: Path, serve: Serve) -> None:
+def test_a_failure_is_told_without_the_secrets_of_an_address(
+    tmp_path: Path, shelf: Path, serve: Serve
+) -> None:
     address, _ = serve(shelf)
     port = int(address.rpartition(":")[2])
     private = f"http://user:secret@127.0.0.1:{port}/broken/x.zip?key=secret"

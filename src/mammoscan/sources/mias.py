@@ -147,7 +147,7 @@ def _keep_phantom(folder: Path, params: PhantomParams) -> Path:
         "dataset": "mias",
         "patients": params.patients,
         "seed": params.seed,
-        "version": getattr(generator, "VERSION", 1),
+        "version": generator.GENERATOR,
     }
     target = folder / f"phantom-{params.patients}-{params.seed}"
     return keep_phantom(target, stamp, lambda place, show: generator.write_phantom(place, params, show))

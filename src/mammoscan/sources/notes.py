@@ -74,7 +74,7 @@ def clean_notes(text: str, scans: list[str]) -> tuple[pd.DataFrame, pd.DataFrame
                 raise _RowError(f"no scan {scan}.pgm is there")
             key = (scan, *(value if value == value else None for value in row.values()))
             if key in first_lines:
-                raise _RowError(f"repeats line {first_lines[key]} word for word")
+                raise _RowError(f"repeats line {first_lines[key]}")
         except _RowError as error:
             malformed.append((line, content, str(error)))
             named.update(_guess_scan(content))
@@ -117,7 +117,7 @@ def _parse_row(content: str) -> tuple[str, dict[str, Any]]:
     if match is None or int(match[1]) == 0:
         raise _RowError(f"starts with {words[0] if words else content!r}, expected a scan such as mdb001")
     if len(words) < 3:
-        raise _RowError(f"{len(words)} columns, expected at least scan, tissue and class")
+        raise _RowError(f"only {len(words)} of its columns, expected at least scan, tissue and class")
     tissue, group = (word.upper() for word in words[1:3])
     if tissue not in TISSUES:
         raise _RowError(f"tissue is {words[1]!r}, expected one of {' '.join(TISSUES)}")
