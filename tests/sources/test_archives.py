@@ -241,6 +241,22 @@ def test_a_web_page_is_no_archive(tmp_path: Path) -> None:
         unpack_archive(page, tmp_path / "out", 1.0)
 
 
+@pytest.mark.parametrize(("code", "match"), [(28, "Could not unpack .*check the disk"), (22, "not a whole")])
+def test_a_full_disk_is_no_broken_archive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, match: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(archives._Writer, "write_file", fail)
+    expect_nothing_kept(write_archive(tmp_path / "x.zip"), tmp_path / "out", match)
+
+
+def test_the_content_tells_the_kind_where_the_name_does_not(tmp_path: Path) -> None:
+    archive = write_archive(tmp_path / "x.zip").rename(tmp_path / "download")
+    assert read_tree(unpack_archive(archive, tmp_path / "out", 1.0)) == FILES
+
+
 def test_an_interrupted_unpacking_leaves_no_folder_of_that_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import lzma
@@ -68,6 +69,9 @@ def unpack_archive(archive: Path, folder: Path, limit_gb: float) -> Path:
         except (struct.error, ValueError, OverflowError, IndexError, RuntimeError) as error:
             _refuse_broken(archive, error)
         except OSError as error:
+            # That is how a seek to a place before the file's start ends, which only a damaged archive asks for.
+            if error.errno == errno.EINVAL:
+                _refuse_broken(archive, error)
             raise MammoscanError(
                 f"Could not unpack {archive} into {folder}: {error}; check the disk"
             ) from error
