@@ -69,7 +69,7 @@ def unpack_archive(archive: Path, folder: Path, limit_gb: float) -> Path:
         except (struct.error, ValueError, OverflowError, IndexError, RuntimeError) as error:
             _refuse_broken(archive, error)
         except OSError as error:
-            # That is how a seek to a place before the file's start ends, which only a damaged archive asks for.
+            # So ends a seek to before the file's start, which only a damaged archive asks for.
             if error.errno == errno.EINVAL:
                 _refuse_broken(archive, error)
             raise MammoscanError(
