@@ -1,0 +1,214 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from mammoscan.errors import MammoscanError
+from mammoscan.evaluation.splits import check_folds, divide_samples, split_folds
+from mammoscan.studies import SplitParams
+
+FIVE = [f"fold_{k}" for k in range(5)]
+
+
+def test_every_patient_is_test_in_exactly_one_fold_and_stands_on_one_side_of_each(make_samples):
+    samples = make_samples()
+    folds = divide_samples(samples, SplitParams(), 5)
+    assert list(folds.columns) == ["sample_id", "row", *FIVE]
+    assert folds["sample_id"].tolist() == samples["sample_id"].tolist()
+    assert folds["row"].tolist() == list(range(len(samples)))
+    for fold in FIVE:
+        assert (folds.groupby(samples["patient_id"])[fold].nunique() == 1).all()
+    assert ((folds[FIVE] == "test").sum(axis=1) == 1).all()
+
+
+def test_folds_hold_labels_and_groups_in_even_numbers(make_samples):
+    samples = make_samples(patients=100, views=1)
+    folds = divide_samples(samples, SplitParams(), 5)
+    for column, slack in (("label", 2), ("group", 4)):
+        for level in samples[column].unique():
+            counts = [int(((folds[f] == "test") & (samples[column] == level)).sum()) for f in FIVE]
+            assert max(counts) - min(counts) <= slack, (level, counts)
+
+
+def test_validation_takes_its_share_of_training_patients_and_both_labels(make_samples):
+    samples = make_samples(patients=100, views=1)
+    folds = divide_samples(samples, SplitParams(validation_fraction=0.2), 5)
+    for fold in FIVE:
+        patients = samples.groupby(folds[fold])["patient_id"].nunique()
+        assert patients["validation"] / (patients["validation"] + patients["train"]) == pytest.approx(
+            0.2, abs=0.04
+        )
+        assert samples.loc[folds[fold] == "validation", "label"].nunique() == 2
+
+
+@pytest.mark.parametrize("split", [SplitParams(choose_epoch_on="test"), SplitParams(validation_fraction=0)])
+def test_no_validation_is_taken_where_none_is_wanted(make_samples, split):
+    folds = divide_samples(make_samples(), split, 5)
+    assert set(folds[FIVE].to_numpy().ravel()) == {"train", "test"}
+
+
+def test_same_seed_same_folds_and_another_seed_others(make_samples):
+    samples = make_samples()
+    first, again, other = (divide_samples(samples, SplitParams(seed=s), 5) for s in (1, 1, 2))
+    pd.testing.assert_frame_equal(first, again)
+    assert not first.equals(other)
+
+
+def test_order_of_samples_does_not_change_who_is_tested_when(make_samples):
+    samples = make_samples()
+    shuffled = samples.sample(frac=1, random_state=3)
+    first = divide_samples(samples, SplitParams(), 5).set_index("sample_id")[FIVE]
+    second = divide_samples(shuffled, SplitParams(), 5).set_index("sample_id")[FIVE]
+    pd.testing.assert_frame_equal(first, second.loc[first.index])
+
+
+def test_240_images_divided_as_images_give_60_test_images_of_both_labels_evenly():
+    samples = pd.DataFrame(
+        {"sample_id": [f"i{k}" for k in range(240)], "label": ["benign", "malignant"] * 120}
+    )
+    split = SplitParams(together="image", choose_epoch_on="test")
+    folds = divide_samples(samples, split, 1)
+    test = folds["fold_0"] == "test"
+    assert test.sum() == 60
+    assert samples.loc[test, "label"].value_counts().to_dict() == {"benign": 30, "malignant": 30}
+    # A draw, not every fourth image.
+    assert len(set(np.diff(np.flatnonzero(test)))) > 3
+    assert not folds.equals(divide_samples(samples, split.model_copy(update={"seed": 1}), 1))
+
+
+def test_images_in_folds_give_every_fold_its_turn_and_an_even_size():
+    samples = pd.DataFrame({"sample_id": [f"i{k:03}" for k in range(103)], "label": ["a"] * 50 + ["b"] * 53})
+    folds = divide_samples(samples, SplitParams(together="image", validation_fraction=0), 5)
+    assert sorted((folds[FIVE] == "test").sum()) == [20, 20, 21, 21, 21]
+    assert ((folds[FIVE] == "test").sum(axis=1) == 1).all()
+
+
+def test_regions_stay_whole_while_their_patients_may_be_divided(make_samples):
+    samples = make_samples()
+    folds = divide_samples(samples, SplitParams(together="region"), 1)
+    assert (folds.groupby(samples["region_id"])["fold_0"].nunique() == 1).all()
+    assert (folds.groupby(samples["patient_id"])["fold_0"].nunique() > 1).any()
+    units = samples.groupby(folds["fold_0"])["region_id"].nunique()
+    assert units["test"] / units.sum() == pytest.approx(0.25, abs=0.02)
+
+
+def test_samples_outside_the_pool_are_out_of_every_fold(make_samples):
+    samples = make_samples()
+    pool = samples["sample_id"][::2]
+    folds = divide_samples(samples, SplitParams(together="image"), 1, pool=set(pool))
+    assert set(folds.loc[~folds["sample_id"].isin(pool), "fold_0"]) == {"out"}
+    rows = split_folds(folds)["fold_0"]
+    assert rows["sample_id"].tolist() == pool.tolist()
+    assert samples["sample_id"].iloc[rows["row"]].tolist() == rows["sample_id"].tolist()
+
+
+def test_a_rare_label_reaches_every_fold():
+    labels = ["rare"] * 5 + ["common"] * 60
+    for seed in range(20):
+        samples = pd.DataFrame(
+            {"sample_id": [f"{k}_{j}" for k in range(65) for j in range(2)], "label": np.repeat(labels, 2)}
+        )
+        samples["patient_id"] = samples["sample_id"].str.split("_").str[0]
+        folds = divide_samples(samples, SplitParams(seed=seed), 5)
+        for fold in FIVE:
+            assert (
+                samples.loc[(folds[fold] == "test") & (samples["label"] == "rare"), "patient_id"].nunique()
+                == 1
+            )
+
+
+def test_too_few_patients_of_a_class_are_named_with_how_many_are_needed():
+    samples = pd.DataFrame({"sample_id": list("abcdefghij"), "label": ["x"] * 7 + ["y"] * 3})
+    samples["patient_id"] = samples["sample_id"]
+    with pytest.raises(MammoscanError, match=r"label 'y': 3 patients found, 5 needed for 5 fold") as caught:
+        divide_samples(samples, SplitParams(), 5)
+    assert "\n" not in str(caught.value)
+
+
+def test_one_label_alone_cannot_be_divided():
+    samples = pd.DataFrame({"sample_id": list("abc"), "patient_id": list("abc"), "label": "x"})
+    with pytest.raises(MammoscanError, match="at least two"):
+        divide_samples(samples, SplitParams(), 3)
+
+
+def test_a_sample_without_its_unit_is_named(make_samples):
+    samples = make_samples()
+    samples.loc[4, "patient_id"] = None
+    with pytest.raises(MammoscanError, match=f"{samples['sample_id'][4]} has no patient_id"):
+        divide_samples(samples, SplitParams(), 5)
+    with pytest.raises(MammoscanError, match="no column region_id"):
+        divide_samples(samples.drop(columns="region_id"), SplitParams(together="region"), 5)
+
+
+def test_a_given_table_replaces_the_drawn_one_in_whatever_order_its_rows_are(make_samples):
+    samples = make_samples()
+    drawn = divide_samples(samples, SplitParams(seed=9), 5)
+    given = drawn.drop(columns="row").sample(frac=1, random_state=0)
+    pd.testing.assert_frame_equal(divide_samples(samples, SplitParams(), 5, given=given), drawn)
+
+
+@pytest.fixture
+def folds_and_samples(make_samples):
+    samples = make_samples()
+    return divide_samples(samples, SplitParams(), 5), samples
+
+
+def refuse(folds, samples, match, split=None):
+    with pytest.raises(MammoscanError, match=match) as caught:
+        check_folds(folds, samples, split or SplitParams())
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_a_strange_and_a_misplaced_sample_are_refused(folds_and_samples):
+    folds, samples = folds_and_samples
+    name = samples["sample_id"].iloc[3]
+    refuse(folds.drop(index=3), samples, f"{name} is missing")
+    refuse(pd.concat([folds, folds.iloc[[0]].assign(sample_id="q")]), samples, "q is not a sample")
+    refuse(pd.concat([folds, folds.iloc[[0]]]), samples, "stands twice")
+    refuse(folds.iloc[::-1], samples, "another order")
+    with pytest.raises(MammoscanError, match=f"{name} is missing"):
+        divide_samples(samples, SplitParams(), 5, given=folds.drop(index=3))
+
+
+def test_a_given_table_of_another_number_of_folds_is_refused(folds_and_samples):
+    folds, samples = folds_and_samples
+    with pytest.raises(MammoscanError, match="for a study of 4 fold"):
+        divide_samples(samples, SplitParams(), 4, given=folds)
+    with pytest.raises(MammoscanError, match="expected sample_id"):
+        divide_samples(samples, SplitParams(), 5, given=folds.drop(columns="sample_id"))
+    refuse(folds[["sample_id", "row"]], samples, "expected sample_id, row, fold_0")
+
+
+def test_an_unknown_role_is_refused(folds_and_samples):
+    folds, samples = folds_and_samples
+    refuse(folds.replace({"fold_1": {"test": "Test"}}), samples, "fold_1 holds the role 'Test'")
+
+
+def test_a_patient_on_both_sides_is_named_with_the_fold(folds_and_samples):
+    folds, samples = folds_and_samples
+    row = np.flatnonzero(folds["fold_2"] == "test")[0]
+    folds.loc[row, "fold_2"] = "train"
+    patient = samples["patient_id"].iloc[row]
+    refuse(folds, samples, f"patient {patient} stands in test and train of fold_2")
+    # The same table is fine where only images must stay whole.
+    check_folds(folds, samples, SplitParams(together="image"))
+
+
+def test_a_patient_tested_twice_is_refused(folds_and_samples):
+    folds, samples = folds_and_samples
+    patient = samples.loc[folds["fold_0"] == "test", "patient_id"].iloc[0]
+    folds.loc[samples["patient_id"] == patient, "fold_3"] = "test"
+    refuse(folds, samples, f"patient {patient} is test in fold_3 and in an earlier fold")
+
+
+@pytest.mark.parametrize("side", ["test", "train"])
+def test_a_fold_that_lacks_a_label_is_named_with_the_patients_found(folds_and_samples, side):
+    folds, samples = folds_and_samples
+    folds.loc[(folds["fold_4"] == side) & (samples["label"] == "malignant"), "fold_4"] = "out"
+    refuse(folds, samples, rf"fold_4 has no 'malignant' in {side}: patients found 0, needed 1")
+
+
+def test_a_fold_without_validation_rows_is_refused_where_validation_chooses_the_epoch(folds_and_samples):
+    folds, samples = folds_and_samples
+    bare = folds.replace({"fold_0": {"validation": "train"}})
+    refuse(bare, samples, "fold_0 has no validation row")
+    check_folds(bare, samples, SplitParams(choose_epoch_on="test"))
