@@ -73,7 +73,7 @@ def build_report(content: ReportContent) -> str:
             "baselines": words.say_baselines(content.metrics, content.headline, content.difference),
         },
         folds=words.say_folds(measures),
-        calibration={
+        calibration_measures={
             name_measure(key): value
             for key, value in content.calibration.get("cnn", {}).items()
             if isinstance(value, Mapping)
@@ -89,6 +89,7 @@ def build_report(content: ReportContent) -> str:
         audit_rows=_tabulate_audit(content.audit),
         classification_rows=_tabulate_classification(content.classification),
         count_table=_tabulate_counts(content.counts),
+        experiment_measures=_list_measures(content.experiments),
         ablation_measures=_list_measures(content.ablation),
         name_model=name_model,
         name_measure=name_measure,

@@ -1,0 +1,344 @@
+"""What each figure says."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from mammoscan.figures.ablation import draw_ablation
+from mammoscan.figures.class_counts import draw_class_counts
+from mammoscan.figures.confusion_matrix import draw_confusion_matrix
+from mammoscan.figures.experiment_chart import draw_experiment_chart
+from mammoscan.figures.intervals import find_limits
+from mammoscan.figures.metric_intervals import draw_metric_intervals
+from mammoscan.figures.precision_recall import draw_precision_recall
+from mammoscan.figures.reliability import draw_reliability
+from mammoscan.figures.roc import draw_roc
+from mammoscan.figures.sample_sheet import draw_sample_sheet
+from mammoscan.figures.scan_sheet import draw_scan_sheet
+from mammoscan.figures.style import NOTICE, format_measure
+from mammoscan.figures.tiles import fit_caption, pick_spread
+from mammoscan.figures.topology import draw_topology, format_shape
+from mammoscan.figures.training_curves import draw_training_curves
+from mammoscan.figures.views import draw_views
+from mammoscan.figures.wrong_gallery import draw_wrong_gallery, find_wrong
+from mammoscan.imaging.views import AUTHOR_VIEWS
+from mammoscan.studies import Question
+
+
+def test_the_confusion_matrix_shows_counts_and_row_percentages(read_texts):
+    texts = read_texts(draw_confusion_matrix([[3, 1], [0, 0]], ("benign", "malignant"), ""))
+
+    assert {"3", "1", "75 %", "25 %", "benign\n(n = 4)"} <= set(texts)
+    assert texts.count("no cases") == 2
+
+
+def test_the_roc_legend_gives_the_area_of_each_curve_but_none_for_the_majority(
+    predictions, question, read_texts
+):
+    texts = read_texts(draw_roc(predictions, question, ""))
+
+    network = predictions[predictions["model"] == "cnn"]
+    area = roc_auc_score(network["label"] == "malignant", network["p_malignant"])
+    assert f"Network: {area:.2f}" in texts
+    assert not any("Majority" in text for text in texts)
+
+
+def test_the_roc_legend_gives_the_measured_interval_where_there_is_one(predictions, question, read_texts):
+    metrics = {"cnn": {"auc": {"value": 0.871, "low": 0.8, "high": 0.95}}}
+
+    assert "Network: 0.87 [0.80, 0.95]" in read_texts(draw_roc(predictions, question, "", metrics))
+
+
+@pytest.mark.parametrize("draw", [draw_roc, draw_precision_recall])
+def test_curves_of_one_label_alone_say_that_there_is_none(draw, predictions, question, read_texts):
+    alone = predictions[predictions["label"] == "benign"]
+
+    assert any("do not hold both answers" in text for text in read_texts(draw(alone, question, "")))
+
+
+def test_the_chance_of_precision_and_recall_is_the_share_of_positives(predictions, question, read_texts):
+    benign = predictions["label"] == "benign"
+    fewer = pd.concat(
+        [predictions[benign], predictions[~benign & predictions["sample_id"].str.contains("1_")]]
+    )
+    share = (fewer[fewer["model"] == "cnn"]["label"] == "malignant").mean()
+
+    assert f"Chance: {share:.2f}" in read_texts(draw_precision_recall(fewer, question, ""))
+
+
+def test_training_curves_name_the_epoch_that_was_kept_and_what_chose_it(read_texts):
+    epochs = [{"epoch": n, "loss": 1 / n, "accuracy": 0.5} for n in range(1, 9)]
+    histories = {
+        0: {"epochs": epochs, "best_epoch": 3},
+        "fold_1": {"epochs": epochs, "best_epoch": 4},
+        "final": {"epochs": epochs, "best_epoch": 5},
+    }
+
+    texts = read_texts(draw_training_curves(histories, "", chosen_on="test"))
+
+    assert {"Fold 1: epoch 3 of 8", "Fold 2: epoch 4 of 8", "final: epoch 5 of 8", "test"} <= set(texts)
+
+
+def test_a_wild_epoch_does_not_flatten_the_loss_curve():
+    losses = [1.0] * 99 + [1000.0]
+    epochs = [{"epoch": n + 1, "loss": loss, "accuracy": 0.5} for n, loss in enumerate(losses)]
+
+    figure = draw_training_curves({"a": {"epochs": epochs, "best_epoch": 1}}, "")
+
+    assert figure.axes[0].get_ylim()[1] < 2
+
+
+def test_training_curves_leave_out_what_is_not_finite():
+    epochs = [{"epoch": 1, "loss": float("nan"), "accuracy": None, "val_loss": None}]
+
+    figure = draw_training_curves({"a": {"epochs": epochs, "best_epoch": 1}}, "")
+
+    assert figure.axes[0].get_ylim() == (0.0, 1.0)
+
+
+def test_class_counts_show_both_bars_only_where_balancing_changed_something(read_texts):
+    counts = pd.DataFrame({"group": ["CALC"], "severity": ["benign"], "before": [1440], "after": [120]})
+
+    changed, same = (
+        read_texts(draw_class_counts(table, "")) for table in (counts, counts.assign(after=1440))
+    )
+
+    assert {"1,440", "120", "before", "after", "CALC · benign"} <= set(changed)
+    assert "before" not in same
+    assert same.count("1,440") == 1
+
+
+def test_class_counts_take_the_names_from_the_index_where_no_column_has_them(read_texts):
+    counts = pd.DataFrame({"before": [7], "after": [7]}, index=["benign"])
+
+    assert "benign" in read_texts(draw_class_counts(counts, ""))
+
+
+def test_a_scan_is_captioned_with_its_regions_and_these_are_rings_in_place(samples, pixels, read_texts):
+    two = pd.concat(
+        [samples.iloc[[0]], samples.iloc[[0]].assign(group="MISC", severity="malignant", radius=None)]
+    )
+    two = two.assign(row=512.0, column=256.0)
+
+    figure = draw_scan_sheet(pixels[:1, ..., 0], ["mdb000.pgm"], two, "")
+
+    assert "mdb000\nCALC benign\nMISC malignant" in read_texts(figure)
+    (ring,) = figure.axes[0].patches
+    assert tuple(ring.center) == (4.0, 8.0)
+    assert len(figure.axes[0].lines) == 1
+
+
+def test_a_scan_without_coordinates_or_without_regions_is_shown_unmarked(samples, pixels, read_texts):
+    blank = samples.iloc[[0]].assign(row=None, column=None, group="NORM", severity="normal")
+
+    figure = draw_scan_sheet(pixels[:2, ..., 0], ["mdb000.pgm", "mdb999.pgm"], blank, "")
+
+    assert {"mdb000\nNORM", "mdb999\nno region"} <= set(read_texts(figure))
+    assert not figure.axes[0].patches
+
+
+def test_a_scan_of_many_kinds_of_regions_says_how_many_more(samples, pixels, read_texts):
+    many = samples.iloc[:6].assign(source="mdb000.pgm")
+
+    texts = read_texts(draw_scan_sheet(pixels[:1, ..., 0], ["mdb000.pgm"], many, ""))
+
+    assert "mdb000\nCALC benign\nand 5 other kinds" in texts
+
+
+def test_a_limited_scan_sheet_takes_scans_of_every_class(samples, pixels, read_texts):
+    texts = read_texts(draw_scan_sheet(pixels[..., 0], list(samples["source"]), samples, "", limit=4))
+
+    captions = [text for text in texts if text.startswith("mdb")]
+    assert {caption.split("\n")[1].split()[0] for caption in captions} == {"CALC", "CIRC", "SPIC", "ASYM"}
+
+
+def test_samples_are_grouped_by_label_and_a_region_is_shown_once(samples, pixels, read_texts):
+    twice = pd.concat([samples, samples], ignore_index=True)
+
+    figure = draw_sample_sheet(np.concatenate([pixels, pixels]), twice, "", limit=30)
+
+    assert "benign: 20 of 40 images, 20 patients" in read_texts(figure)
+    assert len(figure.axes) == 40
+
+
+def test_colour_images_are_shown_in_colour(samples):
+    pixels = np.zeros((len(samples), 8, 8, 3), dtype=np.uint8)
+    pixels[..., 0] = 255
+
+    figure = draw_sample_sheet(pixels, samples, "")
+
+    assert figure.axes[0].images[0].get_array().shape == (8, 8, 3)
+
+
+def test_the_authors_twelve_views_mark_the_four_that_repeat(pixels, read_texts):
+    figure = draw_views(pixels[0], "", AUTHOR_VIEWS)
+
+    texts = read_texts(figure)
+    assert sum("\n= " in text for text in texts) == 4
+    assert any("12 images, of which 8 are distinct" in text for text in texts)
+    repeat = next(axes for axes in figure.axes if any("\n= " in text.get_text() for text in axes.texts))
+    name = repeat.texts[0].get_text().split("\n= ")[1]
+    original = next(axes for axes in figure.axes if axes.texts[0].get_text() == name)
+    np.testing.assert_array_equal(repeat.images[0].get_array(), original.images[0].get_array())
+
+
+def test_the_gallery_shows_the_most_confident_mistakes_first_with_truth(
+    samples, pixels, predictions, question, read_texts
+):
+    figure = draw_wrong_gallery(pixels, predictions, samples, question, "", limit=2)
+
+    captions = [axes.texts[0].get_text() for axes in figure.axes]
+    assert captions == [
+        "said benign 0.99\nis malignant\nmdb039_0_rotated",
+        "said malignant 0.80\nis benign\nmdb038_0_rotated",
+    ]
+    np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), pixels[39, ..., 0])
+    assert any("2 of 4 wrong among 40" in text and NOTICE in text for text in read_texts(figure))
+
+
+def test_the_gallery_says_so_when_nothing_is_wrong_or_nothing_was_predicted(
+    samples, pixels, predictions, question, read_texts
+):
+    right = predictions[~predictions["sample_id"].isin(samples["sample_id"][-4:])]
+
+    none = read_texts(draw_wrong_gallery(pixels, right, samples, question, ""))
+    empty = read_texts(draw_wrong_gallery(pixels, right.iloc[:0], samples, question, ""))
+
+    assert "Network: none of the 36 predictions is wrong." in none
+    assert "Network: no predictions." in empty
+
+
+def test_the_threshold_decides_what_is_wrong(predictions, question):
+    network = predictions[predictions["model"] == "cnn"]
+
+    strict = find_wrong(network, question, threshold=0.95)
+
+    assert (strict["said"] == "benign").all()
+    assert len(strict) == 20
+
+
+def test_of_three_labels_the_most_probable_is_what_was_said():
+    question = Question(
+        text="?", about="severity_or_normal", labels=("benign", "malignant", "normal"), positive="malignant"
+    )
+    rows = {"sample_id": ["a", "b"], "label": ["benign", "normal"]}
+    rows |= {"p_benign": [0.4, 0.4], "p_malignant": [0.35, 0.5], "p_normal": [0.25, 0.1]}
+
+    wrong = find_wrong(pd.DataFrame(rows), question)
+
+    assert wrong[["sample_id", "said", "confidence"]].values.tolist() == [["b", "malignant", 0.5]]
+
+
+def test_the_topology_gives_shapes_and_parameters(read_texts):
+    layers = [{"name": "d", "type": "Dense", "output_shape": (None, 10, 64), "parameters": 4160}]
+
+    texts = read_texts(draw_topology(layers, ""))
+
+    assert {"Dense", "10 × 64", "4,160"} <= set(texts)
+
+
+def test_the_middle_of_a_very_deep_network_is_one_box_that_keeps_its_parameters(read_texts):
+    layers = [{"name": f"l{n}", "type": "Conv2D", "output_shape": (n,), "parameters": 1} for n in range(700)]
+
+    texts = read_texts(draw_topology(layers, ""))
+
+    assert {"… 661 layers …", "661", "l699"} <= set(texts)
+    assert "l30" not in texts
+
+
+@pytest.mark.parametrize(
+    ("shape", "text"),
+    [((None, 48, 48, 1), "48 × 48 × 1"), ([6400], "6400"), ((None, None, 3), "any × 3"),
+     ("as told", "as told"), ([(None, 2), (None, 3)], "2, 3"), (None, "")],
+)  # fmt: skip
+def test_a_shape_is_told_without_its_batch(shape, text):
+    assert format_shape(shape) == text
+
+
+def test_the_forest_plot_gives_each_models_interval_and_chance(read_texts):
+    measures = {"value": 0.76, "low": 0.68, "high": 0.84}
+
+    texts = read_texts(draw_metric_intervals({"texture": {"auc": measures}, "cnn": {"auc": measures}}, ""))
+
+    assert {"Network", "Texture baseline", "0.76 [0.68, 0.84]", "chance 0.5"} <= set(texts)
+
+
+def test_a_measure_that_is_not_defined_is_named_so_and_not_drawn(read_texts):
+    figure = draw_metric_intervals(
+        {"cnn": {"precision": {"value": None, "low": None, "high": None}}}, "", metric="precision"
+    )
+
+    assert "not defined" in read_texts(figure)
+    assert not figure.axes[0].lines
+
+
+def test_calibration_skips_empty_bins(read_texts):
+    bins = [
+        {"from": 0.0, "to": 0.5, "samples": 8, "predicted": 0.3, "observed": 0.25, "low": 0.1, "high": 0.4},
+        {
+            "from": 0.5,
+            "to": 1.0,
+            "samples": 0,
+            "predicted": None,
+            "observed": None,
+            "low": None,
+            "high": None,
+        },
+    ]
+
+    figure = draw_reliability(bins, "")
+
+    assert "8" in read_texts(figure)
+    assert len(figure.axes[1].patches) == 1
+
+
+def test_the_closing_chart_marks_what_the_article_claimed(read_texts):
+    row = {"experiment": "Calcifications", "recall": {"value": 0.85}, "precision": {"value": None}}
+
+    claimed = read_texts(draw_experiment_chart([row | {"claimed_recall": 0.97}], ""))
+    silent = read_texts(draw_experiment_chart([row], ""))
+
+    assert {"recall 0.85", "precision not defined", "claimed by the article"} <= set(claimed)
+    assert "claimed by the article" not in silent
+
+
+def test_the_ablation_keeps_its_order_and_skips_what_was_not_measured(read_texts):
+    rows = [{"name": "as published", "accuracy": {"value": 0.9}}, {"name": "not run", "accuracy": None}]
+
+    texts = read_texts(draw_ablation(rows, "", metric="accuracy"))
+
+    assert "as published" in texts
+    assert "not run" not in texts
+
+
+@pytest.mark.parametrize(
+    ("measure", "text"),
+    [
+        ({"value": 0.123456789, "low": 0.1, "high": 0.2}, "0.12 [0.10, 0.20]"),
+        ({"value": 0.5}, "0.50"),
+        ({"value": float("nan")}, "not defined"),
+    ],
+)
+def test_a_measure_is_written_with_two_decimals(measure, text):
+    assert format_measure(measure) == text
+
+
+def test_the_scale_holds_all_intervals_and_chance():
+    low, high = find_limits([{"value": 0.93, "low": 0.88, "high": 1.0}])
+
+    assert low <= 0.5
+    assert high >= 1.0
+
+
+def test_a_long_caption_loses_its_middle_not_its_end():
+    text = fit_caption("SOB_M_DC-14-2523-400-001.png.in.a.long.folder", 6)
+
+    assert len(text) < 25
+    assert text.startswith("SOB_M")
+    assert text.endswith("folder")
+
+
+def test_a_pick_is_spread_evenly():
+    assert pick_spread(10, 5) == [0, 2, 4, 6, 8]
+    assert pick_spread(3, 5) == [0, 1, 2]

@@ -1,0 +1,141 @@
+"""What holds for every figure: it bears the stamp, and its words neither collide nor leave the paper."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mammoscan.figures.ablation import draw_ablation
+from mammoscan.figures.class_counts import draw_class_counts
+from mammoscan.figures.confusion_matrix import draw_confusion_matrix
+from mammoscan.figures.experiment_chart import draw_experiment_chart
+from mammoscan.figures.metric_intervals import draw_metric_intervals
+from mammoscan.figures.place_map import draw_place_map
+from mammoscan.figures.precision_recall import draw_precision_recall
+from mammoscan.figures.reliability import draw_reliability
+from mammoscan.figures.roc import draw_roc
+from mammoscan.figures.sample_sheet import draw_sample_sheet
+from mammoscan.figures.scan_sheet import draw_scan_sheet
+from mammoscan.figures.style import DPI, PHANTOM_STAMP, WIDTH, render_png
+from mammoscan.figures.topology import draw_topology
+from mammoscan.figures.training_curves import draw_training_curves
+from mammoscan.figures.views import draw_views
+from mammoscan.figures.wrong_gallery import draw_wrong_gallery
+from mammoscan.imaging.views import AUTHOR_VIEWS
+
+
+def measure(value, width=0.1):
+    return {"value": value, "low": value - width, "high": min(1.0, value + width)}
+
+
+def history(epochs):
+    return {
+        "epochs": [
+            {"epoch": n, "loss": 1 / n, "accuracy": 1 - 0.5 / n, "val_loss": 0.5 + 1 / n, "val_accuracy": 0.6}
+            for n in range(1, epochs + 1)
+        ],
+        "best_epoch": epochs // 2 + 1,
+    }
+
+
+BINS = [
+    {"from": k / 10, "to": (k + 1) / 10, "samples": 3 * k, "predicted": k / 10 + 0.05, "observed": k / 10}
+    | {"low": max(0.0, k / 10 - 0.1), "high": k / 10 + 0.1}
+    for k in range(10)
+]
+LAYERS = [
+    {"name": "image", "type": "Input", "output_shape": (48, 48, 1), "parameters": 0},
+    {"name": "conv2d", "type": "Conv2D", "output_shape": (46, 46, 32), "parameters": 320},
+    {"name": "dense_with_a_long_name", "type": "Dense", "output_shape": (None, 2), "parameters": 12802},
+]
+COUNTS = pd.DataFrame(
+    {
+        "group": ["CALC", "CALC"],
+        "severity": ["benign", "malignant"],
+        "before": [144, 120],
+        "after": [120, 120],
+    }
+)
+METRICS = {model: {"auc": measure(0.6)} for model in ("majority", "cnn", "texture", "metadata")}
+EXPERIMENTS = [
+    {"experiment": f"{what}, {how}", "recall": measure(0.85), "precision": measure(0.8)}
+    | {"claimed_recall": 0.97, "claimed_precision": 1.0}
+    for what in ("Calcifications", "Masses", "All classes")
+    for how in ("class-balanced", "fully balanced")
+]
+VARIANTS = [
+    {"name": n, "auc": measure(0.9)} for n in ("as published", "without any rotated copies of test images")
+]
+
+
+@pytest.fixture(
+    params=[
+        "confusion", "confusion3", "roc", "precision_recall", "training", "training_one",
+        "training_many", "training_none", "counts", "counts_same", "counts_none", "scans", "scans_none",
+        "samples", "samples_none", "views", "author_views", "wrong", "none_wrong", "topology",
+        "topology_none", "intervals", "intervals_none", "reliability", "reliability_none",
+        "experiments", "experiments_none", "ablation", "ablation_none", "places", "places_none",
+    ]
+)  # fmt: skip
+def draw(request, samples, pixels, predictions, question):
+    """Return a function of the stamp that draws one of the figures."""
+    sources = list(samples["source"])
+    right = predictions[~predictions["sample_id"].isin(samples["sample_id"][-4:])]
+    none = samples.iloc[:0]
+    return {
+        "confusion": lambda stamp: draw_confusion_matrix([[50, 18], [17, 34]], question.labels, stamp),
+        "confusion3": lambda stamp: draw_confusion_matrix(
+            np.array([[5000, 18, 3], [17, 34, 1], [0, 0, 0]]), ("benign", "malignant", "normal"), stamp
+        ),
+        "roc": lambda stamp: draw_roc(predictions, question, stamp),
+        "precision_recall": lambda stamp: draw_precision_recall(predictions, question, stamp),
+        "training": lambda stamp: draw_training_curves({k: history(20 + k) for k in range(5)}, stamp),
+        "training_one": lambda stamp: draw_training_curves({"study": history(1500)}, stamp, chosen_on="test"),
+        "training_many": lambda stamp: draw_training_curves({k: history(1) for k in range(7)}, stamp),
+        "training_none": lambda stamp: draw_training_curves({}, stamp),
+        "counts": lambda stamp: draw_class_counts(COUNTS, stamp),
+        "counts_same": lambda stamp: draw_class_counts(COUNTS.assign(after=COUNTS["before"]), stamp),
+        "counts_none": lambda stamp: draw_class_counts(COUNTS.iloc[:0], stamp),
+        "scans": lambda stamp: draw_scan_sheet(pixels[..., 0], sources, samples, stamp),
+        "scans_none": lambda stamp: draw_scan_sheet(pixels[:0, ..., 0], [], none, stamp),
+        "samples": lambda stamp: draw_sample_sheet(pixels, samples, stamp),
+        "samples_none": lambda stamp: draw_sample_sheet(pixels[:0], none, stamp),
+        "views": lambda stamp: draw_views(pixels[0], stamp),
+        "author_views": lambda stamp: draw_views(
+            pixels[0], stamp, [(f"mdb001_{name}", k) for name, k in AUTHOR_VIEWS]
+        ),
+        "wrong": lambda stamp: draw_wrong_gallery(pixels, predictions, samples, question, stamp),
+        "none_wrong": lambda stamp: draw_wrong_gallery(pixels, right, samples, question, stamp),
+        "topology": lambda stamp: draw_topology(LAYERS, stamp),
+        "topology_none": lambda stamp: draw_topology([], stamp),
+        "intervals": lambda stamp: draw_metric_intervals(METRICS, stamp),
+        "intervals_none": lambda stamp: draw_metric_intervals({}, stamp),
+        "reliability": lambda stamp: draw_reliability(BINS, stamp, positive="malignant"),
+        "reliability_none": lambda stamp: draw_reliability(BINS[:1], stamp),
+        "experiments": lambda stamp: draw_experiment_chart(EXPERIMENTS, stamp),
+        "experiments_none": lambda stamp: draw_experiment_chart([], stamp),
+        "ablation": lambda stamp: draw_ablation(VARIANTS, stamp),
+        "ablation_none": lambda stamp: draw_ablation([], stamp),
+        "places": lambda stamp: draw_place_map(samples, stamp),
+        "places_none": lambda stamp: draw_place_map(none, stamp),
+    }[request.param]
+
+
+def test_every_figure_bears_the_stamp_and_no_word_covers_another(draw, read_texts, find_collisions):
+    figure = draw(PHANTOM_STAMP)
+
+    assert read_texts(figure).count(PHANTOM_STAMP) == 1
+    assert find_collisions(figure) == []
+    assert figure.get_size_inches()[0] <= WIDTH
+
+
+def test_a_figure_of_real_data_bears_no_stamp(draw, read_texts):
+    assert not any("PHANTOM" in text for text in read_texts(draw("")))
+
+
+def test_a_png_is_written_at_the_asked_resolution():
+    figure = draw_confusion_matrix([[1, 0], [0, 1]], ("a", "b"), "")
+
+    png = render_png(figure, dpi=2 * DPI)
+
+    assert png.startswith(b"\x89PNG")
+    assert int.from_bytes(png[16:20], "big") == round(figure.get_size_inches()[0] * 2 * DPI)

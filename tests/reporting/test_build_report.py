@@ -1,0 +1,305 @@
+import base64
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from itertools import pairwise
+
+import pandas as pd
+import pytest
+
+from mammoscan.figures.confusion_matrix import draw_confusion_matrix
+from mammoscan.figures.style import NOTICE, PHANTOM_STAMP, render_png
+from mammoscan.reporting.build_report import build_report, measure_png
+from mammoscan.reporting.content import Picture, ReportContent
+
+
+def measure(value, half=0.1):
+    return {"value": value, "low": value - half, "high": value + half, "undefined": 0, "note": ""}
+
+
+@pytest.fixture(scope="module")
+def png():
+    return render_png(draw_confusion_matrix([[3, 1], [1, 3]], ("benign", "malignant"), ""), dpi=150)
+
+
+@pytest.fixture
+def bare():
+    """The least that a report can say."""
+    return ReportContent(
+        title="Benign or malignant?",
+        study="mias",
+        question="Is the abnormality benign or malignant?",
+        labels=("benign", "malignant"),
+        positive="malignant",
+        protocol="patient",
+        folds=5,
+        data={"kind": "real", "scans": 322, "patients": 161},
+        metrics={"cnn": {"auc": measure(0.72), "samples": 119, "patients": 104}},
+        command="kedro run --pipeline mias",
+    )
+
+
+@pytest.fixture
+def full(bare, png):
+    """A report with every section."""
+    subgroup = {
+        "model": "cnn",
+        "by": "group",
+        "subgroup": "CALC",
+        "samples": 25,
+        "patients": 20,
+        "metric": "auc",
+    }
+    return replace(
+        bare,
+        threshold=0.5,
+        metrics={
+            "cnn": bare.metrics["cnn"]
+            | {"recall_benign": measure(0.6), "precision": {"value": None, "low": None, "high": None}}
+            | {"brier": measure(0.2) | {"note": "too few patients to say anything"}},
+            "texture": {"auc": measure(0.6)},
+            "own": {"auc": measure(0.55)},
+        },
+        audit={
+            "sentence": "None of the 119 test images were seen in training.",
+            "test_images": 119,
+            **{key: {"count": 0, "share": 0.0} for key in ("exact", "views", "region", "source", "patient")},
+        },
+        calibration={"cnn": {"ece": measure(0.2), "bins": []}},
+        subgroups=pd.DataFrame([subgroup | measure(0.7)]),
+        limits=("One hospital.",),
+        counts=pd.DataFrame({"group": ["CALC"], "severity": ["benign"], "before": [12], "after": [10]}),
+        rejected={"no coordinates": 1},
+        classification={
+            "benign": {"precision": 0.75, "recall": 0.735, "f1-score": 0.742, "support": 68.0},
+            "accuracy": 0.706,
+        },
+        figures=dict.fromkeys(("roc", "wrong_gallery", "reliability", "topology", "my_own"), png),
+        ablation=(
+            {"name": "as published", "auc": measure(0.9)},
+            {"name": "no copies", "accuracy": measure(0.8)},
+        ),
+        reproduction=(
+            {"claim": "Recall", "article": "0.97", "ours": measure(0.85), "note": "500 epochs"},
+            {"claim": "Scans", "article": "332", "ours": "322"},
+        ),
+        experiments=(
+            {"experiment": "Masses, class-balanced", "recall": measure(0.7), "claimed_recall": 0.97},
+        ),
+        training={"Network": "small_cnn"},
+        parameters={"mias.train.epochs": 30},
+        versions={"keras": "3.15.1"},
+        run_id="a1b2",
+        git_commit="0c8edba",
+        seconds=171.0,
+    )
+
+
+class Page(HTMLParser):
+    """Reads a page's elements, and holds that all are closed in order."""
+
+    VOID = frozenset({"meta", "img", "br", "link", "hr"})
+
+    def __init__(self, html):
+        super().__init__()
+        self.open, self.elements, self.texts = [], [], []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+    def find(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.texts).split())
+
+
+def test_the_page_needs_nothing_but_itself(full):
+    html = build_report(full)
+
+    page = Page(html)
+    assert not page.open
+    assert not page.find("script") + page.find("link") + page.find("iframe")
+    sources = [image["src"] for image in page.find("img")]
+    assert len(sources) == 5
+    assert all(source.startswith("data:image/png;base64,") for source in sources)
+    assert all(link["href"].startswith("#") for link in page.find("a"))
+    assert not re.search(r"url\(|@import|\bon\w+=", html)
+
+
+def test_every_link_leads_to_a_section_and_headings_are_in_order(full):
+    page = Page(build_report(full))
+
+    ids = {attributes["id"] for _, attributes in page.elements if attributes.get("id")}
+    assert {link["href"][1:] for link in page.find("a")} <= ids
+    assert len(page.find("h1")) == 1
+    levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch("h[1-6]", tag)]
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+
+
+def test_images_have_words_and_tables_have_scopes(full):
+    page = Page(build_report(full))
+
+    assert all(image["alt"] for image in page.find("img"))
+    assert all(cell.get("scope") in ("col", "row") for cell in page.find("th"))
+
+
+def test_the_banner_is_there_for_the_phantom_and_only_for_it(bare):
+    assert PHANTOM_STAMP not in build_report(bare)
+    phantom = Page(build_report(replace(bare, data=bare.data | {"kind": "phantom"}))).text
+    assert PHANTOM_STAMP in phantom
+    assert "say nothing about any disease" in phantom
+
+
+def test_hostile_words_stay_words(full, png):
+    hostile = '<script>alert(1)</script>"><img src=x onerror=alert(1)>'
+    html = build_report(
+        replace(
+            full, title=hostile, question=hostile, command=hostile, worth=hostile, limits=(hostile,),
+            rejected={hostile: 1}, data=full.data | {"source": hostile, "address": "javascript:alert(1)"},
+            figures={"roc": Picture(png, caption=hostile, alt=hostile)}, labels=(hostile, "malignant"),
+        )
+    )  # fmt: skip
+
+    page = Page(html)
+    assert not page.find("script")
+    assert len(page.find("img")) == 1
+    assert not any("onerror" in attributes for _, attributes in page.elements)
+    assert not any("javascript" in str(link) for link in page.find("a"))
+
+
+def test_the_headline_stands_on_top_in_words_with_its_interval(bare):
+    text = Page(build_report(bare)).text
+
+    assert "AUC 0.72 (95 % interval 0.62 to 0.82) on 119 regions" not in text
+    assert "AUC 0.72 (95 % interval 0.62 to 0.82) on 119 images of 104 patients" in text
+    assert text.index("(95 % interval") < text.index("How it was measured")
+
+
+@pytest.mark.parametrize(
+    ("changes", "tone", "part"),
+    [
+        ({}, "good", "there is a signal"),
+        ({"metrics": {"cnn": {"auc": measure(0.55)}}}, "nothing", "This says nothing yet"),
+        ({"metrics": {"cnn": {"auc": measure(0.2)}}}, "worse", "swapped labels"),
+        ({"metrics": {"cnn": {"auc": {"value": None}}}}, "unknown", "could not be measured"),
+        (
+            {"metrics": {"cnn": {"auc": measure(0.7)}, "texture": {"auc": measure(0.8)}}},
+            "doubt",
+            "needs a network",
+        ),
+        ({"protocol": "author"}, "doubt", "no proof of skill"),
+        ({"audit": {"patient": {"count": 3, "share": 0.1}}}, "doubt", "no proof of skill"),
+    ],
+)
+def test_the_headlines_tone_follows_the_numbers(bare, changes, tone, part):
+    page = Page(build_report(replace(bare, **changes)))
+
+    assert f"headline tone-{tone}" in {div.get("class") for div in page.find("div")}
+    assert part in page.text
+
+
+def test_what_an_authors_number_is_worth_stands_before_the_number(bare):
+    text = Page(build_report(replace(bare, protocol="author", worth="Not much."))).text
+
+    assert text.index("Not much.") < text.index("0.72")
+
+
+def test_sections_without_content_are_left_out(bare, full):
+    def list_headings(content):
+        return re.findall(r"<h2 id=\"(\w+)-heading", build_report(content))
+
+    assert list_headings(bare) == ["measured", "comparison", "data", "repeat"]
+    assert list_headings(full) == [
+        "measured", "audit", "article", "ablation", "comparison", "subgroups", "curves", "errors",
+        "calibration", "data", "training", "more", "limits", "repeat",
+    ]  # fmt: skip
+
+
+def test_the_notice_stands_by_every_place_with_probabilities(full):
+    sections = build_report(full).split("<section")
+
+    for name in ("comparison", "errors", "calibration"):
+        assert NOTICE in next(part for part in sections if part.startswith(f' id="{name}"'))
+    assert NOTICE in sections[0]
+
+
+def test_the_tables_say_what_was_measured(full):
+    text = Page(build_report(full)).text
+
+    for part in (
+        "Texture baseline",
+        "own",
+        "Recall benign 0.60 [0.50, 0.70]",
+        "too few patients to say anything",
+        "Recall 0.97 0.85 [0.75, 0.95] 500 epochs",
+        "Masses, class-balanced 0.70 [0.60, 0.80]",
+        "as published 0.90 [0.80, 1.00] –",
+        "benign 0.75 0.73 0.74 68",
+        "no coordinates 1",
+        "group CALC 25 20 0.70 [0.60, 0.80]",
+        "Calibration error: 0.20 [0.10, 0.30]",
+        "2 min 51 s",
+        "mias.train.epochs 30",
+    ):
+        assert part in text, part
+
+
+def test_a_figure_is_shown_at_the_size_at_which_its_words_are_legible(png):
+    width, height = measure_png(png)
+
+    figure = draw_confusion_matrix([[3, 1], [1, 3]], ("benign", "malignant"), "")
+    assert width == pytest.approx(100 * figure.get_size_inches()[0], abs=1)
+    assert height == pytest.approx(100 * figure.get_size_inches()[1], abs=1)
+
+
+def test_a_png_that_states_no_resolution_is_shown_dot_by_dot(png):
+    place = png.index(b"pHYs") - 4
+    assert measure_png(png[:place] + png[place + 21 :]) == tuple(
+        int.from_bytes(png[start : start + 4], "big") for start in (16, 20)
+    )
+
+
+def test_what_is_no_png_is_refused(bare):
+    with pytest.raises(ValueError, match="expected a PNG"):
+        build_report(replace(bare, figures={"roc": b"GIF89a"}))
+
+
+def test_a_pictures_own_words_replace_the_houses(bare, png):
+    page = Page(build_report(replace(bare, figures={"roc": Picture(png, "Mine", "Told")})))
+
+    assert page.find("img")[0]["alt"] == "Told"
+    assert "Mine" in page.text
+    assert base64.b64decode(page.find("img")[0]["src"].split(",")[1]) == png
+
+
+def _luminance(colour):
+    parts = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+    red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_words_can_be_read_on_their_ground_in_light_and_dark(bare):
+    schemes = re.findall(r":root \{(.*?)\}", build_report(bare), flags=re.DOTALL)[:2]
+
+    for scheme in schemes:
+        colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", scheme))
+        pairs = [("warn-ink", "warn-page"), ("ink", "page"), ("muted", "page"), ("accent", "page")]
+        pairs += [(name, "card") for name in ("ink", "muted", "accent", "good", "doubt", "nothing", "worse")]
+        for word, ground in pairs:
+            light, dark = sorted((_luminance(colours[word]), _luminance(colours[ground])), reverse=True)
+            assert (light + 0.05) / (dark + 0.05) >= 4.5, (word, ground)
