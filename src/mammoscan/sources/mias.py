@@ -25,6 +25,13 @@ CITATION = (
     "Suckling J et al (1994) The Mammographic Image Analysis Society Digital Mammogram Database, "
     "Exerpta Medica, International Congress Series 1069 pp375-378"
 )
+# What a reader of any figure measured on this data set must know.
+LIMITS = (
+    "One British screening programme, films of the early 1990s, digitised and reduced to 200 µm a pixel: "
+    "nothing here was tried on digital mammography.",
+    "A patient is taken to be a pair of consecutive scans, as the data set's notes say.",
+    "The abnormal regions are where a radiologist marked them. Finding them in a whole scan is another, harder task.",
+)
 LICENCE = "Research use only, see Licence.txt beside the scans"
 _SCAN = re.compile(r"mdb([0-9]+)\.pgm", re.IGNORECASE)
 
@@ -65,6 +72,7 @@ def open_mias(
         "citation": CITATION,
         "licence": LICENCE,
         "address": ADDRESS,
+        "limits": list(LIMITS),
         "changed": [],
         "missing": [],
         "unexpected": [],
@@ -82,6 +90,7 @@ def open_mias(
             "citation": "None: synthetic images in the layout of mini-MIAS, made by Mammoscan; no patients",
             "licence": "MIT, as Mammoscan: synthetic images",
             "address": "",
+            "limits": ["Synthetic images: no figure here says anything of patients.", *LIMITS],
         }
     published = read_manifest(MANIFEST)
     difference = compare_sums(found, published)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import re
 from pathlib import Path
 
@@ -24,9 +25,9 @@ def read_pgm(path: Path) -> np.ndarray:
         A read-only uint8 array of height and width.
     """
     try:
-        with path.open("rb") as stream:
-            start = stream.read(HEADER_BYTES)
-        header = _HEADER.match(start)
+        with path.open("rb", buffering=0) as stream:
+            content = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+        header = _HEADER.match(content[:HEADER_BYTES])
         if header is None:
             return _read_other(path)
         width, height, largest = (int(value) for value in header.groups())
@@ -35,11 +36,11 @@ def read_pgm(path: Path) -> np.ndarray:
             raise MammoscanError(
                 f"{path} has grey values up to {largest}, expected 8 bits, which is 255: convert it"
             )
-        found, expected = path.stat().st_size, header.end() + width * height
+        found, expected = len(content), header.end() + width * height
         if found < expected:
             raise MammoscanError(f"{path} is cut short: {found} bytes, expected {expected}: get it again")
-        return np.memmap(path, np.uint8, "r", header.end(), (height, width))
-    except OSError as error:
+        return np.frombuffer(content, np.uint8, width * height, header.end()).reshape(height, width)
+    except (OSError, ValueError) as error:  # ValueError: an empty file cannot be mapped
         raise MammoscanError(f"{path} cannot be read: {error}; expected an 8-bit PGM image") from error
 
 

@@ -57,8 +57,9 @@ def create_pipeline(study: Study) -> Pipeline:
         ),
     ]
     own = _create_patient_nodes(names) if study.protocol == "patient" else _create_author_nodes()
-    whole = Pipeline(common + own, namespace=study.name, parameters={"params:train"})
-    return sum(folds, start=whole)
+    base = Pipeline(common + own)
+    machine = {"params:train"} & base.inputs()
+    return sum(folds, start=Pipeline(base, namespace=study.name, parameters=machine))
 
 
 def _create_fold(study: Study, number: int) -> Pipeline:
