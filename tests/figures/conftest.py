@@ -94,7 +94,7 @@ def read_texts():
 
 @pytest.fixture
 def find_collisions():
-    """Return the texts that cover each other, or that leave the figure."""
+    """Return the texts that cover each other, leave the figure, or, being of its header, lie on axes."""
 
     def find(figure):
         extents = list_texts(figure)
@@ -103,6 +103,14 @@ def find_collisions():
             (text, "outside")
             for text, box in extents
             if box.x0 < -1 or box.y0 < -1 or box.x1 > width + 1 or box.y1 > height + 1
+        ]
+        panels = [axes.get_window_extent() for axes in figure.axes if axes.get_visible()]
+        header = [text for text in figure.texts if text.get_gid()]
+        outside += [
+            (text.get_text(), "on axes")
+            for text in header
+            for panel in panels
+            if text.get_window_extent().y0 < panel.y1 + 1
         ]
         return outside + [
             (one, other)
