@@ -12,17 +12,22 @@ def create_study(name: str) -> Pipeline:
     """Return one study without its data set: samples, modelling and measuring."""
     study = STUDIES[name]
     return (
-        mias.create_samples_pipeline(study) + modelling.create_pipeline(study) + reporting.create_measuring(study)
+        mias.create_samples_pipeline(study)
+        + modelling.create_pipeline(study)
+        + reporting.create_measuring(study)
     )
 
 
 def register_pipelines() -> dict[str, Pipeline]:
     """Return every pipeline by its name."""
     data = mias.create_data_pipeline("mias")
-    ablation = sum((create_study(f"mias_author.{name}") for name in (*ABLATION, SIDE_CLAIM)), start=Pipeline([]))
+    ablation = sum(
+        (create_study(f"mias_author.{name}") for name in (*ABLATION, SIDE_CLAIM)), start=Pipeline([])
+    )
     experiments = sum((create_study(f"mias_author_all.{name}") for name in EXPERIMENTS), start=Pipeline([]))
     pipelines = {
-        name: data + create_study(name) + reporting.create_page(STUDIES[name]) for name in ("mias", "mias_normal")
+        name: data + create_study(name) + reporting.create_page(STUDIES[name])
+        for name in ("mias", "mias_normal")
     }
     pipelines["mias_author"] = data + create_study("mias_author") + ablation + author.create_ablation_page()
     pipelines["mias_author_all"] = data + experiments + author.create_experiments_page()

@@ -87,7 +87,9 @@ def check_note(name: str, file: Path, made_with: Mapping[str, Any]) -> None:
     if differing:
         key, was, now = differing[0]
         more = f" (and {len(differing) - 1} more)" if len(differing) > 1 else ""
-        raise MammoscanError(f"{name} was made with {key}={was}, this run asks for {key}={now}{more}; {remedy}")
+        raise MammoscanError(
+            f"{name} was made with {key}={was}, this run asks for {key}={now}{more}; {remedy}"
+        )
 
 
 def list_differences(was: Any, now: Any, key: str = "") -> list[tuple[str, Any, Any]]:

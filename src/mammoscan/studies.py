@@ -178,9 +178,17 @@ class Study:
 
 # What the article reports on the side: calcifications unbalanced and without copies.
 SIDE_CLAIM = "unbalanced"
-ABLATION = ("without_copies", "without_rotations", "without_crop_scale", "without_epoch_choice", "without_any")
+ABLATION = (
+    "without_copies",
+    "without_rotations",
+    "without_crop_scale",
+    "without_epoch_choice",
+    "without_any",
+)
 EXPERIMENTS = tuple(
-    f"{group}_{balance}" for group in ("calcifications", "masses", "all_classes") for balance in ("class", "full")
+    f"{group}_{balance}"
+    for group in ("calcifications", "masses", "all_classes")
+    for balance in ("class", "full")
 )
 
 STUDIES: dict[str, Study] = {
@@ -191,7 +199,12 @@ STUDIES: dict[str, Study] = {
         Study("mias_author", "mias", "author", 1),
         # Where regions stay on one side, a single split tests five of them: four folds test all twenty.
         *(
-            Study(f"mias_author.{name}", "mias", "author", 4 if name in ("without_rotations", "without_any") else 1)
+            Study(
+                f"mias_author.{name}",
+                "mias",
+                "author",
+                4 if name in ("without_rotations", "without_any") else 1,
+            )
             for name in ABLATION
         ),
         Study(f"mias_author.{SIDE_CLAIM}", "mias", "author", 1),

@@ -6,4 +6,11 @@ from mammoscan.datasets.folder import FolderDataset
 from mammoscan.datasets.keras_model import KerasModelDataset
 from mammoscan.datasets.run_info import RunInfoDataset
 
-__all__ = ["ArrayDataset", "ArrayStream", "FigureDataset", "FolderDataset", "KerasModelDataset", "RunInfoDataset"]
+__all__ = [
+    "ArrayDataset",
+    "ArrayStream",
+    "FigureDataset",
+    "FolderDataset",
+    "KerasModelDataset",
+    "RunInfoDataset",
+]

@@ -13,7 +13,17 @@ from kedro.io.core import AbstractDataset, DatasetError
 
 from mammoscan.tracking import PIPELINE_VARIABLE, RUN_ID_VARIABLE, STARTED_VARIABLE
 
-PACKAGES = ("mammoscan", "kedro", "tensorflow", "keras", "numpy", "pandas", "scikit-learn", "pillow", "mlflow")
+PACKAGES = (
+    "mammoscan",
+    "kedro",
+    "tensorflow",
+    "keras",
+    "numpy",
+    "pandas",
+    "scikit-learn",
+    "pillow",
+    "mlflow",
+)
 
 
 class RunInfoDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
@@ -63,7 +73,9 @@ def read_commit(folder: Path) -> str | None:
 
     def ask(*words: str) -> str | None:
         try:
-            done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, timeout=10, check=True)
+            done = subprocess.run(
+                ["git", *words], cwd=folder, capture_output=True, text=True, timeout=10, check=True
+            )
         except (OSError, subprocess.SubprocessError):
             return None
         return done.stdout.strip()

@@ -29,7 +29,11 @@ def check_asked(asked: Mapping[str, Any], known: Mapping[str, Any]) -> None:
     for name in list_keys(asked):
         if name not in names:
             near = difflib.get_close_matches(name, names, n=1)
-            hint = f"; did you mean {near[0]}?" if near else "; the known ones stand in conf/base/parameters*.yml"
+            hint = (
+                f"; did you mean {near[0]}?"
+                if near
+                else "; the known ones stand in conf/base/parameters*.yml"
+            )
             raise MammoscanError(f"--params {name}: there is no such parameter{hint}")
 
 

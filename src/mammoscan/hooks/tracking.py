@@ -48,8 +48,14 @@ def flatten_metrics(block: Mapping[str, Any], prefix: str = "") -> dict[str, flo
         name = f"{prefix}{key}"
         if isinstance(value, Mapping):
             if "value" in value:
-                parts = {name: value["value"], f"{name}_low": value.get("low"), f"{name}_high": value.get("high")}
-                flat |= {part: float(number) for part, number in parts.items() if isinstance(number, int | float)}
+                parts = {
+                    name: value["value"],
+                    f"{name}_low": value.get("low"),
+                    f"{name}_high": value.get("high"),
+                }
+                flat |= {
+                    part: float(number) for part, number in parts.items() if isinstance(number, int | float)
+                }
             else:
                 flat |= flatten_metrics(value, f"{name}/")
         elif isinstance(value, int | float) and not isinstance(value, bool):
@@ -65,7 +71,9 @@ def name_pipeline(run_params: Mapping[str, Any]) -> str:
 
 def name_study(entry: str) -> str:
     """Return the study or data set to which a catalog entry belongs: the longest known name before a dot."""
-    known = [name for name in (*STUDIES, *(s.dataset for s in STUDIES.values())) if entry.startswith(f"{name}.")]
+    known = [
+        name for name in (*STUDIES, *(s.dataset for s in STUDIES.values())) if entry.startswith(f"{name}.")
+    ]
     return max(known, key=len, default=entry.split(".")[0])
 
 
@@ -91,7 +99,9 @@ class TrackingHooks:
             flat |= flatten(catalog.load(name), name.removeprefix("params:"))
         # kedro-mlflow logs single values itself; a second value under one name would be refused.
         nested = {f"params:{key}" for key in flat}.difference(used)
-        mlflow.log_params({key: str(flat[key])[:LONGEST_PARAMETER] for key in flat if f"params:{key}" in nested})
+        mlflow.log_params(
+            {key: str(flat[key])[:LONGEST_PARAMETER] for key in flat if f"params:{key}" in nested}
+        )
         studies = sorted({name_study(name) for name in pipeline.all_outputs()} & set(STUDIES))
         protocols = sorted({STUDIES[name].protocol for name in studies})
         tags = {
@@ -122,6 +132,7 @@ class TrackingHooks:
             if track == "metrics":
                 prefix = f"{variant}/" if variant else ""
                 mlflow.log_metrics(flatten_metrics(json.loads(file.read_text()), prefix))
+        self._log_model(main, catalog, made)
         mlflow.log_metric("seconds", time.time() - float(os.environ[STARTED_VARIABLE]))
         self._say_where(made, catalog)
 
@@ -149,6 +160,41 @@ class TrackingHooks:
                 source, name=f"{record['dataset']} ({record['kind']})", digest=record["fingerprint"][:16]
             )
             mlflow.log_input(dataset, context="training")
+
+    @staticmethod
+    def _log_model(main: str, catalog: CatalogProtocol, made: list[str]) -> None:
+        """Log the model that a run hands on: the final one, or the single one of an article's procedure."""
+        study = STUDIES.get(main)
+        if study is None:
+            return
+        entry = f"{main}.final.model" if study.protocol == "patient" else f"{main}.fold_0.model"
+        network = find_file(catalog, entry)
+        if entry not in made or network is None or not network.is_file():
+            return
+        from mammoscan.serving.package import log_model
+
+        question, record = catalog.load(f"params:{main}.question"), catalog.load(f"{study.dataset}.raw")
+        crop = catalog.load(f"params:{main}.crop")
+        log_model(
+            network,
+            {
+                "study": main,
+                "protocol": study.protocol,
+                "data": record["kind"],
+                "data_fingerprint": record["fingerprint"],
+                "labels": list(question.labels),
+                "positive": question.positive,
+                "threshold": catalog.load(f"params:{main}.evaluation").threshold,
+                "training": catalog.load(f"params:{main}.training").model_dump(mode="json"),
+                "views": catalog.load(f"params:{main}.views").model_dump(mode="json"),
+                "input": crop.model_dump(mode="json"),
+                "shape": [int(side) for side in catalog.load(f"{main}.pixels").shape[1:]],
+                "metrics": json.loads(metrics.read_text())["cnn"]
+                if (metrics := find_file(catalog, f"{main}.metrics")) and metrics.is_file()
+                else {},
+                "notice": "Research use. Not a medical device.",
+            },
+        )
 
     @staticmethod
     def _say_where(made: list[str], catalog: CatalogProtocol) -> None:

@@ -66,7 +66,8 @@ def read_variants(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """Yield the rows of ``tabulate_variants`` with their measures as value, low and high."""
     for row in table.to_dict("records"):
         measures = {
-            name: {"value": row[name], "low": row[f"{name}_low"], "high": row[f"{name}_high"]} for name in MEASURES
+            name: {"value": row[name], "low": row[f"{name}_low"], "high": row[f"{name}_high"]}
+            for name in MEASURES
         }
         yield {"variant": row["variant"], "name": row["name"], "best_epoch": row["best_epoch"], **measures}
 
@@ -109,8 +110,18 @@ def tabulate_comparisons(experiments: pd.DataFrame) -> pd.DataFrame:
     ]
     best = rows["calcifications_class"]
     claims = [
-        ("Recall on malignant, calcifications class-balanced", "97 %", format_percent(best["sensitivity"]), ""),
-        ("Precision on malignant, calcifications class-balanced", "100 %", format_percent(best["precision"]), ""),
+        (
+            "Recall on malignant, calcifications class-balanced",
+            "97 %",
+            format_percent(best["sensitivity"]),
+            "",
+        ),
+        (
+            "Precision on malignant, calcifications class-balanced",
+            "100 %",
+            format_percent(best["precision"]),
+            "",
+        ),
         (
             "Masses need 1,000 epochs",
             "1,000",
@@ -157,7 +168,16 @@ def write_ablation_report(
 ) -> str:
     """Write the article's number, what it is worth and why, and what each flaw carries."""
     content = describe_study(
-        record, run_info, question, evaluation, training, metrics, leak_audit, class_counts, rejected, histories
+        record,
+        run_info,
+        question,
+        evaluation,
+        training,
+        metrics,
+        leak_audit,
+        class_counts,
+        rejected,
+        histories,
     )
     rows = list(read_variants(experiments))
     apart = next(row for row in rows if row["variant"] == "without_any")
@@ -191,7 +211,16 @@ def write_experiments_report(
 ) -> str:
     """Write the six experiments on one page; its headline is the article's own, calcifications class-balanced."""
     content = describe_study(
-        record, run_info, question, evaluation, training, metrics, leak_audit, class_counts, rejected, histories
+        record,
+        run_info,
+        question,
+        evaluation,
+        training,
+        metrics,
+        leak_audit,
+        class_counts,
+        rejected,
+        histories,
     )
     for row in read_variants(experiments):
         announce(question, {"cnn": {**row, **_sizes(experiments, row["variant"])}}, row["name"])

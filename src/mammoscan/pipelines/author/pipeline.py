@@ -12,7 +12,15 @@ def create_ablation_page() -> Pipeline:
     """Return the article's page on calcifications: its number, its worth, its flaws taken away one at a time."""
     study = STUDIES["mias_author"]
     variants = {"published": study.name} | {name: f"{study.name}.{name}" for name in (*ABLATION, SIDE_CLAIM)}
-    figures = ["roc", "metric_intervals", "training_curves", "class_counts", "sample_sheet", "views", "topology"]
+    figures = [
+        "roc",
+        "metric_intervals",
+        "training_curves",
+        "class_counts",
+        "sample_sheet",
+        "views",
+        "topology",
+    ]
     histories = [f"fold_{number}.history" for number in range(study.folds)]
     base = [
         _tabulate(variants, study),
@@ -62,7 +70,9 @@ def create_experiments_page() -> Pipeline:
     base = [
         _tabulate(variants, study),
         Node(nodes.tabulate_comparisons, "experiments", "reproduction", name="tabulate_reproduction"),
-        Node(nodes.draw_experiments, ["raw", "experiments"], "experiment_chart_figure", name="draw_experiments"),
+        Node(
+            nodes.draw_experiments, ["raw", "experiments"], "experiment_chart_figure", name="draw_experiments"
+        ),
         Node(gather_histories, f"{EXPERIMENTS[0]}.fold_0.history", "training_facts", name="gather_histories"),
         Node(
             nodes.write_experiments_report,

@@ -36,7 +36,9 @@ def open_source(
     """
     record = mias.open_mias(source, phantom, allow_modified, unpack_limit_gb, folder)
     if record["kind"] == "phantom":
-        logger.info("PHANTOM data: %d synthetic scans; no number below says anything of patients", record["scans"])
+        logger.info(
+            "PHANTOM data: %d synthetic scans; no number below says anything of patients", record["scans"]
+        )
     else:
         logger.info("%s data: %d scans in %s", record["kind"], record["scans"], record["folder"])
     return record

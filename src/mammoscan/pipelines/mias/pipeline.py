@@ -19,7 +19,13 @@ def create_data_pipeline(dataset: str) -> Pipeline:
         [
             Node(
                 open_source,
-                ["params:source", "params:phantom", "params:allow_modified", "params:unpack_limit_gb", "raw_folder"],
+                [
+                    "params:source",
+                    "params:phantom",
+                    "params:allow_modified",
+                    "params:unpack_limit_gb",
+                    "raw_folder",
+                ],
                 "raw",
                 name="open_source",
             ),

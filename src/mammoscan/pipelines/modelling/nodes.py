@@ -18,7 +18,15 @@ from mammoscan.networks.describe import describe_network, summarise_network
 from mammoscan.networks.registry import build_network
 from mammoscan.progress import show_progress
 from mammoscan.sources.tables import read_folds
-from mammoscan.studies import BalanceParams, EvaluationParams, MachineParams, Question, Recipe, SplitParams, ViewParams
+from mammoscan.studies import (
+    BalanceParams,
+    EvaluationParams,
+    MachineParams,
+    Question,
+    Recipe,
+    SplitParams,
+    ViewParams,
+)
 from mammoscan.tracking import EpochLog
 
 logger = logging.getLogger("mammoscan")
@@ -156,9 +164,7 @@ def predict_fold(
         ``predictions``: a row a test sample, with a probability for each label.
     """
     test = _rows_of(rows, "test")
-    probabilities = predict_probabilities(
-        model, pixels, test, recipe=training, views=views, machine=machine
-    )
+    probabilities = predict_probabilities(model, pixels, test, recipe=training, views=views, machine=machine)
     table = samples.iloc[test][["sample_id", "patient_id", "label", "target"]].reset_index(drop=True)
     table.insert(0, "model", "cnn")
     table.insert(1, "fold", int(rows["fold"].iloc[0]))
@@ -203,7 +209,11 @@ def train_final(
 
 
 def predict_baselines(
-    samples: pd.DataFrame, pixels: np.ndarray, folds: pd.DataFrame, question: Question, evaluation: EvaluationParams
+    samples: pd.DataFrame,
+    pixels: np.ndarray,
+    folds: pd.DataFrame,
+    question: Question,
+    evaluation: EvaluationParams,
 ) -> pd.DataFrame:
     """Predict the same test sides without a network: by the majority, by the metadata alone, by simple texture."""
     return baselines.predict_baselines(samples, pixels, folds, question, evaluation)
@@ -217,7 +227,9 @@ def pool_predictions(*tables: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def describe_model(pixels: np.ndarray, question: Question, training: Recipe) -> tuple[list[dict[str, Any]], str]:
+def describe_model(
+    pixels: np.ndarray, question: Question, training: Recipe
+) -> tuple[list[dict[str, Any]], str]:
     """Describe the network before it is trained.
 
     Returns:

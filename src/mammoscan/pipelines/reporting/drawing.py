@@ -48,7 +48,9 @@ def draw_metric_intervals(record: dict[str, Any], metrics: dict[str, Any]) -> Fi
 
 def draw_reliability(record: dict[str, Any], calibration: dict[str, Any], question: Question) -> Figure:
     """Draw the predicted probability against the share that came true."""
-    return figures.draw_reliability(calibration["cnn"]["bins"], choose_stamp(record), positive=question.positive)
+    return figures.draw_reliability(
+        calibration["cnn"]["bins"], choose_stamp(record), positive=question.positive
+    )
 
 
 def draw_training_curves(record: dict[str, Any], split: SplitParams, *histories: dict[str, Any]) -> Figure:

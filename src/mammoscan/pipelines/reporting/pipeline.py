@@ -13,7 +13,10 @@ def create_measuring(study: Study) -> Pipeline:
     nodes = [
         Node(measuring.measure_predictions, list(MEASURED), "metrics", name="measure_predictions"),
         Node(
-            measuring.audit_leaks, ["samples", "pixels", "folds", "params:split"], "leak_audit", name="audit_leaks"
+            measuring.audit_leaks,
+            ["samples", "pixels", "folds", "params:split"],
+            "leak_audit",
+            name="audit_leaks",
         ),
         Node(
             measuring.report_classification,
@@ -53,17 +56,19 @@ def create_page(study: Study) -> Pipeline:
         draw("sample_sheet", "pixels", "samples"),
         draw("views", "pixels", "params:views"),
         draw("place_map", "samples"),
-        draw(
-            "wrong_gallery", "pixels", "predictions", "samples", "params:question", "params:evaluation"
-        ),
+        draw("wrong_gallery", "pixels", "predictions", "samples", "params:question", "params:evaluation"),
         draw("topology", "network"),
     ]
-    figures = ["confusion_matrix", *(node.name.removeprefix("draw_") for node in nodes if node.name.startswith("draw_"))]
+    figures = [
+        "confusion_matrix",
+        *(node.name.removeprefix("draw_") for node in nodes if node.name.startswith("draw_")),
+    ]
     nodes += [
         Node(writing.gather_histories, histories, "training_facts", name="gather_histories"),
         Node(
             writing.write_report,
-            describe_inputs() | {"predictions": "predictions", "classification": "classification_report"}
+            describe_inputs()
+            | {"predictions": "predictions", "classification": "classification_report"}
             | {name: f"{name}_figure" for name in figures},
             "report",
             name="write_report",
@@ -90,7 +95,9 @@ def describe_inputs() -> dict[str, str]:
 
 def draw(figure: str, *inputs: str) -> Node:
     """Return the node that draws a figure; every one takes the data set's record first."""
-    return Node(getattr(drawing, f"draw_{figure}"), ["raw", *inputs], f"{figure}_figure", name=f"draw_{figure}")
+    return Node(
+        getattr(drawing, f"draw_{figure}"), ["raw", *inputs], f"{figure}_figure", name=f"draw_{figure}"
+    )
 
 
 def wrap(study: Study, nodes: list[Node]) -> Pipeline:

@@ -37,7 +37,16 @@ def write_report(
 ) -> str:
     """Put a study's results on one self-contained HTML page."""
     content = describe_study(
-        record, run_info, question, evaluation, training, metrics, leak_audit, class_counts, rejected, histories
+        record,
+        run_info,
+        question,
+        evaluation,
+        training,
+        metrics,
+        leak_audit,
+        class_counts,
+        rejected,
+        histories,
     )
     best = find_best_baseline(metrics, HEADLINE)
     difference = None
