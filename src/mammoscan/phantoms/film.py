@@ -1,0 +1,67 @@
+"""From the canvas to a scan: grain, the film's edge, labels and tape."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from scipy.ndimage import gaussian_filter
+
+from mammoscan.phantoms.anatomy import SCAN, Breast
+from mammoscan.phantoms.fields import enlarge_field
+from mammoscan.phantoms.tissue import CELL, Look
+
+LABELLED, TAPED = 0.6, 0.15
+
+
+def expose_film(
+    canvas: np.ndarray, body: np.ndarray, breast: Breast, look: Look, rng: np.random.Generator
+) -> np.ndarray:
+    """Return a uint8 scan of a canvas.
+
+    Args:
+        canvas: Grey levels, chest wall at the left edge of the film.
+        body: Share of breast, of the same shape.
+        breast: Says where the film lies, and which side the chest wall is to be at.
+        look: The patient's blur and grain.
+        rng: The scan's own generator.
+    """
+    air = rng.uniform(4.0, 14.0)
+    mixed = gaussian_filter(air + (canvas - air) * body, look.blur / CELL)
+    scan = np.array(enlarge_field(mixed, SCAN))
+    scan += np.float32(look.grain) * rng.standard_normal((SCAN, SCAN), dtype=np.float32)
+    if breast.side == "right":
+        scan = scan[:, ::-1]
+    scan = np.clip(scan, 0.0, 250.0).astype(np.uint8)
+    margin = (SCAN - breast.film) // 2
+    scan[:, :margin] = 0
+    scan[:, SCAN - margin :] = 0
+    return _stick_labels(scan, breast, margin, rng)
+
+
+def _stick_labels(scan: np.ndarray, breast: Breast, margin: int, rng: np.random.Generator) -> np.ndarray:
+    """Put a bright label, and on some scans a strip of tape, into the air in front of the breast."""
+    at_left = breast.side == "right"
+    if rng.random() < LABELLED:
+        label = np.asarray(
+            _draw_label(f"{breast.side[0].upper()}\nSYN").rotate(rng.uniform(-6.0, 6.0), expand=True)
+        )
+        top = int(rng.integers(0, 60))
+        skin = float(breast.outline_depth(np.arange(top, top + label.shape[0], dtype=float)).max())
+        room = int(breast.film - skin) - 12
+        if room > 40:
+            label = label[:, : min(label.shape[1], room)]
+            start = margin if at_left else SCAN - margin - label.shape[1]
+            spot = scan[top : top + label.shape[0], start : start + label.shape[1]]
+            np.maximum(spot, label, out=spot)
+    if rng.random() < TAPED:
+        width = int(rng.integers(6, 16))
+        start = margin if at_left else SCAN - margin - width
+        scan[:, start : start + width] = rng.integers(170, 245)
+    return scan
+
+
+def _draw_label(text: str) -> Image.Image:
+    label = Image.new("L", (24, 36), 238)
+    font = ImageFont.load_default_imagefont()
+    ImageDraw.Draw(label).multiline_text((3, 5), text, fill=20, font=font)
+    return label.resize((84, 126), Image.Resampling.BICUBIC)

@@ -1,0 +1,107 @@
+"""A synthetic stand-in for mini-MIAS: the same files, formats and notes, and no patients."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+from mammoscan.errors import MammoscanError
+from mammoscan.phantoms.anatomy import SCAN
+from mammoscan.phantoms.notes import LICENCE, write_notes
+from mammoscan.phantoms.pgm import make_header, write_pgm, write_whole
+from mammoscan.phantoms.plan import ScanPlan, plan_scans
+from mammoscan.phantoms.scan import draw_scan
+from mammoscan.studies import PhantomParams
+
+GENERATOR = 1
+"""Version of the drawing; raise it with any change of the pixels, so that older files are drawn anew."""
+MARKER = ".phantom.json"
+"""Says in a folder which phantom its files belong to. It is written first, so files without it are not ours."""
+NOTES = "Info.txt"
+
+
+def write_phantom(
+    folder: Path, params: PhantomParams, progress: Callable[[int, int], None] | None = None
+) -> None:
+    """Write a phantom of mini-MIAS: scans ``mdb001.pgm``…, ``Info.txt`` and ``Licence.txt``.
+
+    The files depend on ``patients`` and ``seed`` alone, not on ``workers``. ``Info.txt`` comes last, so a folder
+    that has it is complete. A call after an interruption keeps the scans that are there; a call for another seed
+    or size replaces the phantom.
+
+    At 161 patients it has every count of the published notes: 330 rows on 322 scans, 207 of them normal, 119 regions
+    with coordinates (68 benign, 51 malignant) on 111 scans of 104 patients, three ``*NOTE 3*`` rows, an abnormal row
+    without coordinates and eight further rows, one of which gives its scan the other severity. Other sizes keep
+    the proportions. At any size there are all six classes, both severities on at least four patients each, a region
+    of radius 3 and one of 197, regions at a border, a scan with three rows and one with both severities, a
+    ``*NOTE 3*`` row, a row without coordinates and normal scans. From 24 patients on, every class has both
+    severities, and four or more scans of calcifications each.
+
+    Args:
+        folder: Where to write; made if missing.
+        params: Size, seed and number of processes.
+        progress: Called with the scans done and the scans in all.
+
+    Raises:
+        MammoscanError: The folder holds scans or notes that no phantom left there.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    _claim_folder(folder, params)
+    plans = plan_scans(params.patients, params.seed)
+    whole = len(make_header(SCAN, SCAN)) + SCAN * SCAN
+    missing = [plan for plan in plans if not _has_size(folder / f"{plan.name}.pgm", whole)]
+    done = len(plans) - len(missing)
+    if progress:
+        progress(done, len(plans))
+    write = partial(_write_scan, folder, params.seed)
+    if params.workers == 1 or len(missing) < 2:
+        _count_all(map(write, missing), done, len(plans), progress)
+    else:
+        # Spawned, not forked: the caller may hold threads of TensorFlow, which a fork would leave locked.
+        with ProcessPoolExecutor(min(params.workers, len(missing)), mp_context=get_context("spawn")) as pool:
+            try:
+                _count_all(pool.map(write, missing, chunksize=4), done, len(plans), progress)
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+    write_whole(folder / "Licence.txt", LICENCE.encode("ascii"))
+    write_whole(folder / NOTES, write_notes(plans, params.seed).encode("ascii"))
+
+
+def _count_all(written: object, done: int, total: int, progress: Callable[[int, int], None] | None) -> None:
+    for count, _ in enumerate(written, done + 1):  # type: ignore[arg-type]
+        if progress:
+            progress(count, total)
+
+
+def _write_scan(folder: Path, seed: int, plan: ScanPlan) -> None:
+    write_pgm(folder / f"{plan.name}.pgm", draw_scan(plan, seed))
+
+
+def _has_size(path: Path, size: int) -> bool:
+    return path.is_file() and path.stat().st_size == size
+
+
+def _claim_folder(folder: Path, params: PhantomParams) -> None:
+    """Mark the folder as this phantom's; remove another phantom's files, refuse to touch anyone else's."""
+    marker = folder / MARKER
+    mark = json.dumps({"generator": GENERATOR, "patients": params.patients, "seed": params.seed})
+    own = [*sorted(folder.glob("mdb*.pgm")), *(folder / name for name in (NOTES, "Licence.txt"))]
+    own = [path for path in own if path.exists()]
+    if own and not marker.exists():
+        raise MammoscanError(
+            f"{folder}: found {own[0].name}, which no phantom left there (no {MARKER}); expected an empty folder; "
+            "give the phantom a folder of its own"
+        )
+    if marker.exists() and marker.read_text(encoding="ascii") != mark:
+        for path in own:
+            path.unlink()
+    for path in folder.glob(".*.part"):
+        path.unlink(missing_ok=True)
+    write_whole(marker, mark.encode("ascii"))

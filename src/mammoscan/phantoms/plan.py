@@ -1,0 +1,163 @@
+"""What each scan of a mini-MIAS phantom shows: drawn from the seed before any pixel is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mammoscan.phantoms.anatomy import SCAN, Breast, draw_breast, draw_place, mirror_breast
+from mammoscan.phantoms.counts import (
+    FURTHER_ROWS,
+    PATIENTS_WITH_TWO,
+    WIDE_SPREAD,
+    WITHOUT_PLACE,
+    count_first_rows,
+    scale_count,
+)
+
+SMALLEST, LARGEST = 3, 197
+CONTRARY = 0.15
+"""Share of the regions of each severity that look like the other one."""
+AT_BORDER = 0.06
+
+
+@dataclass
+class Region:
+    """One row of ``Info.txt``.
+
+    Attributes:
+        kind: Class of abnormality.
+        severity: ``B`` or ``M``.
+        state: ``placed``, ``unplaced`` (no coordinates in the notes) or ``spread`` (``*NOTE 3*``).
+        row: Row of the centre, origin top-left.
+        column: Column of the centre.
+        radius: Radius that the notes state.
+        pull: Share of the strokes around the centre that point at it; the rest lie around it.
+    """
+
+    kind: str
+    severity: str
+    state: str = "placed"
+    row: int = 0
+    column: int = 0
+    radius: int = 0
+    pull: float = 0.5
+
+
+@dataclass
+class ScanPlan:
+    """One scan: its number, whose breast, of which tissue, with which regions."""
+
+    number: int
+    patient: int
+    tissue: str
+    breast: Breast
+    regions: list[Region] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """Name without suffix, e.g. ``mdb001``."""
+        return f"mdb{self.number:03d}"
+
+
+def plan_scans(patients: int, seed: int) -> list[ScanPlan]:
+    """Draw the plan of a phantom.
+
+    Args:
+        patients: Number of patients, at least 8.
+        seed: Seed of everything that is drawn.
+
+    Returns:
+        Two scans a patient, in the order of their numbers.
+    """
+    rng = np.random.default_rng([seed, 1])
+    scans = _draw_scans(patients, seed, rng)
+    hosts = _choose_scans(patients, rng)
+    listed = _list_regions(patients, rng)
+    for number, regions in zip(hosts, listed, strict=True):
+        scans[number].regions.extend(regions)
+    placed = [(scan, region) for scan in scans for region in scan.regions]
+    _draw_looks([region for _, region in placed if region.state == "placed"], rng)
+    _draw_places(placed, rng)
+    return scans
+
+
+def _draw_scans(patients: int, seed: int, rng: np.random.Generator) -> list[ScanPlan]:
+    tissues = rng.permutation(np.resize(list("FGD"), patients))
+    scans = []
+    for patient in range(patients):
+        own = np.random.default_rng([seed, 2, patient])
+        first = draw_breast(own, "left" if own.random() < 0.03 else "right")
+        pair = (first, mirror_breast(first, own))
+        for place, breast in enumerate(pair):
+            scans.append(ScanPlan(2 * patient + place + 1, patient, str(tissues[patient]), breast))
+    return scans
+
+
+def _choose_scans(patients: int, rng: np.random.Generator) -> list[int]:
+    """Return the positions of the abnormal scans: the usable ones, then those with nothing to locate."""
+    usable = len(count_first_rows(patients))
+    vague = scale_count(WITHOUT_PLACE, patients) + scale_count(WIDE_SPREAD, patients)
+    pairs = max(round(PATIENTS_WITH_TWO * usable / 111), usable - patients)
+    order = rng.permutation(patients)
+    flip = rng.integers(0, 2, patients)
+    own = [2 * p + int(flip[p]) for p in order]
+    other = [2 * p + 1 - int(flip[p]) for p in order]
+    chosen = own[: usable - pairs] + other[:pairs]
+    chosen = [int(position) for position in rng.permutation(chosen)]
+    return chosen + (own[usable - pairs :] + other[pairs:])[:vague]
+
+
+def _list_regions(patients: int, rng: np.random.Generator) -> list[list[Region]]:
+    """Return the regions of each abnormal scan, in the order of ``_choose_scans``."""
+    listed = [[Region(kind, severity)] for kind, severity in count_first_rows(patients)]
+    free = [int(i) for i in rng.permutation(len(listed))]
+    for (kind, severity), further, count in FURTHER_ROWS:
+        fitting = [i for i in free if (listed[i][0].kind, listed[i][0].severity) == (kind, severity)]
+        for i in fitting[: scale_count(count, patients)]:
+            listed[i].extend(Region(kind, other) for other in further)
+            free.remove(i)
+    listed += [[Region("CIRC", "B", "unplaced")] for _ in range(scale_count(WITHOUT_PLACE, patients))]
+    listed += [[Region("CALC", "M", "spread")] for _ in range(scale_count(WIDE_SPREAD, patients))]
+    return listed
+
+
+def _draw_looks(regions: list[Region], rng: np.random.Generator) -> None:
+    """Give regions a radius that knows nothing of the severity, and strokes that do.
+
+    Both are dealt from evenly spread shares within each severity, so that no seed has a lucky hand.
+    """
+    for severity in "BM":
+        own = [region for region in regions if region.severity == severity]
+        ranks = (rng.permutation(len(own)) + rng.random(len(own))) / len(own)
+        contrary = rng.permutation(len(own)) < round(CONTRARY * len(own))
+        for region, rank, odd in zip(own, ranks, contrary, strict=True):
+            # A log-logistic with the median and the spread of radii that such notes have.
+            region.radius = int(
+                np.clip(round(36.0 * (rank / (1.0 - rank)) ** 0.36), SMALLEST + 1, LARGEST - 1)
+            )
+            share = rng.uniform(0.7, 1.0)
+            region.pull = share if (severity == "M") != odd else 1.0 - share
+    specks = [region for region in regions if region.kind == "CALC"]
+    min(specks, key=lambda region: region.radius).radius = SMALLEST
+    max(regions, key=lambda region: region.radius).radius = LARGEST
+
+
+def _draw_places(placed: list[tuple[ScanPlan, Region]], rng: np.random.Generator) -> None:
+    """Place the regions, those of one scan apart from each other, and a few of them at a border."""
+    several = Counter(scan.number for scan, _ in placed)
+    border = max(2, round(AT_BORDER * len(placed)))
+    alone = [i for i, (scan, _) in enumerate(placed) if several[scan.number] == 1]
+    at_border = set(rng.permutation(alone)[:border].tolist())
+    taken: dict[int, list[tuple[float, float]]] = {}
+    for i, (scan, region) in enumerate(placed):
+        others = taken.setdefault(scan.number, [])
+        tries = [draw_place(scan.breast, rng, i in at_border) for _ in range(12 if others else 1)]
+        row, column = max(
+            tries, key=lambda t: min((np.hypot(t[0] - r, t[1] - c) for r, c in others), default=0.0)
+        )
+        others.append((row, column))
+        region.row = int(np.clip(round(row), 1, SCAN - 1))
+        region.column = int(np.clip(round(column), 0, SCAN - 1))
