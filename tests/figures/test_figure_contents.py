@@ -77,7 +77,7 @@ def test_training_curves_name_the_epoch_that_was_kept_and_what_chose_it(read_tex
 
     texts = read_texts(draw_training_curves(histories, "", chosen_on="test"))
 
-    assert {"Fold 1: epoch 3 of 8", "Fold 2: epoch 4 of 8", "final: epoch 5 of 8", "test"} <= set(texts)
+    assert {"Fold 1: epoch 3 of 8", "Fold 2: epoch 4 of 8", "Final: epoch 5 of 8", "test"} <= set(texts)
 
 
 def test_a_wild_epoch_does_not_flatten_the_loss_curve():

@@ -163,6 +163,14 @@ def test_the_banner_is_there_for_the_phantom_and_only_for_it(bare):
     phantom = Page(build_report(replace(bare, data=bare.data | {"kind": "phantom"}))).text
     assert PHANTOM_STAMP in phantom
     assert "say nothing about any disease" in phantom
+    assert "MODIFIED" not in phantom
+
+
+def test_modified_data_are_called_so_on_top(bare):
+    text = Page(build_report(replace(bare, data=bare.data | {"kind": "modified"}))).text
+
+    assert text.index("MODIFIED: not the published images") < text.index("0.72")
+    assert PHANTOM_STAMP not in text
 
 
 def test_hostile_words_stay_words(full, png):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pandas as pd
 from matplotlib.figure import Figure
-from sklearn.metrics import average_precision_score, precision_recall_curve
 
 from mammoscan.figures.curves import Metrics, list_scores, name_curve
 from mammoscan.figures.style import (
@@ -31,6 +30,9 @@ def draw_precision_recall(
         stamp: See ``style.draw_stamp``.
         metrics: The measured metrics; where given, the legend shows the intervals from them.
     """
+    # Start-up must not wait for scikit-learn.
+    from sklearn.metrics import average_precision_score, precision_recall_curve
+
     figure = new_figure(
         4.6,
         f"Precision and recall: finding {question.positive}",

@@ -113,8 +113,8 @@ def _draw_one(axes: Axes, history: Mapping[str, Any], name: str) -> None:
 
 def _title_fold(axes: Axes, name: Any, history: Mapping[str, Any]) -> None:
     number = str(name).removeprefix("fold_")
-    fold = f"Fold {int(number) + 1}" if number.isdigit() else str(name)
-    text = f"{fold}: epoch {history.get('best_epoch', '?')} of {len(history['epochs'])}"
+    fold = f"Fold {int(number) + 1}" if number.isdigit() else f"{name}"
+    text = f"{fold[:1].upper()}{fold[1:]}: epoch {history.get('best_epoch', '?')} of {len(history['epochs'])}"
     axes.set_title(text, size=SMALL_SIZE, color=INK)
 
 

@@ -16,7 +16,6 @@ from mammoscan.figures.style import (
     DPI,
     MODEL_NAMES,
     NOTICE,
-    PHANTOM_STAMP,
     format_measure,
     is_number,
     name_model,
@@ -57,7 +56,7 @@ def build_report(content: ReportContent) -> str:
     return environment.get_template("report.html.j2").render(
         content=content,
         style=Markup((_FOLDER / "report.css").read_text(encoding="utf-8")),
-        stamp=PHANTOM_STAMP if content.data.get("kind") == "phantom" else "",
+        banner=words.say_banner(content.data),
         notice=NOTICE,
         headline={
             "name": name_measure(content.headline),

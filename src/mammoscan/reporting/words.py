@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mammoscan.figures.style import is_number, name_model
+from mammoscan.figures.style import PHANTOM_STAMP, is_number, name_model
 from mammoscan.reporting.captions import name_measure
 
 # For these the best constant guess stands at a half, whatever the shares of the labels are.
@@ -182,6 +182,18 @@ def say_worth(
         tone, _ = judge_chance(apart, _CHANCE.get(metric))
         parts.append(f"{fall}, which says nothing yet." if tone == "nothing" else f"{fall}.")
     return " ".join(parts) or "No leak was found in this division."
+
+
+def say_banner(record: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the warning that stands on top, and what it means; both empty for the published data."""
+    if record.get("kind") == "phantom":
+        return PHANTOM_STAMP, "The numbers below test the software; they say nothing about any disease."
+    if record.get("kind") == "modified":
+        return (
+            "MODIFIED: not the published images",
+            "The numbers below cannot be compared with others' numbers.",
+        )
+    return "", ""
 
 
 def say_data(record: Mapping[str, Any]) -> str:
