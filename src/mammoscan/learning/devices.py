@@ -1,0 +1,129 @@
+"""The machine that trains: what was asked for, and what is there."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+from typing import Any, Literal, TypedDict
+
+from mammoscan.errors import MammoscanError
+from mammoscan.studies import MachineParams
+
+
+class Device(TypedDict):
+    """Where a network computes.
+
+    ``place`` is the backend's own name for it.
+    """
+
+    kind: Literal["cpu", "gpu"]
+    name: str
+    memory_gb: float
+    cores: int
+    backend: str
+    place: str
+
+
+def choose_device(machine: MachineParams) -> Device:
+    """Find the device that ``machine.device`` asks for.
+
+    Args:
+        machine: ``auto`` takes the first GPU where there is one.
+
+    Returns:
+        The device, its memory and the cores beside it.
+    """
+    import keras
+
+    backend = keras.config.backend()
+    gpus = _list_gpus(backend)
+    if machine.device == "gpu" and not gpus:
+        raise MammoscanError(
+            f"machine.device: gpu was asked for, but {backend} found only the CPU ({_name_cpu()}); "
+            'set machine.device to auto or cpu, or install the drivers and the extra: pip install -e ".[gpu]"'
+        )
+    if gpus and machine.device != "cpu":
+        return gpus[0]
+    return Device(
+        kind="cpu",
+        name=_name_cpu(),
+        memory_gb=_measure_memory(),
+        cores=_count_cores(),
+        backend=backend,
+        place="/CPU:0" if backend == "tensorflow" else "cpu:0",
+    )
+
+
+def make_deterministic() -> None:
+    """Have the backend compute equal bits for equal input; it stays so for the rest of the process.
+
+    No global seed is set: every random draw has its own, TensorFlow then refuses one that has not, and setting a
+    seed would throw away the compiled functions of earlier trainings.
+    """
+    import keras
+
+    if keras.config.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+
+
+def _list_gpus(backend: str) -> list[Device]:
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        found = [
+            (_describe_gpu(tf, gpu), f"/GPU:{i}")
+            for i, gpu in enumerate(tf.config.list_physical_devices("GPU"))
+        ]
+        return [_make_gpu(name, 0.0, backend, place) for name, place in found]
+    if backend == "jax":
+        import jax
+
+        return [
+            _make_gpu(
+                gpu.device_kind,
+                (gpu.memory_stats() or {}).get("bytes_limit", 0) / 1024**3,
+                backend,
+                f"gpu:{i}",
+            )
+            for i, gpu in enumerate(jax.devices())
+            if gpu.platform == "gpu"
+        ]
+    return []
+
+
+def _describe_gpu(tf: Any, gpu: Any) -> str:
+    return str(tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name))
+
+
+def _make_gpu(name: str, memory_gb: float, backend: str, place: str) -> Device:
+    return Device(
+        kind="gpu",
+        name=name,
+        memory_gb=round(memory_gb, 1),
+        cores=_count_cores(),
+        backend=backend,
+        place=place,
+    )
+
+
+def _count_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _name_cpu() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _measure_memory() -> float:
+    try:
+        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3, 1)
+    except (AttributeError, ValueError, OSError):
+        return 0.0

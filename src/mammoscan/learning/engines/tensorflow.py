@@ -1,0 +1,99 @@
+"""The TensorFlow engine: whole epochs inside one compiled function, images gathered on the device."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mammoscan.learning.blocks import PixelBlocks
+from mammoscan.learning.engines.interface import EndEpoch, Job, check_loss
+from mammoscan.learning.engines.program import Program, ProgramKey, lease_program, return_program
+from mammoscan.networks import build_network
+
+if TYPE_CHECKING:
+    import keras
+
+
+class TensorFlowEngine:
+    """Trains on a compiled program which is kept for the process's next training of the same shape."""
+
+    name = "tensorflow"
+
+    def __init__(self, job: Job) -> None:
+        """Give the program the weights that a fresh network has, and the device its images."""
+        import tensorflow as tf
+
+        recipe = job.recipe
+        self._job = job
+        self._key = ProgramKey(
+            network=recipe.network,
+            input_shape=job.input_shape,
+            outputs=job.outputs,
+            optimizer=recipe.optimizer,
+            scale=recipe.scale,
+            precision=job.precision,
+            random_views=job.random_views,
+            place=job.device["place"],
+            deterministic=job.deterministic,
+        )
+        with tf.device(job.device["place"]):
+            self._fresh = build_network(
+                recipe.network, job.input_shape, job.outputs, recipe.seed, precision=job.precision
+            )
+            self._training = PixelBlocks(job.pixels, job.training_rows, tf.constant)
+            self._validation = PixelBlocks(job.pixels, job.validation_rows, tf.constant)
+        self._program: Program = lease_program(self._key)
+        self._program.reset(self._fresh, recipe.learning_rate)
+
+    def run_epochs(self, first: int, last: int, end_epoch: EndEpoch) -> None:
+        """Train from epoch ``first`` to ``last`` until ``end_epoch`` says stop."""
+        job = self._job
+        batch_size = job.recipe.batch_size
+        for epoch in range(first, last + 1):
+            order, views = job.draw_epoch(epoch)
+            rows = job.training_rows[order]
+            targets, weights = job.targets[rows], job.weights[rows]
+            loss = correct = 0.0
+            for block in self._training.iterate(order, batch_size):
+                part = slice(block.first, block.first + len(block.places))
+                block_loss, block_correct, batch, last_loss = self._program.train(
+                    block.images, block.places, targets[part], weights[part], views[part], batch_size
+                )
+                check_loss(last_loss, epoch, block.first // batch_size + batch)
+                loss, correct = loss + block_loss, correct + block_correct
+            if end_epoch(epoch, loss / len(order), correct / len(order)):
+                return
+
+    def predict_validation(self) -> NDArray[np.float32]:
+        """Return the probabilities of the validation rows."""
+        order = np.arange(len(self._validation))
+        return np.concatenate(
+            [
+                self._program.predict(block.images, block.places)
+                for block in self._validation.iterate(order, self._program.batch_size)
+            ]
+        )
+
+    def read_weights(self) -> list[NDArray]:
+        """Return the model's present weights."""
+        return self._program.model.get_weights()
+
+    def read_state(self) -> list[NDArray]:
+        """Return weights, dropout's seeds and the optimiser."""
+        return [np.asarray(variable.numpy()) for variable in self._program.variables]
+
+    def write_state(self, state: list[NDArray]) -> None:
+        """Go back to a state that ``read_state`` returned."""
+        for variable, value in zip(self._program.variables, state, strict=True):
+            variable.assign(value)
+
+    def release_model(self, weights: list[NDArray]) -> keras.Model:
+        """Return a model of its own with these weights."""
+        self._fresh.set_weights(weights)
+        return self._fresh
+
+    def close(self) -> None:
+        """Leave the program to the next training."""
+        return_program(self._key, self._program)

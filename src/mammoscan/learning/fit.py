@@ -1,0 +1,109 @@
+"""Training a network on some rows of the packed images."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mammoscan.learning.checkpoints import Checkpointer
+from mammoscan.learning.devices import choose_device, make_deterministic
+from mammoscan.learning.engines import Job, open_engine
+from mammoscan.learning.jobs import check_job, describe_job, weigh_samples
+from mammoscan.learning.loop import Training
+from mammoscan.studies import MachineParams, Recipe, ViewParams
+
+if TYPE_CHECKING:
+    import keras
+
+
+def train_network(
+    pixels: NDArray[np.uint8],
+    targets: NDArray[np.integer],
+    training_rows: NDArray[np.integer],
+    validation_rows: NDArray[np.integer],
+    *,
+    n_labels: int,
+    recipe: Recipe,
+    machine: MachineParams,
+    views: ViewParams,
+    epochs: int | None = None,
+    on_epoch: Callable[[dict[str, Any]], None] | None = None,
+    checkpoint: Path | None = None,
+    fingerprint: dict[str, Any] | None = None,
+) -> tuple[keras.Model, dict[str, Any]]:
+    """Train a fresh network.
+
+    Args:
+        pixels: uint8 ``[N, H, W, C]``, possibly memory-mapped.
+        targets: ``[N]`` index of each sample's label.
+        training_rows: Positions to learn from.
+        validation_rows: Positions to choose the epoch on; may be empty.
+        n_labels: Number of labels.
+        recipe: What is learnt, and how; its seed decides initial weights, order, views and dropout.
+        machine: On what it is computed.
+        views: ``training`` says whether images are turned and mirrored at random.
+        epochs: Replaces the recipe's, e.g. for a final model.
+        on_epoch: Called after each epoch with epoch, epochs, loss, accuracy, val_loss, val_accuracy, val_auc and
+            seconds; the ``val_`` keys only where there are validation rows.
+        checkpoint: File that a killed training resumes from; deleted in the end.
+        fingerprint: What must not change between a training and its resumption, besides all of the above.
+
+    Returns:
+        The uncompiled model and its history. The weights are those of ``best_epoch``: the best by
+        ``recipe.monitor`` where there are validation rows and a patience, else the last.
+    """
+    started = time.perf_counter()
+    device = choose_device(machine)
+    if machine.deterministic:
+        make_deterministic()
+    training_rows, validation_rows = (
+        np.asarray(rows, dtype=np.int64).reshape(-1) for rows in (training_rows, validation_rows)
+    )
+    job = Job(
+        pixels=pixels,
+        targets=np.asarray(targets).astype(np.int32),
+        weights=weigh_samples(targets, training_rows, n_labels, recipe.class_weights),
+        training_rows=training_rows,
+        validation_rows=validation_rows,
+        outputs=n_labels,
+        recipe=recipe,
+        precision=machine.precision,
+        random_views=views.training == "random",
+        device=device,
+        deterministic=machine.deterministic,
+    )
+    check_job(job)
+    total = recipe.epochs if epochs is None else epochs
+    engine = open_engine(job, machine.engine)
+    try:
+        checkpointer = None
+        if checkpoint is not None:
+            described = describe_job(job, total, engine.name)
+            checkpointer = Checkpointer(checkpoint, {**described, "given": fingerprint or {}})
+        training = Training(engine, job, total, on_epoch, checkpointer)
+        if checkpointer is not None:
+            if machine.resume:
+                training.resume()
+            else:
+                checkpointer.remove()
+        training.run()
+        model = engine.release_model(training.choose_weights())
+        if checkpointer is not None:
+            checkpointer.remove()
+    finally:
+        engine.close()
+    history = training.summarise() | {
+        "parameters": int(model.count_params()),
+        "network": recipe.network,
+        "engine": engine.name,
+        "precision": machine.precision,
+        "device": dict(device),
+        "images": len(training_rows),
+        "seconds": time.perf_counter() - started,
+    }
+    return model, history

@@ -1,0 +1,45 @@
+"""What an epoch's probabilities on the validation rows are worth."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+# Keras clips probabilities here before it takes their logarithm; an epoch must not differ from its engine.
+_EPSILON = 1e-7
+
+
+def score_probabilities(probabilities: NDArray[np.float32], targets: NDArray[np.integer]) -> dict[str, float]:
+    """Score predicted probabilities.
+
+    Args:
+        probabilities: ``[n, labels]``, rows that sum to 1.
+        targets: ``[n]`` indices of the true labels.
+
+    Returns:
+        ``val_loss`` (cross-entropy), ``val_accuracy`` and ``val_auc``, the mean over labels of the area under the ROC
+        curve of that label against the rest; NaN where no label has both sides.
+    """
+    values = probabilities.astype(np.float64)
+    values /= values.sum(axis=1, keepdims=True)
+    true = np.clip(values[np.arange(len(targets)), targets], _EPSILON, 1 - _EPSILON)
+    return {
+        "val_loss": float(-np.log(true).mean()),
+        "val_accuracy": float((values.argmax(axis=1) == targets).mean()),
+        "val_auc": _average_auc(values, targets),
+    }
+
+
+def _average_auc(values: NDArray[np.float64], targets: NDArray[np.integer]) -> float:
+    # With two labels one curve is the other one turned, so one is enough.
+    labels = range(1, 2) if values.shape[1] == 2 else range(values.shape[1])
+    areas = []
+    for label in labels:
+        positive = targets == label
+        n_positive = int(positive.sum())
+        n_negative = len(targets) - n_positive
+        if n_positive and n_negative:
+            rank_sum = rankdata(values[:, label])[positive].sum()
+            areas.append((rank_sum - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative))
+    return float(np.mean(areas)) if areas else float("nan")
