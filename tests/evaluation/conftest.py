@@ -8,7 +8,7 @@ import pytest
 
 from mammoscan.studies import EvaluationParams, Question
 
-# Scans of the real set's abnormality classes that the article kept, benign and malignant; each became 12 images.
+# Scans of each abnormality class that the article kept, benign and malignant; each became 12 images.
 ARTICLE_SCANS = {
     "CALC": (12, 10),
     "CIRC": (19, 4),
@@ -41,11 +41,9 @@ def evaluation() -> EvaluationParams:
 
 @pytest.fixture
 def article_samples() -> pd.DataFrame:
-    cells = [
-        (g, s, n)
-        for g, both in ARTICLE_SCANS.items()
-        for s, n in zip(("benign", "malignant"), both, strict=True)
-    ]
+    cells = []
+    for group, (benign, malignant) in ARTICLE_SCANS.items():
+        cells += [(group, "benign", benign), (group, "malignant", malignant)]
     rows, scan = [], 0
     for group, severity, scans in [*cells, ("NORM", "normal", 207)]:
         for _ in range(scans):

@@ -37,6 +37,11 @@ def test_honest_probabilities_have_a_small_error_and_bins_on_the_diagonal(calibr
     assert sum(inside) >= 8
 
 
+def test_the_errors_interval_is_not_pushed_up_by_the_noise_of_resampling(calibrated, question, evaluation):
+    ece = measure_calibration(calibrated, question, evaluation)["cnn"]["ece"]
+    assert ece["value"] - ece["low"] > 0.3 * (ece["high"] - ece["value"])
+
+
 def test_overconfident_probabilities_are_found_out(calibrated, question, evaluation):
     sure = (calibrated["p_malignant"] > 0.5) * 0.98 + 0.01
     found = measure_calibration(calibrated.assign(p_malignant=sure, p_benign=1 - sure), question, evaluation)[
