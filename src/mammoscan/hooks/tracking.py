@@ -112,11 +112,11 @@ class TrackingHooks:
         }
         mlflow.set_tags({key: value for key, value in tags.items() if value})
 
-    @hook_impl
+    @hook_impl(tryfirst=True)
     def after_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
     ) -> None:
-        """Send what the run left behind."""
+        """Send what the run left behind, before kedro-mlflow closes it."""
         if mlflow.active_run() is None:
             return
         self._tag_data(run_params, catalog)

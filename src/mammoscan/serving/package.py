@@ -46,5 +46,6 @@ def log_model(network: Path, card: Mapping[str, Any]) -> None:
             code_paths=[str(here.parent)],
             pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in REQUIREMENTS],
             signature=signature,
+            input_example=np.zeros((1, *card["shape"]), dtype=np.uint8),
             metadata={key: card[key] for key in ("study", "protocol", "data", "notice")},
         )

@@ -23,7 +23,8 @@ class PackagedClassifier(mlflow.pyfunc.PythonModel):
         self._model = load_model(Path(context.artifacts["network"]))
         self._card = json.loads(Path(context.artifacts["card"]).read_text())
 
-    def predict(self, context: Any, model_input: Any, params: dict[str, Any] | None = None) -> pd.DataFrame:
+    # MLflow would take a type hint of `model_input` for a schema of its own; the signature says what it is.
+    def predict(self, context, model_input, params=None) -> pd.DataFrame:  # type: ignore[no-untyped-def]
         """Classify images.
 
         Args:

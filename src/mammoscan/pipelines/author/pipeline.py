@@ -3,7 +3,7 @@ from __future__ import annotations
 from kedro.pipeline import Node, Pipeline
 
 from mammoscan.pipelines.author import nodes
-from mammoscan.pipelines.reporting.pipeline import describe_inputs, draw, wrap
+from mammoscan.pipelines.reporting.pipeline import describe_inputs, draw, name_figures, wrap
 from mammoscan.pipelines.reporting.writing import gather_histories
 from mammoscan.studies import ABLATION, EXPERIMENTS, SIDE_CLAIM, STUDIES, Study
 
@@ -46,10 +46,8 @@ def create_ablation_page() -> Pipeline:
                 "classification": "classification_report",
                 "experiments": "experiments",
                 "reproduction": "reproduction",
-                "confusion_matrix": "confusion_matrix_figure",
-                "ablation_figure": "ablation_figure",
             }
-            | {name: f"{name}_figure" for name in figures},
+            | name_figures(["confusion_matrix", "ablation", *figures]),
             "report",
             name="write_report",
         ),
@@ -66,7 +64,7 @@ def create_experiments_page() -> Pipeline:
         inputs[name] = f"{EXPERIMENTS[0]}.{name}"
     for name in ("question", "evaluation"):
         inputs[name] = f"params:{EXPERIMENTS[0]}.{name}"
-    matrices = {f"confusion_matrix_{name}": f"{name}.confusion_matrix_figure" for name in EXPERIMENTS}
+    matrices = {f"confusion_matrix_{name}_figure": f"{name}.confusion_matrix_figure" for name in EXPERIMENTS}
     base = [
         _tabulate(variants, study),
         Node(nodes.tabulate_comparisons, "experiments", "reproduction", name="tabulate_reproduction"),
@@ -80,7 +78,7 @@ def create_experiments_page() -> Pipeline:
             | {
                 "experiments": "experiments",
                 "reproduction": "reproduction",
-                "experiment_chart": "experiment_chart_figure",
+                "experiment_chart_figure": "experiment_chart_figure",
                 **matrices,
             },
             "report",

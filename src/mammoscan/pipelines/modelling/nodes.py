@@ -29,6 +29,8 @@ from mammoscan.studies import (
 )
 from mammoscan.tracking import EpochLog
 
+CHECKPOINT = "training.ckpt"
+
 logger = logging.getLogger("mammoscan")
 
 
@@ -134,7 +136,7 @@ def train_fold(
             machine=machine,
             views=views,
             on_epoch=on_epoch,
-            checkpoint=checkpoints,
+            checkpoint=checkpoints / CHECKPOINT,
             fingerprint=_fingerprint(samples, rows),
         )
     logger.info(
@@ -201,7 +203,7 @@ def train_final(
             views=views,
             epochs=epochs,
             on_epoch=on_epoch,
-            checkpoint=checkpoints,
+            checkpoint=checkpoints / CHECKPOINT,
             fingerprint=_fingerprint(samples, rows),
         )
     logger.info("final model: %d epochs on all %d patients", epochs, samples["patient_id"].nunique())

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from kedro.pipeline import Node, Pipeline
 
 from mammoscan.pipelines.reporting import drawing, measuring, writing
@@ -69,12 +71,17 @@ def create_page(study: Study) -> Pipeline:
             writing.write_report,
             describe_inputs()
             | {"predictions": "predictions", "classification": "classification_report"}
-            | {name: f"{name}_figure" for name in figures},
+            | name_figures(figures),
             "report",
             name="write_report",
         ),
     ]
     return wrap(study, nodes)
+
+
+def name_figures(figures: Iterable[str]) -> dict[str, str]:
+    """Return figures as a report takes them: under the names of their entries, so that no argument is shadowed."""
+    return {f"{name}_figure": f"{name}_figure" for name in figures}
 
 
 def describe_inputs() -> dict[str, str]:

@@ -55,8 +55,15 @@ def write_report(
         difference = compare_predictions(network, baseline, question, evaluation)
     announce(question, metrics)
     return build_report(
-        ReportContent(**content, classification=classification, difference=difference, figures=figures)
+        ReportContent(
+            **content, classification=classification, difference=difference, figures=strip_names(figures)
+        )
     )
+
+
+def strip_names(figures: dict[str, bytes]) -> dict[str, bytes]:
+    """Return figures under their bare names, e.g. ``roc`` for ``roc_figure``."""
+    return {name.removesuffix("_figure"): png for name, png in figures.items()}
 
 
 def gather_histories(*histories: dict[str, Any]) -> dict[str, Any]:
