@@ -85,6 +85,22 @@ def choose_regions_as_author(
     return regions.choose_regions(clean, malformed, question, "author")
 
 
+def count_census(clean: pd.DataFrame, malformed: pd.DataFrame, views: ViewParams) -> pd.DataFrame:
+    """List group and severity of every image that the article made of all classes, whichever are asked about.
+
+    Its balancing took the sizes of all classes into account, and then some of them.
+    """
+    everything = Question(
+        text="all classes",
+        about="severity_or_normal",
+        labels=("normal", "benign", "malignant"),
+        positive="malignant",
+    )
+    chosen, _ = regions.choose_regions(clean, malformed, everything, "author")
+    images = chosen.loc[chosen.index.repeat(len(STORED_VIEWS[views.stored]))]
+    return images[["group", "severity", "label"]].reset_index(drop=True)
+
+
 def subsample_rois(
     record: dict[str, Any], grids: np.ndarray, regions: pd.DataFrame, crop: CropParams, views: ViewParams
 ) -> tuple[pd.DataFrame, ArrayStream]:

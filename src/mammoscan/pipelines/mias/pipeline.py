@@ -6,6 +6,7 @@ from mammoscan.pipelines.mias.nodes import (
     choose_regions,
     choose_regions_as_author,
     clean_notes,
+    count_census,
     open_source,
     standardise_scans,
     subsample_rois,
@@ -40,8 +41,10 @@ def create_data_pipeline(dataset: str) -> Pipeline:
 def create_samples_pipeline(study: Study) -> Pipeline:
     """Return what turns the data set into the samples of one study."""
     choose = choose_regions if study.protocol == "patient" else choose_regions_as_author
+    census = Node(count_census, ["notes", "malformed", "params:views"], "census", name="count_census")
     base = Pipeline(
         [
+            *([census] if study.protocol == "author" else []),
             Node(
                 choose,
                 ["notes", "malformed", "params:question"],

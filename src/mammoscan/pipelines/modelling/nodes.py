@@ -71,13 +71,20 @@ def balance_samples(
     return kept, balancing.count_classes(before, after)
 
 
-def balance_pool(samples: pd.DataFrame, balance: BalanceParams) -> tuple[pd.DataFrame, pd.DataFrame]:
+def balance_pool(
+    samples: pd.DataFrame, census: pd.DataFrame, balance: BalanceParams
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Make the classes even before they are divided, as the article did.
+
+    Args:
+        samples: The samples that the question is about.
+        census: Group and severity of all images of the data set, which set the sizes.
+        balance: The article's method.
 
     Returns:
         The samples left, and the counts of each class before and after.
     """
-    pool = balancing.balance_samples(samples, balance)
+    pool = balancing.balance_samples(samples, balance, reference=census)
     return pool, balancing.count_classes(samples, pool)
 
 

@@ -143,6 +143,11 @@ def _create_patient_nodes(names: list[str]) -> list[Node]:
 
 def _create_author_nodes() -> list[Node]:
     return [
-        Node(balance_pool, ["samples", "params:balance"], ["pool", "class_counts"], name="balance_samples"),
+        Node(
+            balance_pool,
+            ["samples", "census", "params:balance"],
+            ["pool", "class_counts"],
+            name="balance_samples",
+        ),
         Node(divide_pool, ["samples", "pool", "params:split"], "folds", name="divide_samples"),
     ]

@@ -70,7 +70,12 @@ def create_page(study: Study) -> Pipeline:
         Node(
             writing.write_report,
             describe_inputs()
-            | {"predictions": "predictions", "classification": "classification_report"}
+            | {
+                "predictions": "predictions",
+                "classification": "classification_report",
+                "calibration": "calibration",
+                "subgroups": "subgroup_metrics",
+            }
             | name_figures(figures),
             "report",
             name="write_report",

@@ -33,6 +33,8 @@ def write_report(
     rejected: pd.DataFrame,
     classification: dict[str, Any],
     histories: dict[str, Any],
+    calibration: dict[str, Any],
+    subgroups: pd.DataFrame,
     **figures: bytes,
 ) -> str:
     """Put a study's results on one self-contained HTML page."""
@@ -56,7 +58,12 @@ def write_report(
     announce(question, metrics)
     return build_report(
         ReportContent(
-            **content, classification=classification, difference=difference, figures=strip_names(figures)
+            **content,
+            classification=classification,
+            difference=difference,
+            calibration=calibration,
+            subgroups=subgroups,
+            figures=strip_names(figures),
         )
     )
 
@@ -125,6 +132,11 @@ def describe_study(
             "Engine": histories["engine"],
             "Machine": run_info["machine"],
         },
+        "parameters": {
+            f"{block}.{key}": value
+            for block, values in (("training", training), ("evaluation", evaluation))
+            for key, value in values.model_dump(mode="json").items()
+        },
         "versions": {"python": run_info["python"], **run_info["versions"]},
         "run_id": run_info["run_id"] or "",
         "git_commit": run_info["commit"] or "",
@@ -137,16 +149,19 @@ def announce(question: Question, metrics: dict[str, Any], name: str = "") -> Non
     """Say the headline on the console."""
     measure = metrics["cnn"][HEADLINE]
     baselines = ", ".join(
-        f"{model} {measures[HEADLINE]['value']:.2f}" for model, measures in metrics.items() if model != "cnn"
+        f"{model} {measures[HEADLINE]['value']:.2f}"
+        for model, measures in metrics.items()
+        if model not in ("cnn", "majority")
     )
     logger.info(
-        "%sAUC for %s: %.2f [%.2f, %.2f] on %d images of %d patients; baselines: %s",
+        "%sAUC for %s: %.2f [%.2f, %.2f] on %d %s of %d patients%s",
         f"{name}: " if name else "",
         question.positive,
         measure["value"],
         measure["low"],
         measure["high"],
         metrics["cnn"]["samples"],
+        question.unit,
         metrics["cnn"]["patients"],
-        baselines,
+        f"; baselines: {baselines}" if baselines else "",
     )
