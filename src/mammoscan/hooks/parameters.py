@@ -1,13 +1,20 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
-from typing import Any
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Any, get_type_hints
 
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
+from kedro.framework.project import pipelines
+from kedro.pipeline import Pipeline
+from pydantic import TypeAdapter, ValidationError
 
 from mammoscan.errors import MammoscanError
+from mammoscan.studies import STUDIES
+
+PREFIX = "params:"
 
 
 def list_keys(block: Mapping[str, Any], prefix: str = "") -> list[str]:
@@ -18,6 +25,16 @@ def list_keys(block: Mapping[str, Any], prefix: str = "") -> list[str]:
         if isinstance(value, Mapping):
             names += list_keys(value, f"{prefix}{key}.")
     return names
+
+
+def find_value(parameters: Mapping[str, Any], name: str) -> Any:
+    """Return the value behind a dotted name; an absent one is an error."""
+    value: Any = parameters
+    for key in name.split("."):
+        if not isinstance(value, Mapping) or key not in value:
+            raise MammoscanError(f"{name}: found nothing in conf/, expected a value; write it there")
+        value = value[key]
+    return value
 
 
 def check_asked(asked: Mapping[str, Any], known: Mapping[str, Any]) -> None:
@@ -37,19 +54,70 @@ def check_asked(asked: Mapping[str, Any], known: Mapping[str, Any]) -> None:
             raise MammoscanError(f"--params {name}: there is no such parameter{hint}")
 
 
+def check_folds(parameters: Mapping[str, Any]) -> None:
+    """Refuse a number of folds that is not the one in the study's record: the graph has that many already."""
+    for study in STUDIES.values():
+        found = find_value(parameters, f"{study.name}.split.folds")
+        if found != study.folds:
+            raise MammoscanError(
+                f"{study.name}.split.folds is {found!r}, expected {study.folds}: folds are in the graph, which is "
+                "built before parameters are read; change the study's record in studies.py, not the parameter"
+            )
+
+
+def list_types(registered: Iterable[Pipeline]) -> dict[str, Any]:
+    """Return the type that nodes ask of each parameter, by the annotations of their functions."""
+    types: dict[str, Any] = {}
+    for node in {node.name: node for pipeline in registered for node in pipeline.nodes}.values():
+        hints = get_type_hints(node.func)
+        types |= {
+            entry.removeprefix(PREFIX): hints[argument]
+            for argument, entry in zip(inspect.signature(node.func).parameters, node.inputs, strict=False)
+            if entry.startswith(PREFIX) and argument in hints
+        }
+    return types
+
+
+def check_types(parameters: Mapping[str, Any], types: Mapping[str, Any]) -> None:
+    """Refuse a value that is not of the type which nodes ask of it, in one line instead of Kedro's traceback."""
+    for name, kind in types.items():
+        try:
+            TypeAdapter(kind).validate_python(find_value(parameters, name))
+        except ValidationError as error:
+            raise MammoscanError(describe_mismatch(name, kind, error)) from error
+
+
+def describe_mismatch(name: str, kind: Any, error: ValidationError) -> str:
+    """Say in one line which key of a block is wrong, what was found and what was expected."""
+    first, *others = error.errors(include_url=False)
+    key = ".".join([name, *map(str, first["loc"])])
+    more = f" (and {len(others)} more)" if others else ""
+    known = list(getattr(kind, "model_fields", {}))
+    if first["type"] == "extra_forbidden":
+        return f"{key}: there is no such parameter, expected one of: {', '.join(known)}{more}"
+    if first["type"] == "missing":
+        return f"{key}: found nothing, expected a value{more}"
+    if first["type"] == "value_error":
+        return f"{name}: {first['msg'].removeprefix('Value error, ')}{more}"
+    expected = first["msg"].removeprefix("Input should be ")
+    return f"{key} is {first['input']!r}, expected {expected}{more}"
+
+
 class ParameterHooks:
-    """Refuses mistyped parameters before anything runs."""
+    """Refuses mistyped parameters and wrong values before anything runs or is written."""
 
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
-        """Compare the parameters of the command line with those of the files."""
+        """Compare the parameters of the command line with those of the files, and all with what nodes ask."""
         loader = context.config_loader
         asked = getattr(loader, "runtime_params", None)
-        if not asked:
-            return
-        loader.runtime_params = {}
-        try:
-            known = loader["parameters"]
-        finally:
-            loader.runtime_params = asked
-        check_asked(asked, known)
+        if asked:
+            loader.runtime_params = {}
+            try:
+                known = loader["parameters"]
+            finally:
+                loader.runtime_params = asked
+            check_asked(asked, known)
+        parameters = loader["parameters"]
+        check_types(parameters, list_types(pipelines.values()))
+        check_folds(parameters)

@@ -9,13 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
-from pydantic import BaseModel
+from mlflow.data.http_dataset_source import HTTPDatasetSource
+from mlflow.data.meta_dataset import MetaDataset
+from mlflow.data.sources import LocalArtifactDatasetSource
 
 from mammoscan.datasets.run_info import read_command, read_commit
+from mammoscan.hooks.flat import flatten, flatten_metrics
+from mammoscan.hooks.guard import RunGuard, describe_error
 from mammoscan.hooks.provenance import find_file, find_registered
+from mammoscan.provenance import CLOCK_SLACK_S
 from mammoscan.studies import STUDIES
 from mammoscan.tracking import (
     PIPELINE_VARIABLE,
@@ -27,40 +33,6 @@ from mammoscan.tracking import (
 logger = logging.getLogger("mammoscan")
 
 LONGEST_PARAMETER = 500
-
-
-def flatten(block: Any, prefix: str) -> dict[str, Any]:
-    """Return a nested block of parameters as dotted names and plain values."""
-    if isinstance(block, BaseModel):
-        block = block.model_dump(mode="json")
-    if isinstance(block, Mapping) and block:
-        flat: dict[str, Any] = {}
-        for key, value in block.items():
-            flat |= flatten(value, f"{prefix}.{key}")
-        return flat
-    return {prefix: block}
-
-
-def flatten_metrics(block: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
-    """Return the numbers in nested metrics under names like ``cnn/auc`` and ``cnn/auc_low``."""
-    flat: dict[str, float] = {}
-    for key, value in block.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, Mapping):
-            if "value" in value:
-                parts = {
-                    name: value["value"],
-                    f"{name}_low": value.get("low"),
-                    f"{name}_high": value.get("high"),
-                }
-                flat |= {
-                    part: float(number) for part, number in parts.items() if isinstance(number, int | float)
-                }
-            else:
-                flat |= flatten_metrics(value, f"{name}/")
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            flat[name] = float(value)
-    return {name: number for name, number in flat.items() if number == number}
 
 
 def name_pipeline(run_params: Mapping[str, Any]) -> str:
@@ -77,8 +49,28 @@ def name_study(entry: str) -> str:
     return max(known, key=len, default=entry.split(".")[0])
 
 
+def list_protocols(run_params: Mapping[str, Any]) -> list[str]:
+    """Return the protocols of the studies that a run was started for, variants included."""
+    asked = name_pipeline(run_params).split("+")
+    return sorted(
+        {
+            study.protocol
+            for study in STUDIES.values()
+            if any(study.name == name or study.name.startswith(f"{name}.") for name in asked)
+        }
+    )
+
+
 class TrackingHooks:
-    """Tells MLflow what kedro-mlflow does not: flat parameters, data, protocol, results, files, the error."""
+    """Tells MLflow what kedro-mlflow does not: flat parameters, data, protocol, results, files, how the run ended."""
+
+    def __init__(self) -> None:
+        self._guard = RunGuard()
+
+    @hook_impl(tryfirst=True)
+    def after_context_created(self, context: KedroContext) -> None:
+        """End a run that was interrupted in this process, a notebook say, or kedro-mlflow would go on in it."""
+        self._guard.end_interrupted()
 
     @hook_impl(trylast=True)
     def before_pipeline_run(
@@ -93,6 +85,33 @@ class TrackingHooks:
             return
         os.environ[RUN_ID_VARIABLE] = run.info.run_id
         os.environ[TRACKING_URI_VARIABLE] = mlflow.get_tracking_uri()
+        self._guard.watch(run.info.run_id)
+        with self._guard.fail_run():
+            self._describe_run(run_params, pipeline, catalog)
+
+    @hook_impl
+    def after_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+    ) -> None:
+        """Send what the run left behind."""
+        if mlflow.active_run() is None:
+            return
+        with self._guard.fail_run():
+            self._send_results(run_params, pipeline, catalog)
+        self._guard.release()
+
+    @hook_impl(tryfirst=True)
+    def on_pipeline_error(
+        self, error: Exception, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+    ) -> None:
+        """Note the error, before kedro-mlflow closes the run as failed."""
+        self._guard.release()
+        if mlflow.active_run() is not None:
+            mlflow.set_tag("error", describe_error(error))
+            self._tag_data(run_params, pipeline, catalog)
+
+    @staticmethod
+    def _describe_run(run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         used = sorted(name for name in pipeline.inputs() if name.startswith("params:"))
         flat: dict[str, Any] = {}
         for name in used:
@@ -102,24 +121,16 @@ class TrackingHooks:
         mlflow.log_params(
             {key: str(flat[key])[:LONGEST_PARAMETER] for key in flat if f"params:{key}" in nested}
         )
-        studies = sorted({name_study(name) for name in pipeline.all_outputs()} & set(STUDIES))
-        protocols = sorted({STUDIES[name].protocol for name in studies})
         tags = {
             "study": name_pipeline(run_params),
-            "protocol": ", ".join(protocols),
+            "protocol": ", ".join(list_protocols(run_params)),
             "mlflow.source.git.commit": read_commit(Path(run_params["project_path"])),
             "command": read_command(),
         }
         mlflow.set_tags({key: value for key, value in tags.items() if value})
 
-    @hook_impl(tryfirst=True)
-    def after_pipeline_run(
-        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
-    ) -> None:
-        """Send what the run left behind, before kedro-mlflow closes it."""
-        if mlflow.active_run() is None:
-            return
-        self._tag_data(run_params, catalog)
+    def _send_results(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+        self._tag_data(run_params, pipeline, catalog)
         made = sorted(pipeline.all_outputs())
         main = name_pipeline(run_params)
         for name in made:
@@ -136,27 +147,27 @@ class TrackingHooks:
         mlflow.log_metric("seconds", time.time() - float(os.environ[STARTED_VARIABLE]))
         self._say_where(made, catalog)
 
-    @hook_impl(tryfirst=True)
-    def on_pipeline_error(
-        self, error: Exception, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
-    ) -> None:
-        """Note the error, before kedro-mlflow closes the run as failed."""
-        if mlflow.active_run() is not None:
-            self._tag_data(run_params, catalog)
-            mlflow.set_tag("error", f"{type(error).__name__}: {error}"[:5000])
-
     @staticmethod
-    def _tag_data(run_params: dict[str, Any], catalog: CatalogProtocol) -> None:
+    def _tag_data(run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         """Tag the run with the kind of data and log each data set with its fingerprint."""
+        made = pipeline.all_outputs()
+        started = float(os.environ[STARTED_VARIABLE]) - CLOCK_SLACK_S
         for name in find_registered(run_params).datasets():
             file = find_file(catalog, name) if name.endswith(".raw") else None
             if file is None or not file.is_file():
                 continue
+            if name in made and file.stat().st_mtime < started:
+                continue  # the run failed before it wrote this record: the one that lies here is of other data
             record = json.loads(file.read_text())
             mlflow.set_tag("data", record["kind"])
             mlflow.set_tag("data_fingerprint", record["fingerprint"])
-            source = mlflow.data.http_dataset_source.HTTPDatasetSource(record["address"])
-            dataset = mlflow.data.meta_dataset.MetaDataset(
+            # Only the published files are what lies at the address.
+            source = (
+                HTTPDatasetSource(record["address"])
+                if record["kind"] == "real" and record["address"]
+                else LocalArtifactDatasetSource(record["folder"])
+            )
+            dataset = MetaDataset(
                 source, name=f"{record['dataset']} ({record['kind']})", digest=record["fingerprint"][:16]
             )
             mlflow.log_input(dataset, context="training")
