@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
-from mammoscan.pipelines.author import nodes
+from mammoscan.pipelines.author import nodes, tabulating
 from mammoscan.pipelines.reporting.pipeline import describe_inputs, draw, name_figures, wrap
 from mammoscan.pipelines.reporting.writing import gather_histories
 from mammoscan.studies import ABLATION, EXPERIMENTS, SIDE_CLAIM, STUDIES, Study
@@ -25,7 +25,7 @@ def create_ablation_page() -> Pipeline:
     base = [
         _tabulate(variants, study),
         Node(
-            nodes.tabulate_reproduction,
+            tabulating.tabulate_reproduction,
             ["raw", "class_counts", "leak_audit", "experiments"],
             "reproduction",
             name="tabulate_reproduction",
@@ -67,7 +67,7 @@ def create_experiments_page() -> Pipeline:
     matrices = {f"confusion_matrix_{name}_figure": f"{name}.confusion_matrix_figure" for name in EXPERIMENTS}
     base = [
         _tabulate(variants, study),
-        Node(nodes.tabulate_comparisons, "experiments", "reproduction", name="tabulate_reproduction"),
+        Node(tabulating.tabulate_comparisons, "experiments", "reproduction", name="tabulate_reproduction"),
         Node(
             nodes.draw_experiments, ["raw", "experiments"], "experiment_chart_figure", name="draw_experiments"
         ),
@@ -90,9 +90,9 @@ def create_experiments_page() -> Pipeline:
 
 def _tabulate(variants: dict[str, str], study: Study) -> Node:
     """Return the node that compares variants; their entries are named as seen from inside the study."""
-    inputs = {}
+    inputs: dict[str, str] = {}
     for key, name in variants.items():
         inside = name.removeprefix(study.name).lstrip(".")
         prefix = f"{inside}." if inside else ""
         inputs |= {f"{key}_metrics": f"{prefix}metrics", f"{key}_history": f"{prefix}fold_0.history"}
-    return Node(nodes.tabulate_variants, inputs, "experiments", name="tabulate_variants")
+    return Node(tabulating.tabulate_variants, inputs, "experiments", name="tabulate_variants")

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from statistics import median_low
 from typing import Any
@@ -16,7 +14,7 @@ from mammoscan.learning.fit import train_network
 from mammoscan.learning.predict import predict_probabilities
 from mammoscan.networks.describe import describe_network, summarise_network
 from mammoscan.networks.registry import build_network
-from mammoscan.progress import show_progress
+from mammoscan.pipelines.modelling.following import follow_training
 from mammoscan.sources.tables import read_folds
 from mammoscan.studies import (
     BalanceParams,
@@ -27,7 +25,6 @@ from mammoscan.studies import (
     SplitParams,
     ViewParams,
 )
-from mammoscan.tracking import EpochLog
 
 CHECKPOINT = "training.ckpt"
 
@@ -94,25 +91,6 @@ def gather_counts(*counts: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(counts).groupby(keys, sort=False)[["before", "after"]].mean().round(1).reset_index()
 
 
-@contextmanager
-def follow_training(name: str, title: str) -> Iterator[Any]:
-    """Show a bar and send every epoch to MLflow while a network trains.
-
-    Args:
-        name: What stands before the metrics, e.g. ``fold_2``.
-        title: What stands beside the bar.
-    """
-    log = EpochLog(name)
-    with show_progress(title) as advance:
-
-        def on_epoch(epoch: dict[str, Any]) -> None:
-            log.add(epoch)
-            advance(epoch["epoch"], epoch["epochs"], f"loss {epoch['loss']:.3f}")
-
-        yield on_epoch
-    log.flush()
-
-
 def train_fold(
     samples: pd.DataFrame,
     pixels: np.ndarray,
@@ -132,7 +110,8 @@ def train_fold(
         The model with the weights of the best epoch, and the history of the training.
     """
     fold = int(rows["fold"].iloc[0])
-    with follow_training(f"fold_{fold}", f"train fold {fold + 1} of {split.folds}") as on_epoch:
+    title = f"{name_variant(checkpoints)}fold {fold + 1} of {split.folds}"
+    with follow_training(checkpoints, title) as on_epoch:
         model, history = train_network(
             pixels,
             samples["target"].to_numpy(),
@@ -147,9 +126,8 @@ def train_fold(
             fingerprint=_fingerprint(samples, rows),
         )
     logger.info(
-        "fold %d of %d: %d epochs, best %d, %.0f s",
-        fold + 1,
-        split.folds,
+        "%s: %d epochs, best %d, %.0f s",
+        title,
         len(history["epochs"]),
         history["best_epoch"],
         sum(epoch["seconds"] for epoch in history["epochs"]),
@@ -198,7 +176,7 @@ def train_final(
     epochs = median_low(history["best_epoch"] for history in histories)
     rows = folds[["sample_id", "row"]].assign(role="train", fold=-1)
     rows = balancing.balance_rows(rows, samples, balance)
-    with follow_training("final", "train the final model") as on_epoch:
+    with follow_training(checkpoints, "final model") as on_epoch:
         model, history = train_network(
             pixels,
             samples["target"].to_numpy(),
