@@ -14,7 +14,7 @@ from mammoscan.learning.fit import train_network
 from mammoscan.learning.predict import predict_probabilities
 from mammoscan.networks.describe import describe_network, summarise_network
 from mammoscan.networks.registry import build_network
-from mammoscan.pipelines.modelling.following import follow_training
+from mammoscan.pipelines.modelling.following import follow_training, name_variant
 from mammoscan.sources.tables import read_folds
 from mammoscan.studies import (
     BalanceParams,
