@@ -15,6 +15,7 @@ from typing import Any
 
 from kedro.pipeline import Pipeline
 
+from mammoscan.datasets.files import write_whole
 from mammoscan.errors import MammoscanError
 
 # How a machine runs a recipe changes nothing that a file means.
@@ -68,7 +69,8 @@ def write_note(file: Path, made_with: Mapping[str, Any]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     present = read_note(file)
     notes = ([present] if present else []) + [{"since": time.time(), "made_with": made_with}]
-    note_path(file).write_text(json.dumps(notes, indent=1))
+    with write_whole(note_path(file)) as part:
+        part.write_text(json.dumps(notes, indent=1))
 
 
 def check_note(name: str, file: Path, made_with: Mapping[str, Any]) -> None:

@@ -88,7 +88,9 @@ def balance_pool(
 def gather_counts(*counts: pd.DataFrame) -> pd.DataFrame:
     """Put the folds' counts into one table: the mean over the folds."""
     keys = [name for name in counts[0].columns if name not in ("before", "after")]
-    return pd.concat(counts).groupby(keys, sort=False)[["before", "after"]].mean().round(1).reset_index()
+    totals = pd.concat(counts).groupby(keys, sort=False)[["before", "after"]].sum()
+    # A fold without a class has no row for it, but counts as nothing of it.
+    return (totals / len(counts)).round(1).reset_index()
 
 
 def train_fold(

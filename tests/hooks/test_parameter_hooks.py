@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from conftest import LoadConf
+from mammoscan.errors import MammoscanError
+from mammoscan.hooks import ParameterHooks, parameters
+from mammoscan.hooks.parameters import find_value, list_types
+from mammoscan.pipeline_registry import register_pipelines
+from mammoscan.studies import STUDIES, Recipe
+
+REGISTERED = register_pipelines()
+
+
+@pytest.fixture
+def start(load_conf: LoadConf, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Do what Kedro does when a run starts with these parameters on the command line."""
+    monkeypatch.setattr(parameters, "pipelines", REGISTERED)
+
+    def run(**asked: Any) -> Any:
+        loader = load_conf("test", **asked)
+        ParameterHooks().after_context_created(SimpleNamespace(config_loader=loader))
+        return loader
+
+    return run
+
+
+class TestNames:
+    def test_the_files_own_parameters_pass(self, start: Any) -> None:
+        start()
+
+    def test_known_keys_pass_however_deep(self, start: Any) -> None:
+        loader = start(mias={"training": {"epochs": 4}, "split": {"seed": 3}}, train={"engine": "fit"})
+        assert loader["parameters"]["mias"]["training"]["epochs"] == 4
+
+    def test_a_mistyped_name_is_refused_with_the_likely_one(self, start: Any) -> None:
+        with pytest.raises(
+            MammoscanError, match=r"--params mias.training.epoch: .* did you mean mias.training.epochs\?"
+        ):
+            start(mias={"training": {"epoch": 4}})
+
+    def test_a_name_like_no_other_is_refused_with_the_files_to_look_in(self, start: Any) -> None:
+        with pytest.raises(
+            MammoscanError, match=r"--params zzz: there is no such parameter; .* conf/base/parameters"
+        ):
+            start(zzz=1)
+
+
+class TestFolds:
+    @pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
+    def test_another_number_of_folds_is_refused(self, start: Any, study: Any) -> None:
+        asked: dict[str, Any] = {"split": {"folds": 7}}
+        for name in reversed(study.name.split(".")):
+            asked = {name: asked}
+        pattern = rf"^{study.name}.split.folds is 7, expected {study.folds}: .*studies.py, not the parameter$"
+        with pytest.raises(
+            MammoscanError, match=pattern.replace("mias_author.split", r"mias_author(\.\w+)?.split")
+        ):
+            start(**asked)
+
+    def test_the_number_that_is_in_the_record_passes(self, start: Any) -> None:
+        start(mias={"split": {"folds": 5}})
+
+
+class TestValues:
+    @pytest.mark.parametrize(
+        ("asked", "message"),
+        [
+            (
+                {"training": {"epochs": -1}},
+                "mias.training.epochs is -1, expected greater than or equal to 1",
+            ),
+            ({"crop": {"kind": "circle"}}, "mias.crop.kind is 'circle', expected 'window' or 'radius'"),
+            ({"phantom": {"patients": "many"}}, "mias.phantom.patients is 'many', expected a valid integer"),
+            ({"unpack_limit_gb": "big"}, "mias.unpack_limit_gb is 'big', expected a valid number"),
+            ({"source": 5}, "mias.source is 5, expected a valid string"),
+            ({"grid": None}, "mias.grid is None, expected a valid dictionary"),
+            ({"question": {"positive": "x"}}, "mias.question: positive is 'x', expected one of labels"),
+            (
+                {"training": {"epochs": 0, "batch_size": 0}},
+                r"mias.training.epochs is 0, expected greater than or equal to 1 \(and 1 more\)",
+            ),
+        ],
+    )
+    def test_a_wrong_value_is_refused_in_one_line(
+        self, start: Any, asked: dict[str, Any], message: str
+    ) -> None:
+        with pytest.raises(MammoscanError, match=f"^{message}") as caught:
+            start(mias=asked)
+        assert "\n" not in caught.value.message
+
+    def test_a_key_that_a_file_adds_to_a_block_is_refused_with_the_known(self) -> None:
+        with pytest.raises(
+            MammoscanError, match="a.epoch: there is no such parameter, expected one of: network, epochs"
+        ):
+            parameters.check_types({"a": {"epochs": 1, "epoch": 2}}, {"a": Recipe})
+
+    def test_a_key_that_a_file_lacks_is_named(self) -> None:
+        with pytest.raises(MammoscanError, match="a.epochs: found nothing, expected a value"):
+            parameters.check_types({"a": {}}, {"a": Recipe})
+
+    def test_a_block_that_no_file_has_is_named(self) -> None:
+        with pytest.raises(MammoscanError, match="mias.crop: found nothing in conf/"):
+            find_value({"mias": {}}, "mias.crop")
+
+    def test_every_parameter_that_a_node_asks_for_has_a_type(self) -> None:
+        asked = {
+            name.removeprefix("params:")
+            for pipeline in REGISTERED.values()
+            for name in pipeline.datasets()
+            if name.startswith("params:")
+        }
+        assert set(list_types(REGISTERED.values())) == asked
