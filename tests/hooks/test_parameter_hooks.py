@@ -94,16 +94,16 @@ class TestValues:
 
     def test_a_key_that_a_file_adds_to_a_block_is_refused_with_the_known(self) -> None:
         with pytest.raises(
-            MammoscanError, match="a.epoch: there is no such parameter, expected one of: network, epochs"
+            MammoscanError, match=r"a.epoch: there is no such parameter, expected one of: network, epochs"
         ):
             parameters.check_types({"a": {"epochs": 1, "epoch": 2}}, {"a": Recipe})
 
     def test_a_key_that_a_file_lacks_is_named(self) -> None:
-        with pytest.raises(MammoscanError, match="a.epochs: found nothing, expected a value"):
+        with pytest.raises(MammoscanError, match=r"a.epochs: found nothing, expected a value"):
             parameters.check_types({"a": {}}, {"a": Recipe})
 
     def test_a_block_that_no_file_has_is_named(self) -> None:
-        with pytest.raises(MammoscanError, match="mias.crop: found nothing in conf/"):
+        with pytest.raises(MammoscanError, match=r"mias.crop: found nothing in conf/"):
             find_value({"mias": {}}, "mias.crop")
 
     def test_every_parameter_that_a_node_asks_for_has_a_type(self) -> None:
