@@ -1,76 +1,38 @@
-"""A copy of the project that commands can be run in, and its configuration."""
+"""A copy of the project, its configuration, and an MLflow database."""
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import mlflow
 import pytest
-from kedro.config import OmegaConfigLoader
 
-from mammoscan.settings import CONFIG_LOADER_ARGS
-
-ROOT = Path(__file__).resolve().parents[1]
-
-LoadConf = Callable[..., OmegaConfigLoader]
+from projects import LoadConf, Project, load_project_conf, make_project
 
 
 @pytest.fixture
 def load_conf() -> LoadConf:
     """The project's own configuration: ``base`` alone or with another environment over it."""
-
-    def load(env: str = "base", source: Path = ROOT / "conf", **runtime_params: Any) -> OmegaConfigLoader:
-        return OmegaConfigLoader(
-            str(source), env=env, runtime_params=runtime_params or None, **CONFIG_LOADER_ARGS
-        )
-
-    return load
-
-
-class Project:
-    """A project of its own: nothing that is run here touches the checkout."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.tracking_uri = f"sqlite:///{folder / 'mlflow.db'}"
-        # KEDRO_ENV and MLflow's variables of the person who runs the tests must not leak in.
-        self.environment = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("KEDRO", "MLFLOW", "MAMMOSCAN"))
-        } | {"COLUMNS": "200"}
-
-    def start_kedro(self, *words: str) -> subprocess.Popen[str]:
-        """Start a command in a process group of its own, as a terminal does."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "kedro", *words],
-            cwd=self.folder,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-
-    def list_runs(self) -> list[mlflow.entities.Run]:
-        client = mlflow.MlflowClient(self.tracking_uri)
-        return client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
+    return load_project_conf
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     """A copy of the project's configuration with no data."""
-    folder = tmp_path / "project"
-    # Kedro wants the source folder to be there; the package itself is the installed one.
-    (folder / "src").mkdir(parents=True)
-    (folder / "data").mkdir()
-    shutil.copy(ROOT / "pyproject.toml", folder)
-    shutil.copytree(ROOT / "conf", folder / "conf", ignore=shutil.ignore_patterns("local"))
-    (folder / "conf" / "local").mkdir()
-    return Project(folder)
+    return make_project(tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database with nothing in it; making one takes seconds."""
+    file = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    mlflow.MlflowClient(f"sqlite:///{file}").search_experiments()
+    return file
+
+
+@pytest.fixture
+def database(empty_database: Path, tmp_path: Path) -> str:
+    """The address of an MLflow database of the test's own."""
+    shutil.copy(empty_database, tmp_path / "mlflow.db")
+    return f"sqlite:///{tmp_path / 'mlflow.db'}"

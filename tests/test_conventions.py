@@ -15,10 +15,10 @@ import yaml
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
 
-from conftest import ROOT, LoadConf
 from mammoscan.datasets import RunInfoDataset
 from mammoscan.pipeline_registry import register_pipelines
 from mammoscan.studies import STUDIES
+from projects import ROOT, LoadConf
 
 PACKAGE = ROOT / "src" / "mammoscan"
 PIPELINES = register_pipelines()

@@ -8,9 +8,9 @@ import pytest
 from omegaconf.errors import InterpolationResolutionError
 from pydantic import ValidationError
 
-from conftest import LoadConf
 from mammoscan.errors import MammoscanError
 from mammoscan.studies import ABLATION, EXPERIMENTS, STUDIES, CropParams, Question, Recipe
+from projects import LoadConf
 
 WITH_RECIPES = ("mias", "mias_normal", "mias_author")
 

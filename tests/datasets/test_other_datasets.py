@@ -82,7 +82,7 @@ class TestRunInfo:
         ("argv", "command"),
         [
             (["/venv/bin/kedro", "run", "--params", "a=b c"], "kedro run --params 'a=b c'"),
-            (["/lib/kedro/__main__.py", "run"], "kedro run"),
+            (["python -m kedro", "run"], "kedro run"),
             (["/lib/ipykernel_launcher.py", "-f", "x"], None),
         ],
     )

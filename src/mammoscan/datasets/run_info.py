@@ -62,10 +62,9 @@ class RunInfoDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
 
 def read_command() -> str | None:
     """Return the ``kedro`` command that started this process, as it would be typed; none in a notebook or test."""
-    name = Path(sys.argv[0]).name
-    if name == "__main__.py" and Path(sys.argv[0]).parent.name == "kedro":
-        name = "kedro"
-    return shlex.join(["kedro", *sys.argv[1:]]) if name == "kedro" else None
+    # Kedro itself calls itself so where it was started as a module.
+    is_kedro = sys.argv[0] == "python -m kedro" or Path(sys.argv[0]).stem == "kedro"
+    return shlex.join(["kedro", *sys.argv[1:]]) if is_kedro else None
 
 
 def read_commit(folder: Path) -> str | None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import logging
 from pathlib import Path
 from statistics import median_low
@@ -234,6 +235,7 @@ def _rows_of(rows: pd.DataFrame, role: str) -> np.ndarray:
 
 def _fingerprint(samples: pd.DataFrame, rows: pd.DataFrame) -> dict[str, str]:
     """Say what a checkpoint was trained on: a resumed run must see the same."""
-    hashed = pd.util.hash_pandas_object(samples[["sample_id", "target"]], index=False).to_numpy()
-    divided = pd.util.hash_pandas_object(rows, index=False).to_numpy()
-    return {"samples": f"{hashed.sum():016x}", "rows": f"{divided.sum():016x}"}
+    tables = {"samples": samples[["sample_id", "target"]], "rows": rows}
+    hashed = {name: pd.util.hash_pandas_object(table, index=False) for name, table in tables.items()}
+    # Over the bytes, not their sum: the order of samples is the order of their pixels.
+    return {name: hashlib.sha256(hashes.to_numpy().tobytes()).hexdigest() for name, hashes in hashed.items()}

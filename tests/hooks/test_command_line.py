@@ -1,0 +1,64 @@
+"""What a person sees, and what MLflow keeps, when a command goes wrong: real processes in a project of their own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+
+from projects import Project, make_project
+
+MIAS = ("run", "--env", "test", "--pipeline", "mias", "--params")
+
+
+def test_a_run_without_its_data_says_so_in_one_line_and_is_failed_in_mlflow(
+    project: Project, empty_database: Path
+) -> None:
+    shutil.copy(empty_database, project.folder / "mlflow.db")
+    process = project.start_kedro(*MIAS, "mias.source=/nonexistent")
+    output, errors = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "Traceback" not in output + errors
+    [line] = [line for line in errors.splitlines() if line.startswith("Error:")]
+    assert line.startswith("Error: mias.source is '/nonexistent': nothing there")
+    [run] = project.list_runs()
+    assert run.info.status == "FAILED"
+    assert run.data.tags["error"].startswith("MammoscanError: mias.source is '/nonexistent'")
+    assert run.data.tags["command"].endswith("--params mias.source=/nonexistent")
+    assert "data" not in run.data.tags
+
+
+def test_a_wrong_value_is_refused_in_one_line_before_anything_is_written(project: Project) -> None:
+    process = project.start_kedro(*MIAS, "mias.crop.kind=circle")
+    output, errors = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert output + errors == "Error: mias.crop.kind is 'circle', expected 'window' or 'radius'\n"
+    assert sorted(path.name for path in project.folder.iterdir()) == ["conf", "data", "pyproject.toml", "src"]
+
+
+def test_an_interrupted_run_is_killed_in_mlflow(tmp_path: Path, empty_database: Path) -> None:
+    projects = {number: make_project(tmp_path / number.name) for number in (signal.SIGINT, signal.SIGTERM)}
+    processes = {}
+    for number, project in projects.items():
+        shutil.copy(empty_database, project.folder / "mlflow.db")
+        processes[number] = project.start_kedro(*MIAS, "mias.phantom.patients=2000")
+    try:
+        for number, process in processes.items():
+            raw = projects[number].folder / "data" / "test" / "01_raw" / "mias"
+            deadline = time.monotonic() + 120
+            while not any(raw.rglob("*.pgm")):
+                assert process.poll() is None, process.communicate()
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            # Ctrl-C reaches the whole group, `kill` the one process.
+            (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
+        for number, process in processes.items():
+            process.communicate(timeout=60)
+            assert process.returncode != 0
+            assert [run.info.status for run in projects[number].list_runs()] == ["KILLED"], number
+    finally:
+        for process in processes.values():
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
