@@ -89,11 +89,11 @@ class TrackingHooks:
         with self._guard.fail_run():
             self._describe_run(run_params, pipeline, catalog)
 
-    @hook_impl
+    @hook_impl(tryfirst=True)
     def after_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
     ) -> None:
-        """Send what the run left behind."""
+        """Send what the run left behind, before kedro-mlflow closes the run."""
         if mlflow.active_run() is None:
             return
         with self._guard.fail_run():

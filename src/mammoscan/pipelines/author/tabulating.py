@@ -59,7 +59,8 @@ def read_variants(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
             name: {"value": row[name], "low": row[f"{name}_low"], "high": row[f"{name}_high"]}
             for name in MEASURES
         }
-        yield {"variant": row["variant"], "name": row["name"], "best_epoch": row["best_epoch"], **measures}
+        facts = {name: row[name] for name in ("variant", "name", "best_epoch", "patients")}
+        yield {**facts, "samples": row["images"], **measures}
 
 
 def tabulate_reproduction(
