@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import Literal, TypedDict
 
 from mammoscan.errors import MammoscanError
 from mammoscan.studies import MachineParams
@@ -14,12 +14,12 @@ from mammoscan.studies import MachineParams
 class Device(TypedDict):
     """Where a network computes.
 
-    ``place`` is the backend's own name for it.
+    ``memory_gb`` is None where the backend does not tell; ``place`` is the backend's own name for the device.
     """
 
     kind: Literal["cpu", "gpu"]
     name: str
-    memory_gb: float
+    memory_gb: float | None
     cores: int
     backend: str
     place: str
@@ -73,39 +73,27 @@ def _list_gpus(backend: str) -> list[Device]:
     if backend == "tensorflow":
         import tensorflow as tf
 
-        found = [
-            (_describe_gpu(tf, gpu), f"/GPU:{i}")
-            for i, gpu in enumerate(tf.config.list_physical_devices("GPU"))
+        gpus = tf.config.list_physical_devices("GPU")
+        details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
+        return [
+            _make_gpu(str(detail.get("device_name", gpu.name)), None, backend, f"/GPU:{i}")
+            for i, (gpu, detail) in enumerate(zip(gpus, details, strict=True))
         ]
-        return [_make_gpu(name, 0.0, backend, place) for name, place in found]
     if backend == "jax":
         import jax
 
+        gpus = [device for device in jax.devices() if device.platform == "gpu"]
+        limits = [(gpu.memory_stats() or {}).get("bytes_limit") for gpu in gpus]
         return [
-            _make_gpu(
-                gpu.device_kind,
-                (gpu.memory_stats() or {}).get("bytes_limit", 0) / 1024**3,
-                backend,
-                f"gpu:{i}",
-            )
-            for i, gpu in enumerate(jax.devices())
-            if gpu.platform == "gpu"
+            _make_gpu(gpu.device_kind, limit and round(limit / 1024**3, 1), backend, f"gpu:{i}")
+            for i, (gpu, limit) in enumerate(zip(gpus, limits, strict=True))
         ]
     return []
 
 
-def _describe_gpu(tf: Any, gpu: Any) -> str:
-    return str(tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name))
-
-
-def _make_gpu(name: str, memory_gb: float, backend: str, place: str) -> Device:
+def _make_gpu(name: str, memory_gb: float | None, backend: str, place: str) -> Device:
     return Device(
-        kind="gpu",
-        name=name,
-        memory_gb=round(memory_gb, 1),
-        cores=_count_cores(),
-        backend=backend,
-        place=place,
+        kind="gpu", name=name, memory_gb=memory_gb, cores=_count_cores(), backend=backend, place=place
     )
 
 
@@ -122,8 +110,8 @@ def _name_cpu() -> str:
     return platform.processor() or platform.machine()
 
 
-def _measure_memory() -> float:
+def _measure_memory() -> float | None:
     try:
         return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3, 1)
     except (AttributeError, ValueError, OSError):
-        return 0.0
+        return None

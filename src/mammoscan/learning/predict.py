@@ -96,8 +96,7 @@ def _compile(model: keras.Model, scale: Scale, eight: bool) -> Callable[..., Any
     import tensorflow as tf
 
     # A copy of its own, or the first model would live as long as the function.
-    with tf.init_scope():
-        skeleton = keras.models.clone_model(model)
+    skeleton = keras.models.clone_model(model)
 
     def ask(weights: Any, others: Any, images: Any, tables: Any) -> Any:
         def predict(shown: Any) -> Any:

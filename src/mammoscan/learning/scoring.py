@@ -27,11 +27,12 @@ def score_probabilities(probabilities: NDArray[np.float32], targets: NDArray[np.
     return {
         "val_loss": float(-np.log(true).mean()),
         "val_accuracy": float((values.argmax(axis=1) == targets).mean()),
-        "val_auc": _average_auc(values, targets),
+        # Of what came out, as dividing by the sum would break ties by its rounding.
+        "val_auc": _average_auc(probabilities, targets),
     }
 
 
-def _average_auc(values: NDArray[np.float64], targets: NDArray[np.integer]) -> float:
+def _average_auc(values: NDArray[np.float32], targets: NDArray[np.integer]) -> float:
     # With two labels one curve is the other one turned, so one is enough.
     labels = range(1, 2) if values.shape[1] == 2 else range(values.shape[1])
     areas = []

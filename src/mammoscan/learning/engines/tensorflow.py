@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mammoscan.learning.blocks import PixelBlocks
+from mammoscan.learning.engines.graphs import ProgramKey
 from mammoscan.learning.engines.interface import EndEpoch, Job, check_loss
-from mammoscan.learning.engines.program import Program, ProgramKey, lease_program, return_program
+from mammoscan.learning.engines.program import Program, lease_program, return_program
 from mammoscan.networks import build_network
 
 if TYPE_CHECKING:
