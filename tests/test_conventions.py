@@ -18,7 +18,7 @@ from kedro.pipeline import Node, Pipeline
 from mammoscan.datasets import RunInfoDataset
 from mammoscan.pipeline_registry import register_pipelines
 from mammoscan.studies import STUDIES
-from projects import ROOT, LoadConf
+from projects import ROOT, LoadConf, load_project_conf
 
 PACKAGE = ROOT / "src" / "mammoscan"
 PIPELINES = register_pipelines()
@@ -47,14 +47,14 @@ def name_parameters() -> list[str]:
     return sorted({name.removeprefix("params:") for name in ENTRIES if name.startswith("params:")})
 
 
-@pytest.fixture(params=ENVIRONMENTS)
+@pytest.fixture(params=ENVIRONMENTS, scope="module")
 def env(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-@pytest.fixture
-def catalog(load_conf: LoadConf, env: str) -> DataCatalog:
-    return DataCatalog.from_config(load_conf(env)["catalog"])
+@pytest.fixture(scope="module")
+def catalog(env: str) -> DataCatalog:
+    return DataCatalog.from_config(load_project_conf(env)["catalog"])
 
 
 def list_stored() -> list[str]:

@@ -1,0 +1,202 @@
+"""Measuring, drawing and writing, from a small table of predictions."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from mammoscan.pipelines.modelling.nodes import divide_samples
+from mammoscan.pipelines.reporting import drawing, measuring, writing
+from mammoscan.studies import EvaluationParams, Question, Recipe, SplitParams
+
+
+@pytest.fixture
+def predictions(samples: pd.DataFrame) -> pd.DataFrame:
+    """The network is mostly right, the majority baseline never knows."""
+    rng = np.random.default_rng(1)
+    tables = []
+    for model, skill in (("cnn", 0.4), ("majority", 0.0)):
+        table = samples[["sample_id", "patient_id", "label", "target"]].copy()
+        guess = 0.3 + skill * samples["target"] + (skill > 0) * rng.uniform(-0.25, 0.25, len(samples))
+        table = table.assign(model=model, fold=0, p_benign=1 - guess, p_malignant=guess)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+@pytest.fixture
+def histories() -> list[dict[str, Any]]:
+    epochs = [
+        {
+            "epoch": number,
+            "loss": 1 / number,
+            "accuracy": 0.5,
+            "seconds": 0.5,
+            "val_loss": 0.7,
+            "val_accuracy": 0.5,
+        }
+        for number in (1, 2, 3)
+    ]
+    facts = {"parameters": 72_706, "device": {"kind": "cpu", "name": "CPU"}, "engine": "tensorflow"}
+    return [{"epochs": epochs[:n], "best_epoch": n, **facts} for n in (3, 2)]
+
+
+RUN_INFO = {
+    "pipeline": "mias",
+    "started": 0.0,
+    "command": None,
+    "commit": "abc",
+    "run_id": "123",
+    "versions": {"keras": "3"},
+    "python": "3.11",
+    "machine": "Linux",
+}
+
+
+class TestMeasuring:
+    def test_every_model_is_measured(
+        self, predictions: pd.DataFrame, question: Question, evaluation: EvaluationParams
+    ) -> None:
+        metrics = measuring.measure_predictions(predictions, question, evaluation)
+        assert set(metrics) == {"cnn", "majority"}
+        assert metrics["cnn"]["auc"]["value"] > 0.9
+        assert metrics["majority"]["auc"]["value"] == 0.5
+        json.dumps(metrics)
+
+    def test_a_report_is_text_json_and_table_with_the_same_numbers(
+        self, predictions: pd.DataFrame, question: Question, evaluation: EvaluationParams
+    ) -> None:
+        text, report, table = measuring.report_classification(predictions, question, evaluation)
+        recall = report["malignant"]["recall"]
+        assert f"{recall:.2f}" in text
+        row = table[table.eq("malignant").any(axis=1)].iloc[0]
+        assert row["recall"] == pytest.approx(recall)
+        json.dumps(report)
+
+    def test_a_confusion_table_survives_its_file_and_is_drawn(
+        self,
+        predictions: pd.DataFrame,
+        question: Question,
+        evaluation: EvaluationParams,
+        record: dict[str, Any],
+    ) -> None:
+        counts = measuring.tabulate_confusion(predictions, question, evaluation)
+        assert counts.drop(columns="true").to_numpy().sum() == 60
+        figure = drawing.draw_confusion_matrix(record, counts)
+        shown = {text.get_text() for axes in figure.axes for text in axes.texts}
+        for count in counts.drop(columns="true").to_numpy().ravel():
+            assert any(str(count) in text for text in shown)
+
+    def test_the_audit_is_told_what_chose_the_epoch(self, samples: pd.DataFrame, pixels: np.ndarray) -> None:
+        split = SplitParams(folds=1, together="image", choose_epoch_on="test")
+        folds = divide_samples(samples, split)
+        honest = split.model_copy(update={"choose_epoch_on": "validation"})
+        audits = [measuring.audit_leaks(samples, pixels, folds, each) for each in (split, honest)]
+        assert audits[0] != audits[1]
+        assert audits[0]["test_images"] == (folds["fold_0"] == "test").sum()
+
+
+class TestDrawing:
+    @pytest.mark.parametrize(
+        ("kind", "stamp"), [("phantom", "PHANTOM"), ("modified", "MODIFIED"), ("real", "")]
+    )
+    def test_what_is_not_the_published_set_says_so(
+        self, record: dict[str, Any], kind: str, stamp: str
+    ) -> None:
+        found = drawing.choose_stamp(record | {"kind": kind})
+        assert found.startswith(stamp)
+        assert bool(found) == bool(stamp)
+
+    def test_folds_are_counted_from_one(
+        self, record: dict[str, Any], histories: list[dict[str, Any]]
+    ) -> None:
+        figure = drawing.draw_training_curves(record, SplitParams(folds=2), *histories)
+        assert isinstance(figure, Figure)
+        words = " ".join(
+            text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))
+        )
+        assert "PHANTOM" in words
+
+
+class TestWriting:
+    def test_the_folds_trainings_are_put_together(self, histories: list[dict[str, Any]]) -> None:
+        facts = writing.gather_histories(*histories)
+        assert facts["folds"] == 2
+        assert facts["epochs"] == facts["best_epochs"] == [3, 2]
+        assert facts["seconds"] == 2.5
+
+    def test_figures_go_by_their_bare_names(self) -> None:
+        assert writing.strip_names({"roc_figure": b"1"}) == {"roc": b"1"}
+
+    @pytest.mark.parametrize(("pipeline", "protocol"), [("mias", "patient"), ("mias_author_all", "author")])
+    def test_a_report_without_a_typed_command_says_how_to_repeat_it(
+        self,
+        record: dict[str, Any],
+        question: Question,
+        evaluation: EvaluationParams,
+        recipe: Recipe,
+        histories: list[dict[str, Any]],
+        pipeline: str,
+        protocol: str,
+    ) -> None:
+        content = writing.describe_study(
+            record,
+            RUN_INFO | {"pipeline": pipeline},
+            question,
+            evaluation,
+            recipe,
+            {},
+            {},
+            pd.DataFrame(),
+            pd.DataFrame({"reason": ["a", "a", "b"]}),
+            writing.gather_histories(*histories),
+        )
+        assert content["command"] == f"kedro run --pipeline {pipeline}"
+        assert content["protocol"] == protocol
+        assert content["rejected"] == {"a": 2, "b": 1}
+        assert content["seconds"] is None
+        assert content["training"]["Best epochs"] == "3, 2"
+
+    def test_the_page_holds_the_headline_and_says_that_the_data_are_synthetic(
+        self,
+        record: dict[str, Any],
+        question: Question,
+        evaluation: EvaluationParams,
+        recipe: Recipe,
+        samples: pd.DataFrame,
+        pixels: np.ndarray,
+        predictions: pd.DataFrame,
+        histories: list[dict[str, Any]],
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        caplog.set_level("INFO", "mammoscan")
+        metrics = measuring.measure_predictions(predictions, question, evaluation)
+        split = SplitParams(folds=2)
+        _, report, _ = measuring.report_classification(predictions, question, evaluation)
+        counts = samples.groupby(["group", "severity"]).size().rename("before").reset_index()
+        page = writing.write_report(
+            record,
+            RUN_INFO,
+            question,
+            evaluation,
+            recipe,
+            predictions,
+            metrics,
+            measuring.audit_leaks(samples, pixels, divide_samples(samples, split), split),
+            counts.assign(after=counts["before"]),
+            pd.DataFrame({"reason": ["a normal scan"]}),
+            report,
+            writing.gather_histories(*histories),
+            measuring.measure_calibration(predictions, question, evaluation),
+            measuring.measure_subgroups(predictions, samples, question, evaluation),
+        )
+        assert page.lstrip().lower().startswith("<!doctype html>")
+        assert "PHANTOM" in page
+        headline = f"{metrics['cnn']['auc']['value']:.2f}"
+        assert headline in page
+        assert f"AUC for malignant: {headline}" in caplog.text
+        assert "on 60 images of 30 patients" in caplog.text
