@@ -270,10 +270,10 @@ class TestPredicting:
         self,
         samples: pd.DataFrame,
         pixels: np.ndarray,
-        folds: pd.DataFrame,
         question: Question,
         evaluation: EvaluationParams,
     ) -> None:
+        folds = nodes.divide_samples(samples, SplitParams(folds=2))
         table = nodes.predict_baselines(samples, pixels, folds, question, evaluation)
         for _, part in table.groupby("model"):
             assert sorted(part["sample_id"]) == sorted(samples["sample_id"])
