@@ -1,7 +1,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
+from threadpoolctl import threadpool_info
 
 from mammoscan.errors import MammoscanError
 from mammoscan.evaluation.baselines import predict_baselines
@@ -170,3 +172,15 @@ def test_the_question_of_abnormality_runs_with_place_and_tissue(data):
     asked = Question(text="?", about="abnormality", labels=("benign", "malignant"), positive="malignant")
     found = predict_baselines(samples, pixels, folds, asked, EvaluationParams(metadata_columns=("tissue",)))
     assert "metadata" in set(found["model"])
+
+
+def test_a_fit_runs_on_one_thread(data, question, with_metadata, monkeypatch):
+    fit, seen = LogisticRegression.fit, set()
+
+    def note_threads(self, *args, **kwargs):
+        seen.update(pool["num_threads"] for pool in threadpool_info())
+        return fit(self, *args, **kwargs)
+
+    monkeypatch.setattr(LogisticRegression, "fit", note_threads)
+    predict_baselines(*data, question, with_metadata)
+    assert seen == {1}

@@ -84,7 +84,10 @@ def _fit_regression(values: np.ndarray, target: np.ndarray, patients: np.ndarray
     from sklearn.model_selection import StratifiedGroupKFold
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
+    from threadpoolctl import threadpool_limits
 
+    # A solver's steps are too small to share: BLAS threads that wait for each other made a fit fifteen times as long.
+    @threadpool_limits.wrap(limits=1)
     def fit(strength: float, rows: np.ndarray) -> Any:
         model = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=1000))
         return model.fit(values[rows], target[rows])

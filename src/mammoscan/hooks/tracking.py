@@ -133,6 +133,8 @@ class TrackingHooks:
         self._tag_data(run_params, pipeline, catalog)
         made = sorted(pipeline.all_outputs())
         main = name_pipeline(run_params)
+        # MLflow ties later metrics to a model by itself; of earlier ones it reads each whole history first.
+        self._log_model(main, catalog, made)
         for name in made:
             track = (getattr(catalog.get(name), "metadata", None) or {}).get("mammoscan", {}).get("track")
             file = find_file(catalog, name)
@@ -143,7 +145,6 @@ class TrackingHooks:
             if track == "metrics":
                 prefix = f"{variant}/" if variant else ""
                 mlflow.log_metrics(flatten_metrics(json.loads(file.read_text()), prefix))
-        self._log_model(main, catalog, made)
         mlflow.log_metric("seconds", time.time() - float(os.environ[STARTED_VARIABLE]))
         self._say_where(made, catalog)
 
