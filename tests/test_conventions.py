@@ -74,7 +74,7 @@ class TestCatalog:
         data = Path(load_conf(env)["globals"]["data"])
         for name in list_stored():
             dataset: Any = catalog.get(name)
-            layer = dataset.metadata["kedro-viz"]["layer"]
+            [layer] = [room["layer"] for room in dataset.metadata.values() if "layer" in room]
             assert layer in LAYERS, name
             if isinstance(dataset, RunInfoDataset):
                 continue
