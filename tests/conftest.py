@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import mlflow
 import pytest
 
-from projects import LoadConf, Project, load_project_conf, make_project
+from projects import FinishedRun, LoadConf, Project, load_project_conf, make_project
 
 
 @pytest.fixture
@@ -24,6 +26,16 @@ def project(tmp_path: Path) -> Project:
 
 
 @pytest.fixture(scope="session")
+def finished_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project in which `mias` was run at toy size, once for all tests; they must not change it."""
+    project = make_project(tmp_path_factory.mktemp("finished") / "project")
+    run = project.start_kedro("run", "--env", "test", "--pipeline", "mias")
+    _, said = run.communicate(timeout=300)
+    assert run.returncode == 0, said
+    return project
+
+
+@pytest.fixture(scope="session")
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An MLflow database with nothing in it; making one takes seconds."""
     file = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
@@ -36,3 +48,10 @@ def database(empty_database: Path, tmp_path: Path) -> str:
     """The address of an MLflow database of the test's own."""
     shutil.copy(empty_database, tmp_path / "mlflow.db")
     return f"sqlite:///{tmp_path / 'mlflow.db'}"
+
+
+@pytest.fixture(scope="session")
+def finished_project(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], FinishedRun]:
+    """What a pipeline left in a project; each runs once a session, when it is first asked for."""
+    project = make_project(tmp_path_factory.mktemp("finished") / "project")
+    return cache(project.run_pipeline)
