@@ -26,13 +26,16 @@ def project(tmp_path: Path) -> Project:
 
 
 @pytest.fixture(scope="session")
-def finished_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project in which `mias` was run at toy size, once for all tests; they must not change it."""
+def finish_pipeline(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], FinishedRun]:
+    """Tells what a pipeline left behind; all run in one project, each once, when it is first asked for."""
     project = make_project(tmp_path_factory.mktemp("finished") / "project")
-    run = project.start_kedro("run", "--env", "test", "--pipeline", "mias")
-    _, said = run.communicate(timeout=300)
-    assert run.returncode == 0, said
-    return project
+    return cache(project.run_pipeline)
+
+
+@pytest.fixture(scope="session")
+def finished_project(finish_pipeline: Callable[[str], FinishedRun]) -> Project:
+    """A project in which `mias` was run at toy size, once for all tests; they must not change it."""
+    return finish_pipeline("mias").project
 
 
 @pytest.fixture(scope="session")
@@ -48,10 +51,3 @@ def database(empty_database: Path, tmp_path: Path) -> str:
     """The address of an MLflow database of the test's own."""
     shutil.copy(empty_database, tmp_path / "mlflow.db")
     return f"sqlite:///{tmp_path / 'mlflow.db'}"
-
-
-@pytest.fixture(scope="session")
-def finished_project(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], FinishedRun]:
-    """What a pipeline left in a project; each runs once a session, when it is first asked for."""
-    project = make_project(tmp_path_factory.mktemp("finished") / "project")
-    return cache(project.run_pipeline)

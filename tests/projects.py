@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 import mlflow
+import pandas as pd
 from kedro.config import OmegaConfigLoader
+from kedro.io import DataCatalog
 
+from mammoscan.pipeline_registry import register_pipelines
 from mammoscan.settings import CONFIG_LOADER_ARGS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -51,6 +58,14 @@ class Project:
             start_new_session=True,
         )
 
+    def run_pipeline(self, pipeline: str, *words: str) -> FinishedRun:
+        """Run a pipeline at toy size; it must end well."""
+        started = time.monotonic()
+        process = self.start_kedro("run", "--env", "test", "--pipeline", pipeline, *words)
+        output, errors = process.communicate(timeout=300)
+        assert process.returncode == 0, output + errors
+        return FinishedRun(self, pipeline, output, errors, time.monotonic() - started)
+
     def list_runs(self) -> list[mlflow.entities.Run]:
         client = mlflow.MlflowClient(self.tracking_uri)
         return client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
@@ -65,3 +80,40 @@ def make_project(folder: Path) -> Project:
     shutil.copytree(ROOT / "conf", folder / "conf", ignore=shutil.ignore_patterns("local"))
     (folder / "conf" / "local").mkdir()
     return Project(folder)
+
+
+@cache
+def find_entries() -> DataCatalog:
+    return DataCatalog.from_config(load_project_conf("test")["catalog"])
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """What a pipeline left behind."""
+
+    project: Project
+    pipeline: str
+    output: str
+    errors: str
+    seconds: float
+
+    def list_outputs(self) -> list[str]:
+        return sorted(register_pipelines()[self.pipeline].all_outputs())
+
+    def find_file(self, entry: str) -> Path:
+        data = Path(load_project_conf("test")["globals"]["data"])
+        file = Path(find_entries().get(entry)._filepath)
+        return self.project.folder / "data" / "test" / file.relative_to(data)
+
+    def read_json(self, entry: str) -> Any:
+        return json.loads(self.find_file(entry).read_text())
+
+    def read_table(self, entry: str) -> pd.DataFrame:
+        file = self.find_file(entry)
+        return pd.read_parquet(file) if file.suffix == ".parquet" else pd.read_csv(file)
+
+    @cached_property
+    def tracked(self) -> mlflow.entities.Run:
+        """Its MLflow run: there must be exactly one."""
+        [run] = [run for run in self.project.list_runs() if run.data.tags["study"] == self.pipeline]
+        return run
