@@ -14,13 +14,18 @@ from scipy.ndimage import gaussian_filter
 
 from mammoscan.phantoms.fields import draw_field
 from mammoscan.phantoms.plan import Region
+from mammoscan.phantoms.specks import draw_specks
 from mammoscan.phantoms.strokes import Stroke, bend_curve, paint_strokes
+from mammoscan.phantoms.surround import Ring, draw_ring, place_polar
 from mammoscan.phantoms.tissue import CELL
 
-STROKES = (20, 30)
-STROKE_LENGTH = (40.0, 90.0)
-STROKE_PLACE = (46.0, 105.0)
-STROKE_BRIGHTNESS = (22.0, 58.0)
+SURROUND = Ring(
+    count=(20, 30),
+    place=(46.0 / CELL, 105.0 / CELL),
+    length=(40.0 / CELL, 90.0 / CELL),
+    brightness=(22.0, 58.0),
+    wander=5.0 / CELL,
+)
 STROKE_WIDTH = 3
 
 CORE = {"CALC": 0.0, "CIRC": 34.0, "SPIC": 32.0, "MISC": 26.0, "ARCH": 0.0, "ASYM": 20.0}
@@ -42,49 +47,17 @@ def draw_lesion(region: Region, rng: np.random.Generator) -> np.ndarray:
     core = float(np.clip(0.8 * region.radius, 14.0, 56.0)) / CELL
     half = int(max(150.0, 1.25 * region.radius) / CELL)
     shape = (2 * half + 1, 2 * half + 1)
-    surround = _draw_surround(region, half, rng)
+    surround = draw_ring(SURROUND, region.pull, half, rng)
     patch = paint_strokes(shape, surround, STROKE_WIDTH, 1.3)
     if CORE[region.kind]:
         patch += CORE[region.kind] * rng.uniform(0.8, 1.2) * _draw_mass(region, core, half, rng)
     if region.kind == "SPIC":
         patch += paint_strokes(shape, _draw_spicules(core, half, rng), 1, 0.7)
     if region.kind == "CALC":
-        patch += _draw_specks(region, surround, half, rng)
+        patch += draw_specks(region, surround, half, rng)
     if region.radius > 70:
         patch += _draw_haze(region, half, rng)
     return patch
-
-
-def _polar(angle: float, distance: float) -> np.ndarray:
-    return distance * np.array([np.cos(angle), np.sin(angle)])
-
-
-def _draw_surround(region: Region, half: int, rng: np.random.Generator) -> list[Stroke]:
-    """Return the strokes around the centre; only their direction depends on ``region.pull``."""
-    count = int(rng.integers(*STROKES))
-    inward = rng.permutation(count) < round(region.pull * count)
-    # Nothing in a body is quite round or quite in the middle of its circle.
-    shift, turn, stretch = (
-        half + rng.normal(0.0, 5.0 / CELL, 2),
-        rng.uniform(0.0, np.pi),
-        rng.uniform(1.0, 1.22),
-    )
-    axis = np.array([np.cos(turn), np.sin(turn)])
-    strokes = []
-    for i, points_at in enumerate(inward):
-        angle = 2.0 * np.pi * (i + rng.uniform(-0.3, 0.3)) / count
-        distance, length = rng.uniform(*STROKE_PLACE) / CELL, rng.uniform(*STROKE_LENGTH) / CELL
-        tilt = rng.normal(0.0, 0.22)
-        if points_at:
-            start, heading, bend = _polar(angle, distance - length / 2.0), angle + tilt, rng.normal(0.0, 0.15)
-        else:
-            bend = length / distance
-            start = _polar(angle - bend / 2.0, distance)
-            heading = angle - bend / 2.0 + np.pi / 2.0 + tilt
-        points = bend_curve(start, heading, length, bend)
-        points += (stretch - 1.0) * (points @ axis)[:, None] * axis
-        strokes.append((shift + points, rng.uniform(*STROKE_BRIGHTNESS)))
-    return strokes
 
 
 def _draw_mass(region: Region, core: float, half: int, rng: np.random.Generator) -> np.ndarray:
@@ -110,28 +83,12 @@ def _draw_spicules(core: float, half: int, rng: np.random.Generator) -> list[Str
     angles = rng.uniform(0.0, 2.0 * np.pi, int(rng.integers(10, 18)))
     return [
         (
-            half + bend_curve(_polar(a, 0.8 * core), a, core * rng.uniform(0.4, 0.9), rng.normal(0.0, 0.2)),
+            half
+            + bend_curve(place_polar(a, 0.8 * core), a, core * rng.uniform(0.4, 0.9), rng.normal(0.0, 0.2)),
             42.0,
         )
         for a in angles
     ]
-
-
-def _draw_specks(region: Region, surround: list[Stroke], half: int, rng: np.random.Generator) -> np.ndarray:
-    """Return bright specks: a group within the radius, and more of them along the strokes."""
-    patch = np.zeros((2 * half + 1, 2 * half + 1), dtype=np.float32)
-    spread = float(np.clip(region.radius, 6.0, 60.0)) / CELL
-    centres = [
-        half + _polar(rng.uniform(0.0, 2.0 * np.pi), spread * np.sqrt(rng.random())) for _ in range(12)
-    ]
-    for points, _ in surround:
-        if rng.random() < 0.6:
-            centres += [points[k] + rng.normal(0.0, 0.8, 2) for k in rng.permutation(len(points))[:2]]
-    for x, y in centres:
-        column, row = round(float(x)), round(float(y))
-        if 0 <= row < patch.shape[0] and 0 <= column < patch.shape[1]:
-            patch[row, column] += rng.uniform(300.0, 900.0)
-    return gaussian_filter(patch, 0.9)
 
 
 def _draw_haze(region: Region, half: int, rng: np.random.Generator) -> np.ndarray:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -74,8 +73,10 @@ def write_phantom(
     write_whole(folder / NOTES, write_notes(plans, params.seed).encode("ascii"))
 
 
-def _count_all(written: object, done: int, total: int, progress: Callable[[int, int], None] | None) -> None:
-    for count, _ in enumerate(written, done + 1):  # type: ignore[arg-type]
+def _count_all(
+    written: Iterable[None], done: int, total: int, progress: Callable[[int, int], None] | None
+) -> None:
+    for count, _ in enumerate(written, done + 1):
         if progress:
             progress(count, total)
 
@@ -92,7 +93,7 @@ def _claim_folder(folder: Path, params: PhantomParams) -> None:
     """Mark the folder as this phantom's; remove another phantom's files, refuse to touch anyone else's."""
     marker = folder / MARKER
     mark = json.dumps({"generator": GENERATOR, "patients": params.patients, "seed": params.seed})
-    own = [*sorted(folder.glob("mdb*.pgm")), *(folder / name for name in (NOTES, "Licence.txt"))]
+    own = [*(folder / name for name in (NOTES, "Licence.txt")), *sorted(folder.glob("mdb*.pgm"))]
     own = [path for path in own if path.exists()]
     if own and not marker.exists():
         raise MammoscanError(

@@ -14,18 +14,19 @@ from mammoscan.phantoms.tissue import CANVAS, CELL, draw_look, draw_tissue
 
 def draw_scan(plan: ScanPlan, seed: int) -> np.ndarray:
     """Return the pixels of a scan, uint8, which depend on nothing but its plan and the seed."""
-    rng = np.random.default_rng([seed, 3, plan.number])
+    # Streams of their own, so that a finding more or less leaves the tissue and the film as they are.
+    rng, finding, film = (np.random.default_rng([seed, 3, plan.number, part]) for part in range(3))
     look = draw_look(np.random.default_rng([seed, 4, plan.patient]))
     canvas, body = draw_tissue(plan.breast, plan.tissue, look, rng)
     _add_innocents(canvas, plan, rng)
     for region in plan.regions:
         if region.state == "placed":
             _add_patch(
-                canvas, look.gain * draw_lesion(region, rng), region.row, _unmirror(plan, region.column)
+                canvas, look.gain * draw_lesion(region, finding), region.row, _unmirror(plan, region.column)
             )
         elif region.state == "spread":
-            _sprinkle_specks(canvas, plan, rng)
-    return expose_film(canvas, body, plan.breast, look, rng)
+            _sprinkle_specks(canvas, plan, finding)
+    return expose_film(canvas, body, plan.breast, look, film)
 
 
 def _unmirror(plan: ScanPlan, column: float) -> float:

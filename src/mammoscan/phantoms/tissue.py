@@ -47,8 +47,8 @@ class Look:
 def draw_look(rng: np.random.Generator) -> Look:
     """Draw how a patient's scans look."""
     return Look(
-        fat=rng.uniform(85.0, 135.0),
-        gain=rng.uniform(0.75, 1.2),
+        fat=rng.uniform(62.0, 150.0),
+        gain=rng.uniform(0.75, 1.25),
         blur=rng.uniform(0.6, 1.6),
         grain=rng.uniform(1.0, 3.0),
         coarseness=int(rng.integers(48, 110)),
