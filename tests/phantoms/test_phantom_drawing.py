@@ -3,7 +3,8 @@ import pytest
 
 from mammoscan.imaging.masks import find_breast, find_side
 from mammoscan.phantoms.lesions import draw_lesion
-from mammoscan.phantoms.plan import Region, plan_scans
+from mammoscan.phantoms.plan import plan_scans
+from mammoscan.phantoms.region import Region
 from mammoscan.phantoms.scan import draw_scan
 
 KINDS = ("CALC", "CIRC", "SPIC", "MISC", "ARCH", "ASYM")

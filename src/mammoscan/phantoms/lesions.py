@@ -13,7 +13,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from mammoscan.phantoms.fields import draw_field
-from mammoscan.phantoms.plan import Region
+from mammoscan.phantoms.region import Region
 from mammoscan.phantoms.specks import draw_specks
 from mammoscan.phantoms.strokes import Stroke, bend_curve, paint_strokes
 from mammoscan.phantoms.surround import Ring, draw_ring, place_polar

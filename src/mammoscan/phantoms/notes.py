@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from mammoscan.phantoms.anatomy import SCAN
-from mammoscan.phantoms.plan import Region, ScanPlan
+from mammoscan.phantoms.plan import ScanPlan
+from mammoscan.phantoms.region import Region
 
 RULE = "=" * 65
 

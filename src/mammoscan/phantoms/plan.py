@@ -16,41 +16,10 @@ from mammoscan.phantoms.counts import (
     count_first_rows,
     scale_count,
 )
+from mammoscan.phantoms.looks import draw_looks
+from mammoscan.phantoms.region import Region
 
-SMALLEST, LARGEST = 3, 197
-CONTRARY = 0.12
-"""Share of the regions of each severity that look like the other one; calcifications never do."""
-UNDECIDED = 0.4
-"""Share of the calcifications of each severity that look like neither.
-
-A network told which is which can learn those by heart alone. That is what a split which divides the views of one
-scan rewards, so the phantom shows how much a leak is worth; one that looks plainly like the other severity would
-decide such a small study by the luck of its test set.
-"""
 AT_BORDER = 0.06
-
-
-@dataclass
-class Region:
-    """One row of ``Info.txt``.
-
-    Attributes:
-        kind: Class of abnormality.
-        severity: ``B`` or ``M``.
-        state: ``placed``, ``unplaced`` (no coordinates in the notes) or ``spread`` (``*NOTE 3*``).
-        row: Row of the centre, origin top-left.
-        column: Column of the centre.
-        radius: Radius that the notes state.
-        pull: Share of the strokes around the centre that point at it; the rest lie around it.
-    """
-
-    kind: str
-    severity: str
-    state: str = "placed"
-    row: int = 0
-    column: int = 0
-    radius: int = 0
-    pull: float = 0.5
 
 
 @dataclass
@@ -86,7 +55,7 @@ def plan_scans(patients: int, seed: int) -> list[ScanPlan]:
     for number, regions in zip(hosts, listed, strict=True):
         scans[number].regions.extend(regions)
     placed = [(scan, region) for scan in scans for region in scan.regions]
-    _draw_looks([region for _, region in placed if region.state == "placed"], rng)
+    draw_looks([region for _, region in placed if region.state == "placed"], rng)
     _draw_places(placed, rng)
     return scans
 
@@ -129,37 +98,6 @@ def _list_regions(patients: int, rng: np.random.Generator) -> list[list[Region]]
     listed += [[Region("CIRC", "B", "unplaced")] for _ in range(scale_count(WITHOUT_PLACE, patients))]
     listed += [[Region("CALC", "M", "spread")] for _ in range(scale_count(WIDE_SPREAD, patients))]
     return listed
-
-
-def _draw_looks(regions: list[Region], rng: np.random.Generator) -> None:
-    """Give regions a radius that knows nothing of the severity, and strokes that do.
-
-    Both are dealt from evenly spread shares within each severity, so that no seed has a lucky hand.
-    """
-    for severity in "BM":
-        own = [region for region in regions if region.severity == severity]
-        ranks = (rng.permutation(len(own)) + rng.random(len(own))) / len(own)
-        for region, rank in zip(own, ranks, strict=True):
-            # A log-logistic with the median and the spread of radii that such notes have.
-            radius = round(36.0 * (rank / (1.0 - rank)) ** 0.36)
-            region.radius = int(np.clip(radius, SMALLEST + 1, LARGEST - 1))
-        specks = [region for region in own if region.kind == "CALC"]
-        others = [region for region in own if region.kind != "CALC"]
-        _draw_pulls(specks, severity, 0, round(UNDECIDED * len(specks)), rng)
-        _draw_pulls(others, severity, round(CONTRARY * len(others)), 0, rng)
-    specks = [region for region in regions if region.kind == "CALC"]
-    min(specks, key=lambda region: region.radius).radius = SMALLEST
-    max(regions, key=lambda region: region.radius).radius = LARGEST
-
-
-def _draw_pulls(
-    regions: list[Region], severity: str, contrary: int, undecided: int, rng: np.random.Generator
-) -> None:
-    """Give regions of one severity their pull; so many look like the other one, so many like neither."""
-    for turn, index in enumerate(rng.permutation(len(regions))):
-        share = rng.uniform(0.7, 1.0)
-        pull = share if (severity == "M") != (turn < contrary) else 1.0 - share
-        regions[index].pull = rng.uniform(0.4, 0.6) if turn < undecided else pull
 
 
 def _draw_places(placed: list[tuple[ScanPlan, Region]], rng: np.random.Generator) -> None:

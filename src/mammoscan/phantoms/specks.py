@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from mammoscan.phantoms.plan import Region
+from mammoscan.phantoms.region import Region
 from mammoscan.phantoms.strokes import Stroke, paint_strokes
 from mammoscan.phantoms.surround import Ring, draw_ring, place_polar
 from mammoscan.phantoms.tissue import CELL
