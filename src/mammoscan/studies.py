@@ -25,9 +25,6 @@ class Block(BaseModel):
         return json.dumps(self.model_dump(mode="json"), separators=(",", ":"))
 
 
-# --- the data set's block ------------------------------------------------------------------------------------
-
-
 class PhantomParams(Block):
     """How much of the synthetic stand-in is made, and from which seed."""
 
@@ -41,9 +38,6 @@ class ScanGridParams(Block):
 
     size: int = Field(192, ge=32, le=1024)
     margin: int = Field(2, ge=0, description="grid pixels by which the breast mask is grown")
-
-
-# --- a study's blocks ----------------------------------------------------------------------------------------
 
 
 class Question(Block):
@@ -154,9 +148,6 @@ class EvaluationParams(Block):
     level: float = Field(0.95, gt=0.5, lt=1)
     seed: int = Field(0, ge=0)
     metadata_columns: tuple[str, ...]
-
-
-# --- the records ---------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
