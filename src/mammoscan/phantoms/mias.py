@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -63,7 +64,8 @@ def write_phantom(
         _count_all(map(write, missing), done, len(plans), progress)
     else:
         # Spawned, not forked: the caller may hold threads of TensorFlow, which a fork would leave locked.
-        with ProcessPoolExecutor(min(params.workers, len(missing)), mp_context=get_context("spawn")) as pool:
+        context, workers = get_context("spawn"), min(params.workers, len(missing))
+        with ProcessPoolExecutor(workers, mp_context=context, initializer=_ignore_interrupt) as pool:
             try:
                 _count_all(pool.map(write, missing, chunksize=4), done, len(plans), progress)
             except BaseException:
@@ -71,6 +73,11 @@ def write_phantom(
                 raise
     write_whole(folder / "Licence.txt", LICENCE.encode("ascii"))
     write_whole(folder / NOTES, write_notes(plans, params.seed).encode("ascii"))
+
+
+def _ignore_interrupt() -> None:
+    # Ctrl-C reaches the whole process group: the parent cancels what is left, a worker that died would hang it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _count_all(
