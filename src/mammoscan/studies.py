@@ -188,7 +188,7 @@ STUDIES: dict[str, Study] = {
         Study("mias", "mias", "patient", 5),
         Study("mias_normal", "mias", "patient", 5),
         Study("mias_author", "mias", "author", 1),
-        # Where regions stay on one side, a single split tests five of them: four folds test all twenty.
+        # Where regions stay on one side, a single split tests a handful of them: four folds test all.
         *(
             Study(
                 f"mias_author.{name}",
