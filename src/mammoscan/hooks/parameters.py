@@ -61,7 +61,7 @@ def check_folds(parameters: Mapping[str, Any]) -> None:
         if found != study.folds:
             raise MammoscanError(
                 f"{study.name}.split.folds is {found!r}, expected {study.folds}: folds are in the graph, which is "
-                "built before parameters are read; change the study's record in studies.py, not the parameter"
+                "built before parameters are read; change the study's record in studies/records.py, not the parameter"
             )
 
 

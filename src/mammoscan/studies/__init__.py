@@ -1,0 +1,32 @@
+"""The studies, and the typed parameters that each of their blocks must satisfy.
+
+A study's *record* holds what the graph must know before any parameter is read: its data set, its protocol and
+its number of folds. Everything else is a parameter: a block of ``conf/base/parameters_<study>.yml`` that one of
+the classes below checks before the first node runs.
+"""
+
+from mammoscan.studies.block import Block
+from mammoscan.studies.data import CropParams, PhantomParams, ScanGridParams
+from mammoscan.studies.protocol import BalanceParams, SplitParams, ViewParams
+from mammoscan.studies.question import EvaluationParams, Question
+from mammoscan.studies.records import ABLATION, EXPERIMENTS, SIDE_CLAIM, STUDIES, Study
+from mammoscan.studies.training import MachineParams, Recipe
+
+__all__ = [
+    "ABLATION",
+    "EXPERIMENTS",
+    "SIDE_CLAIM",
+    "STUDIES",
+    "BalanceParams",
+    "Block",
+    "CropParams",
+    "EvaluationParams",
+    "MachineParams",
+    "PhantomParams",
+    "Question",
+    "Recipe",
+    "ScanGridParams",
+    "SplitParams",
+    "Study",
+    "ViewParams",
+]

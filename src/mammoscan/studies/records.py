@@ -1,0 +1,60 @@
+"""What the graph must know about the studies before any parameter is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Study:
+    """What the graph must know about a study before any parameter is read.
+
+    Attributes:
+        name: Namespace of all its entries, e.g. ``mias`` or ``mias_author.without_copies``.
+        dataset: Namespace of the data set that it reads.
+        protocol: ``patient`` keeps patients apart and trains a final model; ``author`` repeats an article.
+        folds: Number of divisions; an ``author`` study that repeats an article has one.
+    """
+
+    name: str
+    dataset: str
+    protocol: Literal["patient", "author"]
+    folds: int
+
+
+# What the article reports on the side: calcifications unbalanced and without copies.
+SIDE_CLAIM = "unbalanced"
+ABLATION = (
+    "without_copies",
+    "without_rotations",
+    "without_crop_scale",
+    "without_epoch_choice",
+    "without_any",
+)
+EXPERIMENTS = tuple(
+    f"{group}_{balance}"
+    for group in ("calcifications", "masses", "all_classes")
+    for balance in ("class", "full")
+)
+
+STUDIES: dict[str, Study] = {
+    study.name: study
+    for study in (
+        Study("mias", "mias", "patient", 5),
+        Study("mias_normal", "mias", "patient", 5),
+        Study("mias_author", "mias", "author", 1),
+        # Where regions stay on one side, a single split tests a handful of them: four folds test all.
+        *(
+            Study(
+                f"mias_author.{name}",
+                "mias",
+                "author",
+                4 if name in ("without_rotations", "without_any") else 1,
+            )
+            for name in ABLATION
+        ),
+        Study(f"mias_author.{SIDE_CLAIM}", "mias", "author", 1),
+        *(Study(f"mias_author_all.{name}", "mias", "author", 1) for name in EXPERIMENTS),
+    )
+}
