@@ -26,7 +26,10 @@ def register_pipelines() -> dict[str, Pipeline]:
     )
     experiments = sum((create_study(f"mias_author_all.{name}") for name in EXPERIMENTS), start=Pipeline([]))
     pipelines = {
-        name: data + create_study(name) + reporting.create_page(STUDIES[name])
+        name: data
+        + create_study(name)
+        + mias.create_figures_pipeline(STUDIES[name])
+        + reporting.create_page(STUDIES[name], mias.FIGURES)
         for name in ("mias", "mias_normal")
     }
     pipelines["mias_author"] = data + create_study("mias_author") + ablation + author.create_ablation_page()

@@ -129,8 +129,10 @@ class TestWriting:
         assert facts["epochs"] == facts["best_epochs"] == [3, 2]
         assert facts["seconds"] == 2.5
 
-    def test_figures_go_by_their_bare_names(self) -> None:
-        assert writing.strip_names({"roc_figure": b"1"}) == {"roc": b"1"}
+    def test_figures_and_sections_go_by_their_bare_names(self) -> None:
+        parts = writing.sort_parts({"roc_figure": b"1", "trust_section": {"title": "Trust"}})
+        assert parts["figures"] == {"roc": b"1"}
+        assert [(section.name, section.title) for section in parts["sections"]] == [("trust", "Trust")]
 
     @pytest.mark.parametrize(("pipeline", "protocol"), [("mias", "patient"), ("mias_author_all", "author")])
     def test_a_report_without_a_typed_command_says_how_to_repeat_it(

@@ -10,7 +10,7 @@ import pytest
 from mammoscan.figures.confusion_matrix import draw_confusion_matrix
 from mammoscan.figures.style import NOTICE, PHANTOM_STAMP, render_png
 from mammoscan.reporting.build_report import build_report, measure_png
-from mammoscan.reporting.content import Picture, ReportContent
+from mammoscan.reporting.content import Picture, ReportContent, Section
 
 
 def measure(value, half=0.1):
@@ -311,3 +311,26 @@ def test_words_can_be_read_on_their_ground_in_light_and_dark(bare):
         for word, ground in pairs:
             light, dark = sorted((_luminance(colours[word]), _luminance(colours[ground])), reverse=True)
             assert (light + 0.05) / (dark + 0.05) >= 4.5, (word, ground)
+
+
+def test_a_section_of_a_studys_own_shows_its_words_tables_and_figures_once(bare, png):
+    entry = {
+        "title": "Patients, one by one",
+        "paragraphs": ["Counted a patient, not an image."],
+        "tables": [
+            {
+                "caption": "By magnification",
+                "columns": ["Magnification", "Images", "Accuracy"],
+                "rows": [["40", 1200, measure(0.83)], ["400", 3, None]],
+            }
+        ],
+        "figures": ["probability_map"],
+    }
+    section = Section.read("breakdown", entry)
+    page = build_report(replace(bare, sections=(section,), figures={"probability_map": png}))
+    assert '<a href="#breakdown">Patients, one by one</a>' in page
+    assert "Counted a patient, not an image." in page
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+    assert "40 1,200 0.83 [0.73, 0.93] 400 3 –" in text
+    assert page.count('id="figure-probability_map"') == 1
+    assert "More figures" not in page

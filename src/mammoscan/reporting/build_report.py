@@ -83,6 +83,7 @@ def build_report(content: ReportContent) -> str:
         duration=words.say_duration(content.seconds) if content.seconds is not None else "",
         pictures={name: _embed_picture(name, picture) for name, picture in content.figures.items()},
         known=list(CAPTIONS),
+        placed=[name for section in content.sections for name in section.figures],
         models=_order_models(content.metrics),
         measure_rows=_tabulate_measures(content),
         audit_rows=_tabulate_audit(content.audit),

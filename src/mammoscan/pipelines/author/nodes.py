@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from mammoscan import figures
 from mammoscan.pipelines.author.tabulating import MEASURES, read_variants
 from mammoscan.pipelines.reporting.drawing import choose_stamp
-from mammoscan.pipelines.reporting.writing import announce, describe_study, strip_names
+from mammoscan.pipelines.reporting.writing import announce, describe_study, sort_parts
 from mammoscan.reporting.build_report import build_report
 from mammoscan.reporting.content import ReportContent
 from mammoscan.reporting.words import say_worth
@@ -69,7 +69,7 @@ def write_ablation_report(
             worth=say_worth(leak_audit, metrics["cnn"]["auc"], apart["auc"]),
             ablation=[_keep_measures(row) for row in rows if row["variant"] in ("published", *ABLATION)],
             reproduction=_list_claims(reproduction),
-            figures=strip_names(pictures),
+            **sort_parts(pictures),
         )
     )
 
@@ -110,7 +110,7 @@ def write_experiments_report(
             worth=say_worth(leak_audit, metrics["cnn"]["auc"], None),
             experiments=_list_experiments(experiments),
             reproduction=_list_claims(reproduction),
-            figures=strip_names(pictures),
+            **sort_parts(pictures),
         )
     )
 

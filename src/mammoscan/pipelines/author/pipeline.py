@@ -3,7 +3,7 @@ from __future__ import annotations
 from kedro.pipeline import Node, Pipeline
 
 from mammoscan.pipelines.author import nodes, tabulating
-from mammoscan.pipelines.reporting.pipeline import describe_inputs, draw, name_figures, wrap
+from mammoscan.pipelines.reporting.pipeline import describe_inputs, draw, name_parts, wrap
 from mammoscan.pipelines.reporting.writing import gather_histories
 from mammoscan.studies import ABLATION, EXPERIMENTS, SIDE_CLAIM, STUDIES, Study
 
@@ -47,7 +47,7 @@ def create_ablation_page() -> Pipeline:
                 "experiments": "experiments",
                 "reproduction": "reproduction",
             }
-            | name_figures(["confusion_matrix", "ablation", *figures]),
+            | name_parts(["confusion_matrix", "ablation", *figures]),
             "report",
             name="write_report",
         ),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
+from mammoscan.pipelines.mias import drawing
 from mammoscan.pipelines.mias.nodes import (
     choose_regions,
     choose_regions_as_author,
@@ -12,6 +13,8 @@ from mammoscan.pipelines.mias.nodes import (
     subsample_rois,
 )
 from mammoscan.studies import Study
+
+FIGURES = ("scan_sheet", "place_map")
 
 
 def create_data_pipeline(dataset: str) -> Pipeline:
@@ -60,4 +63,21 @@ def create_samples_pipeline(study: Study) -> Pipeline:
         ]
     )
     shared = {name: f"{study.dataset}.{name}" for name in ("raw", "notes", "malformed", "scans")}
+    return Pipeline(base, namespace=study.name, inputs=shared)
+
+
+def create_figures_pipeline(study: Study) -> Pipeline:
+    """Return what draws the figures that only mini-MIAS has; their names are ``FIGURES``."""
+    base = Pipeline(
+        [
+            Node(
+                drawing.draw_scan_sheet,
+                ["raw", "scans", "samples"],
+                "scan_sheet_figure",
+                name="draw_scan_sheet",
+            ),
+            Node(drawing.draw_place_map, ["raw", "samples"], "place_map_figure", name="draw_place_map"),
+        ]
+    )
+    shared = {name: f"{study.dataset}.{name}" for name in ("raw", "scans")}
     return Pipeline(base, namespace=study.name, inputs=shared)

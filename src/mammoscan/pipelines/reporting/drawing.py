@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from mammoscan import figures
 from mammoscan.figures.style import PHANTOM_STAMP
 from mammoscan.imaging.views import AUTHOR_VIEWS
-from mammoscan.sources.mias import list_scans
 from mammoscan.studies import EvaluationParams, Question, SplitParams, ViewParams
 
 
@@ -69,12 +68,6 @@ def draw_class_counts(record: dict[str, Any], counts: pd.DataFrame) -> Figure:
     return figures.draw_class_counts(counts, choose_stamp(record))
 
 
-def draw_scan_sheet(record: dict[str, Any], grids: np.ndarray, samples: pd.DataFrame) -> Figure:
-    """Draw scans with their regions marked."""
-    regions = samples.drop_duplicates("region_id")
-    return figures.draw_scan_sheet(grids[..., 0], list_scans(record), regions, choose_stamp(record))
-
-
 def draw_sample_sheet(record: dict[str, Any], pixels: np.ndarray, samples: pd.DataFrame) -> Figure:
     """Draw samples of each label as the network sees them."""
     return figures.draw_sample_sheet(pixels, samples, choose_stamp(record))
@@ -84,11 +77,6 @@ def draw_views(record: dict[str, Any], pixels: np.ndarray, views: ViewParams) ->
     """Draw the views of the first sample; in the article's list four of twelve are repeats."""
     names = AUTHOR_VIEWS if views.stored == "twelve" else None
     return figures.draw_views(pixels[0], choose_stamp(record), names)
-
-
-def draw_place_map(record: dict[str, Any], samples: pd.DataFrame) -> Figure:
-    """Draw where in the breast the samples of each label lie, so that a difference would show."""
-    return figures.draw_place_map(samples, choose_stamp(record))
 
 
 def draw_wrong_gallery(

@@ -37,8 +37,14 @@ def create_measuring(study: Study) -> Pipeline:
     return wrap(study, nodes)
 
 
-def create_page(study: Study) -> Pipeline:
-    """Return the figures of a study and the page that holds them."""
+def create_page(study: Study, figures: Iterable[str] = (), sections: Iterable[str] = ()) -> Pipeline:
+    """Return the figures of a study and the page that holds them.
+
+    Args:
+        study: Whose page it is.
+        figures: Names of the study's own figures: other nodes draw their entries ``<study>.<name>_figure``.
+        sections: Names of its own sections, entries ``<study>.<name>_section``.
+    """
     histories = [f"fold_{number}.history" for number in range(study.folds)]
     nodes = [
         Node(measuring.measure_calibration, list(MEASURED), "calibration", name="measure_calibration"),
@@ -54,15 +60,14 @@ def create_page(study: Study) -> Pipeline:
         draw("reliability", "calibration", "params:question"),
         draw("training_curves", "params:split", *histories),
         draw("class_counts", "class_counts"),
-        draw("scan_sheet", "scans", "samples"),
         draw("sample_sheet", "pixels", "samples"),
         draw("views", "pixels", "params:views"),
-        draw("place_map", "samples"),
         draw("wrong_gallery", "pixels", "predictions", "samples", "params:question", "params:evaluation"),
         draw("topology", "network"),
     ]
-    figures = [
+    shown = [
         "confusion_matrix",
+        *figures,
         *(node.name.removeprefix("draw_") for node in nodes if node.name.startswith("draw_")),
     ]
     nodes += [
@@ -76,7 +81,7 @@ def create_page(study: Study) -> Pipeline:
                 "calibration": "calibration",
                 "subgroups": "subgroup_metrics",
             }
-            | name_figures(figures),
+            | name_parts(shown, sections),
             "report",
             name="write_report",
         ),
@@ -84,9 +89,10 @@ def create_page(study: Study) -> Pipeline:
     return wrap(study, nodes)
 
 
-def name_figures(figures: Iterable[str]) -> dict[str, str]:
-    """Return figures as a report takes them: under the names of their entries, so that no argument is shadowed."""
-    return {f"{name}_figure": f"{name}_figure" for name in figures}
+def name_parts(figures: Iterable[str], sections: Iterable[str] = ()) -> dict[str, str]:
+    """Return what a report shows as it takes it: under the names of entries, so that no argument is shadowed."""
+    names = [*(f"{name}_figure" for name in figures), *(f"{name}_section" for name in sections)]
+    return {name: name for name in names}
 
 
 def describe_inputs() -> dict[str, str]:

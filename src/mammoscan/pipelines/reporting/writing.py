@@ -5,15 +5,15 @@ from __future__ import annotations
 import logging
 import time
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
 from mammoscan.evaluation.compare import compare_predictions
 from mammoscan.reporting.build_report import build_report
-from mammoscan.reporting.content import ReportContent
-from mammoscan.reporting.words import find_best_baseline
-from mammoscan.studies import EvaluationParams, Question, Recipe
+from mammoscan.reporting.content import ReportContent, Section
+from mammoscan.reporting.words import find_best_baseline, say_worth
+from mammoscan.studies import STUDIES, EvaluationParams, Question, Recipe
 
 logger = logging.getLogger("mammoscan")
 
@@ -35,9 +35,12 @@ def write_report(
     histories: dict[str, Any],
     calibration: dict[str, Any],
     subgroups: pd.DataFrame,
-    **figures: bytes,
+    **parts: Any,
 ) -> str:
-    """Put a study's results on one self-contained HTML page."""
+    """Put a study's results on one self-contained HTML page.
+
+    ``parts`` are the page's figures and the study's own sections, by the names of their entries.
+    """
     content = describe_study(
         record,
         run_info,
@@ -63,14 +66,35 @@ def write_report(
             difference=difference,
             calibration=calibration,
             subgroups=subgroups,
-            figures=strip_names(figures),
+            worth=say_worth(leak_audit, metrics["cnn"][HEADLINE], None)
+            if content["protocol"] == "author"
+            else "",
+            **sort_parts(parts),
         )
     )
 
 
-def strip_names(figures: dict[str, bytes]) -> dict[str, bytes]:
-    """Return figures under their bare names, e.g. ``roc`` for ``roc_figure``."""
-    return {name.removesuffix("_figure"): png for name, png in figures.items()}
+def sort_parts(parts: dict[str, Any]) -> dict[str, Any]:
+    """Return the figures and sections of a report under their bare names, e.g. ``roc`` for ``roc_figure``."""
+    return {
+        "figures": {
+            name.removesuffix("_figure"): part for name, part in parts.items() if name.endswith("_figure")
+        },
+        "sections": [
+            Section.read(name.removesuffix("_section"), part)
+            for name, part in parts.items()
+            if name.endswith("_section")
+        ],
+    }
+
+
+def find_protocol(study: str) -> Literal["patient", "author"]:
+    """Return the protocol of a study, or of the variants that a page compares."""
+    return next(
+        record.protocol
+        for record in STUDIES.values()
+        if record.name == study or record.name.startswith(f"{study}.")
+    )
 
 
 def gather_histories(*histories: dict[str, Any]) -> dict[str, Any]:
@@ -108,7 +132,7 @@ def describe_study(
         "question": question.text,
         "labels": question.labels,
         "positive": question.positive,
-        "protocol": "author" if study.startswith("mias_author") else "patient",
+        "protocol": find_protocol(study),
         "folds": histories["folds"],
         "data": record,
         "metrics": metrics,
