@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.resources import files
@@ -13,6 +13,8 @@ from pathlib import Path
 from mammoscan.errors import MammoscanError
 
 NAMED = 10
+# Files a thread hashes at a time.
+PART = 256
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,26 @@ def hash_files(paths: Iterable[Path]) -> dict[str, str]:
     paths = list(paths)
     with ThreadPoolExecutor(min(8, os.cpu_count() or 2)) as pool:
         return dict(zip((path.name.lower() for path in paths), pool.map(_hash_file, paths), strict=True))
+
+
+def hash_tree(folder: Path, names: Sequence[str]) -> dict[str, str]:
+    """Hash files in threads, many to a task: a quarter of a million small ones are to take seconds, not minutes.
+
+    Args:
+        folder: Where the files lie.
+        names: Their relative paths.
+
+    Returns:
+        Relative path to sha256.
+    """
+
+    def hash_some(some: Sequence[str]) -> list[str]:
+        return [_hash_file(folder / name) for name in some]
+
+    parts = [names[start : start + PART] for start in range(0, len(names), PART)]
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 2)) as pool:
+        digests = [digest for part in pool.map(hash_some, parts) for digest in part]
+    return dict(zip(names, digests, strict=True))
 
 
 def compare_sums(found: Mapping[str, str], expected: Mapping[str, str]) -> Difference:

@@ -30,7 +30,7 @@ def keep_phantom(
     if found is not None and found.pop("files", None) == _count_files(target) and found == dict(stamp):
         return target
     with stage_folder(target, replace=True) as partial, show_progress("Making the phantom") as show:
-        write(partial, lambda done, total: show(done, total, "scans"))
+        write(partial, lambda done, total: show(done, total, "images"))
         text = json.dumps({**stamp, "files": _count_files(partial)}, indent=2)
         (partial / STAMP).write_text(text + "\n", encoding="utf-8")
     return target
