@@ -1,0 +1,145 @@
+"""One trained model as everything uses it: the packaged model, the service, predictions of folders, explanations."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mammoscan.errors import MammoscanError
+from mammoscan.evaluation.temperature import apply_temperature
+from mammoscan.learning.models import load_model
+from mammoscan.learning.predict import predict_probabilities
+from mammoscan.learning.scaling import scale_pixels
+from mammoscan.serving.fitting import fit_picture, is_whole_scan
+from mammoscan.serving.reading import Picture
+from mammoscan.studies import MachineParams, Recipe, ViewParams
+
+NETWORK, CARD = "network.keras", "card.json"
+STRANGE = "this does not look like what the model was trained on"
+
+
+class Classifier:
+    """A network with all that belongs to it: how pictures are made ready, its labels, its threshold, its card.
+
+    Attributes:
+        card: ``study``, ``protocol``, ``data``, ``labels``, ``positive``, ``threshold``, ``temperature``, ``shape``,
+            ``input``, ``training``, ``views``, ``ood``, ``notice``, ``run_id`` and what else is known of the model.
+        network: The Keras model: scaled images in, probabilities out, not calibrated.
+    """
+
+    def __init__(self, network: Any, card: dict[str, Any]) -> None:
+        self.network = network
+        self.card = card
+        self._recipe = Recipe(**card["training"])
+        self._views = ViewParams(**card["views"])
+
+    @classmethod
+    def load(cls, folder: Path, runtime: Literal["keras", "onnx"] = "keras") -> Classifier:
+        """Load a model from its folder.
+
+        Args:
+            folder: Holds ``network.keras`` and ``card.json``, in itself or in ``artifacts`` as an MLflow model does.
+            runtime: What computes.
+        """
+        folder = Path(folder)
+        inside = folder if (folder / CARD).is_file() else folder / "artifacts"
+        for name in (CARD, NETWORK):
+            if not (inside / name).is_file():
+                raise MammoscanError(f"{folder} holds no {name}, expected the folder of a packaged model")
+        del runtime
+        return cls(load_model(inside / NETWORK), json.loads((inside / CARD).read_text(encoding="utf-8")))
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of what the network takes."""
+        height, width, channels = self.card["shape"]
+        return int(height), int(width), int(channels)
+
+    def prepare(self, picture: Picture) -> tuple[NDArray[np.uint8], list[str]]:
+        """Turn a picture into what the network takes.
+
+        Args:
+            picture: What ``read_picture`` returned.
+
+        Returns:
+            uint8 ``[H, W, C]``, and what was done to the picture in sentences, those of reading it included.
+
+        Raises:
+            MammoscanError: If it is a whole scan and the model takes windows of one; see ``is_whole_scan``.
+        """
+        pixels, warnings = fit_picture(picture, self.card["input"], self.shape)
+        return pixels, [*picture.warnings, *warnings]
+
+    def is_whole_scan(self, picture: Picture) -> bool:
+        """Tell whether a picture is a whole scan while the model takes windows: then a map is what it can give."""
+        return is_whole_scan(picture, self.card["input"])
+
+    def scale(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Turn uint8 ``[N, H, W, C]`` into the float32 that the network takes."""
+        return scale_pixels(pixels, self._recipe.scale)
+
+    def predict(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return calibrated probabilities ``[N, labels]`` of uint8 ``[N, H, W, C]``."""
+        probabilities = predict_probabilities(
+            self.network,
+            self._check(pixels),
+            np.arange(len(pixels)),
+            recipe=self._recipe,
+            views=self._views,
+            machine=MachineParams(),
+        )
+        return apply_temperature(probabilities, float(self.card.get("temperature", 1.0)))
+
+    def classify(self, pixels: NDArray[np.uint8]) -> pd.DataFrame:
+        """Classify images.
+
+        Args:
+            pixels: uint8 ``[N, H, W, C]``, made ready by ``prepare``.
+
+        Returns:
+            A row an image: ``label``; ``p_<label>`` each, calibrated; ``threshold`` where there are two labels;
+            ``warnings``, a list of sentences.
+        """
+        probabilities = self.predict(pixels)
+        labels, positive = self.card["labels"], self.card["positive"]
+        table = pd.DataFrame(probabilities.astype(float), columns=[f"p_{label}" for label in labels])
+        if len(labels) == 2:
+            said = table[f"p_{positive}"] >= self.card["threshold"]
+            other = next(label for label in labels if label != positive)
+            table.insert(0, "label", np.where(said, positive, other))
+            table["threshold"] = float(self.card["threshold"])
+        else:
+            table.insert(0, "label", [labels[index] for index in probabilities.argmax(axis=1)])
+        table["warnings"] = pd.Series([[] for _ in range(len(table))], dtype=object)
+        return table
+
+    def explain(self, pixels_one: NDArray[np.uint8], label: str | None = None) -> NDArray[np.float32]:
+        """Return where in an image a label's probability comes from.
+
+        Args:
+            pixels_one: uint8 ``[H, W, C]`` or ``[1, H, W, C]``.
+            label: The label that is explained; None means the one that the image is given.
+
+        Returns:
+            float32 ``[H, W]`` in 0 to 1.
+        """
+        from mammoscan.learning.explaining import explain_gradcam
+
+        pixels = self._check(pixels_one[None] if pixels_one.ndim == 3 else pixels_one)
+        label = label or str(self.classify(pixels)["label"].iloc[0])
+        if label not in self.card["labels"]:
+            raise MammoscanError(f"explain: found label {label!r}, expected one of {self.card['labels']}")
+        return explain_gradcam(self.network, self.scale(pixels), self.card["labels"].index(label))
+
+    def _check(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != self.shape:
+            raise MammoscanError(
+                f"images: found {pixels.dtype} of shape {list(pixels.shape)}, "
+                f"expected uint8 of shape [N, {', '.join(map(str, self.shape))}]"
+            )
+        return pixels
