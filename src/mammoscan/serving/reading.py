@@ -89,7 +89,7 @@ def _read_image(content: bytes, name: str, limits: Limits) -> Picture:
         # Pillow's own check of the size comes as a warning; ours follows, with the limit that was asked for.
         with python_warnings.catch_warnings():
             python_warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(content), formats=("PNG", "JPEG", "MPO", "PPM", "TIFF")) as image:
+            with Image.open(io.BytesIO(content), formats=("PNG", "JPEG", "PPM", "TIFF")) as image:
                 check_pixels(name, *image.size, limits.pixels)
                 kind, notes = _KINDS[image.format or ""], []
                 frames = getattr(image, "n_frames", 1)
