@@ -79,6 +79,27 @@ class TestBlocks:
         ):
             Question(text="?", about="severity", labels=("a", "b"), positive="cancer")
 
+    @pytest.mark.parametrize(
+        ("block", "message"),
+        [
+            ({"network": "small_cnn"}, r"network\n.*dictionary or instance of NetworkParams"),
+            (
+                {"network": {"weights": "image_net"}},
+                r"weights is 'image_net', expected none, imagenet or a file",
+            ),
+            ({"augmentation": {"zoom": [1.2, 0.8]}}, r"zoom is \[1.2, 0.8\], expected \[lowest, highest\]"),
+            ({"augmentation": {"tilt": 3}}, r"augmentation.tilt"),
+            (
+                {"freeze": True, "phases": {"head_epochs": 1, "fine_rate": 1e-5}},
+                r"freeze is true and phases is set",
+            ),
+            ({"prediction_draws": 3}, r"prediction_draws is 3 and augmentation is null"),
+        ],
+    )
+    def test_a_recipe_that_makes_no_sense_is_refused(self, block: dict[str, Any], message: str) -> None:
+        with pytest.raises(ValidationError, match=message):
+            Recipe.model_validate({"epochs": 3, **block})
+
     def test_a_block_shows_itself_as_compact_json(self) -> None:
         assert str(CropParams(kind="window")) == '{"kind":"window","size":48,"normals_per_scan":3,"seed":0}'
 

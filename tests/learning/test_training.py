@@ -177,7 +177,7 @@ def test_two_trainings_at_once_do_not_share_a_program(train: Train) -> None:
         ({"targets": np.full(140, 5)}, "found 5 to 5, expected 0 to 1"),
         ({"pixels": np.zeros((140, 16, 16, 1), np.float32)}, "found float32"),
         ({"pixels": np.zeros((140, 16, 20, 1), np.uint8)}, "16 x 20 pixels, expected square ones"),
-        ({"network": "other"}, "found 'other'"),
+        ({"network": {"name": "other"}}, "found 'other'"),
     ],
 )
 def test_what_cannot_be_trained_on_is_refused(train: Train, words: dict[str, Any], message: str) -> None:

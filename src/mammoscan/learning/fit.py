@@ -99,7 +99,7 @@ def train_network(
         engine.close()
     history = training.summarise() | {
         "parameters": int(model.count_params()),
-        "network": recipe.network,
+        "network": recipe.network.name,
         "engine": engine.name,
         "precision": machine.precision,
         "device": dict(device),

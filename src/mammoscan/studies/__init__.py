@@ -6,23 +6,35 @@ the classes below checks before the first node runs.
 """
 
 from mammoscan.studies.block import Block
-from mammoscan.studies.data import CropParams, PhantomParams, ScanGridParams
+from mammoscan.studies.data import CropParams, PackParams, PhantomParams, ScanGridParams
 from mammoscan.studies.protocol import BalanceParams, SplitParams, ViewParams
 from mammoscan.studies.question import EvaluationParams, Question
 from mammoscan.studies.records import ABLATION, EXPERIMENTS, SIDE_CLAIM, STUDIES, Study
-from mammoscan.studies.training import MachineParams, Recipe
+from mammoscan.studies.training import (
+    AugmentationParams,
+    MachineParams,
+    NetworkParams,
+    PhaseParams,
+    PlateauParams,
+    Recipe,
+)
 
 __all__ = [
     "ABLATION",
     "EXPERIMENTS",
     "SIDE_CLAIM",
     "STUDIES",
+    "AugmentationParams",
     "BalanceParams",
     "Block",
     "CropParams",
     "EvaluationParams",
     "MachineParams",
+    "NetworkParams",
+    "PackParams",
     "PhantomParams",
+    "PhaseParams",
+    "PlateauParams",
     "Question",
     "Recipe",
     "ScanGridParams",

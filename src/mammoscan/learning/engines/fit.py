@@ -31,7 +31,7 @@ class FitEngine:
         recipe = job.recipe
         self._job = job
         self._model = build_network(
-            recipe.network, job.input_shape, job.outputs, recipe.seed, precision=job.precision
+            recipe.network.name, job.input_shape, job.outputs, recipe.seed, precision=job.precision
         )
         self._model.compile(
             optimizer=build_optimizer(recipe.optimizer, self._model, recipe.learning_rate),
@@ -101,7 +101,7 @@ class FitEngine:
         """Return a model of its own with these weights, without the optimiser that is compiled into this one."""
         job = self._job
         model = build_network(
-            job.recipe.network, job.input_shape, job.outputs, job.recipe.seed, precision=job.precision
+            job.recipe.network.name, job.input_shape, job.outputs, job.recipe.seed, precision=job.precision
         )
         model.set_weights(weights)
         return model

@@ -29,7 +29,7 @@ class TensorFlowEngine:
         recipe = job.recipe
         self._job = job
         self._key = ProgramKey(
-            network=recipe.network,
+            network=recipe.network.name,
             input_shape=job.input_shape,
             outputs=job.outputs,
             optimizer=recipe.optimizer,
@@ -41,7 +41,7 @@ class TensorFlowEngine:
         )
         with tf.device(job.device["place"]):
             self._fresh = build_network(
-                recipe.network, job.input_shape, job.outputs, recipe.seed, precision=job.precision
+                recipe.network.name, job.input_shape, job.outputs, recipe.seed, precision=job.precision
             )
             self._training = PixelBlocks(job.pixels, job.training_rows, tf.constant)
             self._validation = PixelBlocks(job.pixels, job.validation_rows, tf.constant)

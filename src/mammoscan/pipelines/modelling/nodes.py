@@ -225,7 +225,7 @@ def describe_model(
     Returns:
         Its layers with output shapes and parameters, and the same as text.
     """
-    model = build_network(training.network, pixels.shape[1:], len(question.labels), training.seed)
+    model = build_network(training.network.name, pixels.shape[1:], len(question.labels), training.seed)
     return [dict(layer) for layer in describe_network(model)], summarise_network(model)
 
 

@@ -146,7 +146,7 @@ def describe_study(
         "counts": class_counts,
         "rejected": rejected["reason"].value_counts().to_dict(),
         "training": {
-            "Network": f"{training.network}, {histories['parameters']:,} parameters",
+            "Network": f"{training.network.name}, {histories['parameters']:,} parameters",
             "Epochs at most": training.epochs,
             "Epochs run, fold by fold": ", ".join(map(str, histories["epochs"])),
             "Best epochs": ", ".join(map(str, histories["best_epochs"])),
