@@ -7,10 +7,16 @@ from collections.abc import Collection
 import pandas as pd
 
 from mammoscan.errors import MammoscanError
+from mammoscan.evaluation.adopting import adopt_published, adopt_table, refuse_ids
 from mammoscan.evaluation.dealing import deal_units
 from mammoscan.studies import SplitParams
 
-UNIT_COLUMNS = {"patient": "patient_id", "region": "region_id", "image": "sample_id"}
+UNIT_COLUMNS = {
+    "patient": "patient_id",
+    "region": "region_id",
+    "image": "sample_id",
+    "published": "sample_id",
+}
 ROLES = ("train", "validation", "test", "out")
 
 
@@ -37,10 +43,14 @@ def divide_samples(
         MammoscanError: If a label has too few units for the folds, or the given table does not hold.
     """
     if given is not None:
-        table = _adopt_table(given, samples, folds)
+        table = adopt_table(given, samples, folds)
         check_folds(table, samples, split)
         return table
     used = samples if pool is None else samples[samples["sample_id"].isin(set(pool))]
+    if split.together == "published":
+        table = adopt_published(samples, used.index, folds)
+        check_folds(table, samples, split)
+        return table
     units = _read_units(used, split)
     _require_units(used, units, split, folds)
     strata = pd.DataFrame({"label": used["label"].astype(str)})
@@ -85,7 +95,7 @@ def check_folds(folds: pd.DataFrame, samples: pd.DataFrame, split: SplitParams) 
     ids = samples["sample_id"].astype(str).reset_index(drop=True)
     found = folds["sample_id"].astype(str).reset_index(drop=True)
     if not found.equals(ids):
-        _raise_ids(found, ids)
+        refuse_ids(found, ids)
     units = _read_units(samples, split).reset_index(drop=True)
     labels = samples["label"].astype(str).reset_index(drop=True)
     tested = pd.Series(False, index=units.index)
@@ -164,46 +174,6 @@ def _require_units(samples: pd.DataFrame, units: pd.Series, split: SplitParams, 
                 f"label {label!r}: {found} {split.together}s found, {needed} needed for {folds} fold(s); "
                 "use more data or a study with fewer folds"
             )
-
-
-def _adopt_table(given: pd.DataFrame, samples: pd.DataFrame, folds: int) -> pd.DataFrame:
-    """Bring a person's table into the samples' order; its own ``row`` is not trusted."""
-    if "sample_id" not in given.columns:
-        raise MammoscanError(f"folds: columns {list(given.columns)} found, expected sample_id, fold_0 …")
-    expected = [f"fold_{fold}" for fold in range(folds)]
-    names = [str(name) for name in given.columns if str(name).startswith("fold_")]
-    if sorted(names) != sorted(expected):
-        raise MammoscanError(
-            f"folds: columns {names} found, expected {expected} for a study of {folds} fold(s)"
-        )
-    found = given["sample_id"].astype(str)
-    ids = samples["sample_id"].astype(str)
-    if found.duplicated().any() or set(found) != set(ids):
-        _raise_ids(found, ids)
-    table = (
-        given.assign(sample_id=found).set_index("sample_id").reindex(ids.to_list())[expected].reset_index()
-    )
-    table.insert(1, "row", range(len(table)))
-    return table
-
-
-def _raise_ids(found: pd.Series, expected: pd.Series) -> None:
-    missing = [name for name in expected if name not in set(found)][:1]
-    extra = [name for name in found if name not in set(expected)][:1]
-    twice = list(found[found.duplicated()][:1])
-    what = (
-        f"{missing[0]} is missing"
-        if missing
-        else f"{extra[0]} is not a sample"
-        if extra
-        else f"{twice[0]} stands twice"
-        if twice
-        else "they stand in another order"
-    )
-    raise MammoscanError(
-        f"folds: sample ids differ from the samples' ({len(found)} found, {len(expected)} expected): {what}; "
-        "write the table again from these samples"
-    )
 
 
 def _refuse_divided_unit(name: str, units: pd.Series, roles: pd.Series, split: SplitParams) -> None:

@@ -93,6 +93,8 @@ def _list_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _match_labels(question: Question) -> dict[str, str]:
+    if question.about not in LABELS:
+        raise MammoscanError(f"question.about is {question.about!r}, expected one of: {', '.join(LABELS)}")
     labels = LABELS[question.about]
     expected = sorted(set(labels.values()))
     if sorted(question.labels) != expected:

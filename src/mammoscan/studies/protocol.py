@@ -26,7 +26,8 @@ class ViewParams(Block):
 class SplitParams(Block):
     """How samples are divided.
 
-    ``together`` names what is never divided: a ``patient``, a ``region`` (all views of it) or an ``image``.
+    ``together`` names what is never divided: a ``patient``, a ``region`` (all views of it) or an ``image``;
+    ``published`` takes the division in the samples' column of that name, whatever it divides.
     With one fold ``test_fraction`` of the units is test. ``validation_fraction`` of the training side's units
     chooses the epoch, unless ``choose_epoch_on`` is ``test``, which is what the articles did.
     ``file`` is a table in the layout of the ``folds`` entry which replaces the drawn one. ``folds`` stands here to be
@@ -34,7 +35,7 @@ class SplitParams(Block):
     """
 
     folds: int = Field(1, ge=1)
-    together: Literal["patient", "region", "image"] = "patient"
+    together: Literal["patient", "region", "image", "published"] = "patient"
     test_fraction: float = Field(0.25, gt=0, lt=1)
     validation_fraction: float = Field(0.2, ge=0, lt=1)
     choose_epoch_on: Literal["validation", "test"] = "validation"

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field, model_validator
 
 from mammoscan.studies.block import Block
+
+Scalar = str | int | float
 
 
 class Question(Block):
     """What is asked of every sample.
 
     ``labels`` are in the order of the network's outputs; ``positive`` is the one whose recall matters.
-    ``groups`` are the abnormality classes that are asked about; empty means all of them. ``title`` and ``unit``
-    (what a sample is called, in the plural) are a report's words.
+    ``about`` is the column of the images that is asked about; of mini-MIAS ``severity``, ``abnormality`` or
+    ``severity_or_normal``. ``groups`` are those that are asked about; empty means all of them. ``where`` keeps images
+    by other columns, e.g. ``{magnification: 400}`` or ``{magnification: [40, 100]}``; ``all`` keeps all.
+    ``title`` and ``unit`` (what a sample is called, in the plural) are a report's words.
     """
 
     title: str = ""
     text: str
     unit: str = "images"
-    about: Literal["severity", "abnormality", "severity_or_normal"]
+    about: str = "label"
     labels: tuple[str, ...] = Field(min_length=2)
     positive: str
     groups: tuple[str, ...] = ()
+    where: dict[str, Scalar | tuple[Scalar, ...]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _positive_is_a_label(self) -> Question:
