@@ -10,7 +10,7 @@ from mammoscan.evaluation.intervals import TOO_FEW
 from mammoscan.evaluation.metrics import measure_predictions, measure_subgroups
 from mammoscan.evaluation.scored import read_scored
 from mammoscan.evaluation.weighing import build_measure
-from mammoscan.studies import EvaluationParams
+from mammoscan.studies import EvaluationParams, ThresholdParams
 
 
 @pytest.fixture
@@ -133,9 +133,9 @@ def test_constant_probabilities_score_exactly_half(make_predictions, question, e
 
 def test_the_threshold_moves_sensitivity_against_specificity(make_predictions, question, evaluation):
     low, high = (
-        measure_predictions(make_predictions(), question, evaluation.model_copy(update={"threshold": t}))[
-            "cnn"
-        ]
+        measure_predictions(
+            make_predictions(), question, evaluation.model_copy(update={"threshold": ThresholdParams(at=t)})
+        )["cnn"]
         for t in (0.2, 0.8)
     )
     assert low["sensitivity"]["value"] > high["sensitivity"]["value"]

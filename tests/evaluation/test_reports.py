@@ -2,11 +2,14 @@ import numpy as np
 from sklearn.metrics import classification_report, confusion_matrix
 
 from mammoscan.evaluation.reports import report_classification, tabulate_confusion
+from mammoscan.studies import ThresholdParams
 
 
 def test_report_has_scikit_learns_shape_at_the_studys_threshold(make_predictions, question, evaluation):
     table = make_predictions()
-    found = report_classification(table, question, evaluation.model_copy(update={"threshold": 0.3}))
+    found = report_classification(
+        table, question, evaluation.model_copy(update={"threshold": ThresholdParams(at=0.3)})
+    )
     decided = np.where(table["p_malignant"] >= 0.3, "malignant", "benign")
     expected = classification_report(table["label"], decided, output_dict=True)
     assert found["json"] == expected

@@ -85,7 +85,7 @@ def measure_subgroups(
 
 
 def _measure_model(scored: Scored, evaluation: EvaluationParams) -> dict:
-    measure = build_measure(scored, evaluation.threshold)
+    measure = build_measure(scored, evaluation.cut)
     values, draws = resample_measures(
         measure, scored.n_patients, len(scored.truth), evaluation.resamples, evaluation.seed
     )

@@ -56,7 +56,7 @@ def tabulate_confusion(
     """
     scored = read_scored(predictions, question, model)
     size = len(scored.labels)
-    cells = scored.truth * size + scored.decide_labels(evaluation.threshold)
+    cells = scored.truth * size + scored.decide_labels(evaluation.cut)
     counts = pd.DataFrame(
         np.bincount(cells, minlength=size * size).reshape(size, size),
         index=pd.Index(scored.labels, name="true"),
@@ -68,4 +68,4 @@ def tabulate_confusion(
 
 def _name_labels(scored: Scored, evaluation: EvaluationParams) -> tuple[np.ndarray, np.ndarray]:
     names = np.asarray(scored.labels, dtype=object)
-    return names[scored.truth], names[scored.decide_labels(evaluation.threshold)]
+    return names[scored.truth], names[scored.decide_labels(evaluation.cut)]

@@ -24,6 +24,7 @@ from mammoscan.hooks.provenance import find_file, find_registered
 from mammoscan.provenance import CLOCK_SLACK_S
 from mammoscan.studies import STUDIES
 from mammoscan.tracking import (
+    COMMAND_VARIABLE,
     PIPELINE_VARIABLE,
     RUN_ID_VARIABLE,
     STARTED_VARIABLE,
@@ -79,6 +80,7 @@ class TrackingHooks:
         """Write down with what the run starts; kedro-mlflow has opened it by now."""
         os.environ[STARTED_VARIABLE] = str(time.time())
         os.environ[PIPELINE_VARIABLE] = name_pipeline(run_params)
+        os.environ[COMMAND_VARIABLE] = read_command() or ""
         os.environ.pop(RUN_ID_VARIABLE, None)
         run = mlflow.active_run()
         if run is None:
@@ -196,7 +198,7 @@ class TrackingHooks:
                 "data_fingerprint": record["fingerprint"],
                 "labels": list(question.labels),
                 "positive": question.positive,
-                "threshold": catalog.load(f"params:{main}.evaluation").threshold,
+                "threshold": catalog.load(f"params:{main}.evaluation").cut,
                 "training": catalog.load(f"params:{main}.training").model_dump(mode="json"),
                 "views": catalog.load(f"params:{main}.views").model_dump(mode="json"),
                 "input": crop.model_dump(mode="json"),

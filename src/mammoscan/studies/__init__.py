@@ -8,7 +8,7 @@ the classes below checks before the first node runs.
 from mammoscan.studies.block import Block
 from mammoscan.studies.data import CropParams, PackParams, PhantomParams, ScanGridParams
 from mammoscan.studies.protocol import BalanceParams, SplitParams, ViewParams
-from mammoscan.studies.question import EvaluationParams, Question
+from mammoscan.studies.question import EvaluationParams, Question, ThresholdParams
 from mammoscan.studies.records import ABLATION, EXPERIMENTS, SIDE_CLAIM, STUDIES, Study
 from mammoscan.studies.training import (
     AugmentationParams,
@@ -40,5 +40,6 @@ __all__ = [
     "ScanGridParams",
     "SplitParams",
     "Study",
+    "ThresholdParams",
     "ViewParams",
 ]

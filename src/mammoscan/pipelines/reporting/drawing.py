@@ -89,7 +89,7 @@ def draw_wrong_gallery(
 ) -> Figure:
     """Draw what the network got wrong, the most confident first."""
     return figures.draw_wrong_gallery(
-        pixels, predictions, samples, question, choose_stamp(record), threshold=evaluation.threshold
+        pixels, predictions, samples, question, choose_stamp(record), threshold=evaluation.cut
     )
 
 

@@ -140,7 +140,7 @@ def describe_study(
         "headline": HEADLINE,
         "unit": question.unit,
         "level": evaluation.level,
-        "threshold": evaluation.threshold if len(question.labels) == 2 else None,
+        "threshold": evaluation.cut if len(question.labels) == 2 else None,
         "audit": leak_audit,
         "limits": record["limits"],
         "counts": class_counts,
