@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import difflib
+
 from kedro.pipeline import Pipeline
 
+from mammoscan.errors import MammoscanError
 from mammoscan.pipelines import author, mias, modelling, reporting
 from mammoscan.studies import ABLATION, EXPERIMENTS, SIDE_CLAIM, STUDIES
+
+
+class Registry(dict[str, Pipeline]):
+    """The pipelines by name; an unknown name is one line and not a traceback."""
+
+    def __missing__(self, name: str) -> Pipeline:
+        """Refuse a name that no pipeline has."""
+        near = difflib.get_close_matches(name, self, n=1)
+        known = f"did you mean {near[0]}?" if near else f"expected one of: {', '.join(sorted(self))}"
+        raise MammoscanError(f"--pipeline {name}: there is no such pipeline; {known}")
 
 
 def create_study(name: str) -> Pipeline:
@@ -34,4 +47,4 @@ def register_pipelines() -> dict[str, Pipeline]:
     }
     pipelines["mias_author"] = data + create_study("mias_author") + ablation + author.create_ablation_page()
     pipelines["mias_author_all"] = data + experiments + author.create_experiments_page()
-    return {"__default__": pipelines["mias"], **pipelines}
+    return Registry({"__default__": pipelines["mias"], **pipelines})

@@ -38,6 +38,15 @@ def test_a_wrong_value_is_refused_in_one_line_before_anything_is_written(project
     assert sorted(path.name for path in project.folder.iterdir()) == ["conf", "data", "pyproject.toml", "src"]
 
 
+def test_a_mistyped_pipeline_is_named_in_one_line_with_the_likely_one(project: Project) -> None:
+    process = project.start_kedro("run", "--env", "test", "--pipeline", "mais")
+    output, errors = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "Traceback" not in output + errors
+    [line] = [line for line in errors.splitlines() if line.startswith("Error:")]
+    assert line == "Error: --pipeline mais: there is no such pipeline; did you mean mias?"
+
+
 def test_an_interrupted_run_is_killed_in_mlflow(tmp_path: Path, empty_database: Path) -> None:
     projects = {number: make_project(tmp_path / number.name) for number in (signal.SIGINT, signal.SIGTERM)}
     processes = {}
