@@ -340,7 +340,7 @@ class TestAuthor:
         assert list(table["variant"]) == list(EXPERIMENTS)
         assert len(table) == 6
         text = html.unescape(experiments.find_file("mias_author_all.report").read_text())
-        assert all(name in text for name in table["name"])
+        assert all(f"<figcaption>{name}</figcaption>" in text for name in table["name"])
         assert experiments.find_file("mias_author_all.experiment_chart_figure").stat().st_size > 10_000
         assert set(experiments.read_table("mias_author_all.all_classes_full.predictions")["label"]) == {
             "normal",

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 PHANTOM_STAMP = "PHANTOM: synthetic images, not patients"
+MODIFIED_STAMP = "MODIFIED: not the published images"
 NOTICE = "Research use. Not a medical device."
 
 WIDTH = 9.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mammoscan.figures.style import PHANTOM_STAMP, is_number, name_model
+from mammoscan.figures.style import MODIFIED_STAMP, PHANTOM_STAMP, is_number, name_model
 from mammoscan.reporting.captions import name_measure
 
 # For these the best constant guess stands at a half, whatever the shares of the labels are.
@@ -190,7 +190,7 @@ def say_banner(record: Mapping[str, Any]) -> tuple[str, str]:
         return PHANTOM_STAMP, "The numbers below test the software; they say nothing about any disease."
     if record.get("kind") == "modified":
         return (
-            "MODIFIED: not the published images",
+            MODIFIED_STAMP,
             "The numbers below cannot be compared with others' numbers.",
         )
     return "", ""

@@ -6,11 +6,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from mammoscan import figures
-from mammoscan.pipelines.author.tabulating import MEASURES, read_variants
+from mammoscan.pipelines.author.tabulating import MEASURES, VARIANTS, read_variants
 from mammoscan.pipelines.reporting.drawing import choose_stamp
 from mammoscan.pipelines.reporting.writing import announce, describe_study, sort_parts
 from mammoscan.reporting.build_report import build_report
-from mammoscan.reporting.content import ReportContent
+from mammoscan.reporting.content import Picture, ReportContent, Section
 from mammoscan.reporting.words import say_worth
 from mammoscan.studies import ABLATION, EXPERIMENTS, EvaluationParams, Question, Recipe
 
@@ -110,9 +110,18 @@ def write_experiments_report(
             worth=say_worth(leak_audit, metrics["cnn"]["auc"], None),
             experiments=_list_experiments(experiments),
             reproduction=_list_claims(reproduction),
-            **sort_parts(pictures),
+            **_name_matrices(pictures),
         )
     )
+
+
+def _name_matrices(pictures: dict[str, bytes]) -> dict[str, Any]:
+    """Say under each confusion matrix which experiment it is of, and show them together."""
+    figures: dict[str, bytes | Picture] = dict(sort_parts(pictures)["figures"])
+    matrices = {f"confusion_matrix_{name}": VARIANTS[name] for name in EXPERIMENTS}
+    figures |= {name: Picture(pictures[f"{name}_figure"], title) for name, title in matrices.items()}
+    section = Section("matrices", "Right and wrong, experiment by experiment", figures=tuple(matrices))
+    return {"figures": figures, "sections": [section]}
 
 
 def _list_experiments(experiments: pd.DataFrame) -> list[dict[str, Any]]:

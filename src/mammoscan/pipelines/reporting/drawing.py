@@ -9,14 +9,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from mammoscan import figures
-from mammoscan.figures.style import PHANTOM_STAMP
+from mammoscan.figures.style import MODIFIED_STAMP, PHANTOM_STAMP
 from mammoscan.imaging.views import AUTHOR_VIEWS
 from mammoscan.studies import EvaluationParams, Question, SplitParams, ViewParams
 
 
 def choose_stamp(record: dict[str, Any]) -> str:
     """Return what must stand on every figure drawn from this data set."""
-    stamps = {"phantom": PHANTOM_STAMP, "modified": "MODIFIED: not the published images"}
+    stamps = {"phantom": PHANTOM_STAMP, "modified": MODIFIED_STAMP}
     return stamps.get(record["kind"], "")
 
 
