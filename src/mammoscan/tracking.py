@@ -15,8 +15,17 @@ RUN_ID_VARIABLE = "MAMMOSCAN_MLFLOW_RUN_ID"
 TRACKING_URI_VARIABLE = "MLFLOW_TRACKING_URI"
 PIPELINE_VARIABLE = "MAMMOSCAN_PIPELINE"
 STARTED_VARIABLE = "MAMMOSCAN_STARTED"
+COMMAND_VARIABLE = "MAMMOSCAN_COMMAND"
 
 FLUSH_EVERY_S = 1.0
+
+
+def list_variables() -> dict[str, str]:
+    """Return what a process that does not inherit this one's variables must be told of the run."""
+    names = (TRACKING_URI_VARIABLE, PIPELINE_VARIABLE, STARTED_VARIABLE, COMMAND_VARIABLE)
+    # Without a run that is said too, or a worker would go on writing to the one before.
+    known = {RUN_ID_VARIABLE: os.environ.get(RUN_ID_VARIABLE, "")}
+    return known | {name: os.environ[name] for name in names if name in os.environ}
 
 
 class EpochLog:

@@ -11,7 +11,12 @@ from typing import Any
 
 from kedro.io.core import AbstractDataset, DatasetError
 
-from mammoscan.tracking import PIPELINE_VARIABLE, RUN_ID_VARIABLE, STARTED_VARIABLE
+from mammoscan.tracking import (
+    COMMAND_VARIABLE,
+    PIPELINE_VARIABLE,
+    RUN_ID_VARIABLE,
+    STARTED_VARIABLE,
+)
 
 PACKAGES = (
     "mammoscan",
@@ -44,7 +49,8 @@ class RunInfoDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
         return {
             "pipeline": os.environ.get(PIPELINE_VARIABLE, "mias"),
             "started": float(os.environ.get(STARTED_VARIABLE, 0)),
-            "command": read_command(),
+            # A worker of a cluster was not started by the command; the run's own process told it.
+            "command": os.environ.get(COMMAND_VARIABLE) or read_command(),
             "commit": read_commit(Path(self._project)),
             "run_id": os.environ.get(RUN_ID_VARIABLE),
             "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
