@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mammoscan.pipelines.modelling import following, nodes
+from mammoscan.pipelines.modelling import fingerprints, following, nodes
+from mammoscan.pipelines.modelling.fingerprints import describe_data
 from mammoscan.studies import (
     BalanceParams,
     EvaluationParams,
@@ -194,13 +195,24 @@ class TestTraining:
         )
         assert samples["target"].iloc[asked["training"]].mean() == 0.5
 
-    def test_a_checkpoint_knows_its_samples_and_rows(self, samples: pd.DataFrame, rows: pd.DataFrame) -> None:
-        first = nodes._fingerprint(samples, rows)
-        assert nodes._fingerprint(samples.copy(), rows.copy()) == first
-        assert nodes._fingerprint(samples, rows.iloc[1:])["rows"] != first["rows"]
-        changed = samples.assign(target=1 - samples["target"])
-        assert nodes._fingerprint(changed, rows)["samples"] != first["samples"]
-        assert nodes._fingerprint(samples, rows.iloc[::-1])["rows"] != first["rows"]
+    def test_a_checkpoint_knows_its_samples_pixels_and_rows(
+        self, samples: pd.DataFrame, pixels: np.ndarray, rows: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first = describe_data(samples, pixels, rows)
+        assert describe_data(samples.copy(), pixels.copy(), rows.copy()) == first
+        monkeypatch.setattr(fingerprints, "BLOCK_BYTES", 1000)
+        assert describe_data(samples, pixels, rows) == first
+        flipped = pixels.copy()
+        flipped[-1, -1, -1] ^= 1
+        changes = {
+            "rows": (samples, pixels, rows.iloc[1:]),
+            "samples": (samples.assign(target=1 - samples["target"]), pixels, rows),
+            "pixels": (samples, flipped, rows),
+        }
+        for key, arguments in changes.items():
+            changed = describe_data(*arguments)
+            assert {name for name in first if changed[name] != first[name]} == {key}
+        assert describe_data(samples, pixels, rows.iloc[::-1])["rows"] != first["rows"]
 
 
 class TestFollowing:

@@ -33,9 +33,9 @@ class Snapshot:
 
     Attributes:
         epoch: The last epoch that was finished.
-        state: The engine's state after it.
-        best: The best weights so far; empty where none are kept.
-        memory: What else is remembered, as JSON can hold it: early stopping and the history.
+        state: The engine's state after it; empty where the training had ended.
+        best: The best weights so far, in the end those of the result; empty where none are kept.
+        memory: What else is remembered, as JSON can hold it: early stopping, the history, and whether it had ended.
     """
 
     epoch: int

@@ -50,7 +50,8 @@ def train_network(
         epochs: Replaces the recipe's, e.g. for a final model.
         on_epoch: Called after each epoch with epoch, epochs, loss, accuracy, val_loss, val_accuracy, val_auc and
             seconds; the ``val_`` keys only where there are validation rows.
-        checkpoint: File that a killed training resumes from; deleted in the end.
+        checkpoint: File that a killed training resumes from; in the end it holds the result, which is not trained
+            again.
         fingerprint: What must not change between a training and its resumption, besides all of the above.
 
     Returns:
@@ -84,7 +85,7 @@ def train_network(
         checkpointer = None
         if checkpoint is not None:
             described = describe_job(job, total, engine.name)
-            checkpointer = Checkpointer(checkpoint, {**described, "given": fingerprint or {}})
+            checkpointer = Checkpointer(checkpoint, {**described, "data": fingerprint or {}})
         training = Training(engine, job, total, on_epoch, checkpointer)
         if checkpointer is not None:
             if machine.resume:
@@ -92,9 +93,7 @@ def train_network(
             else:
                 checkpointer.remove()
         training.run()
-        model = engine.release_model(training.choose_weights())
-        if checkpointer is not None:
-            checkpointer.remove()
+        model = engine.release_model(training.end())
     finally:
         engine.close()
     history = training.summarise() | {

@@ -42,6 +42,7 @@ class Training:
         self._stopping = Stopping(job.recipe.monitor, job.recipe.patience)
         self._rows: list[dict[str, Any]] = []
         self._resumed_after: int | None = None
+        self._final: list[NDArray] | None = None
         self._epoch_began = 0.0
 
     @property
@@ -49,28 +50,39 @@ class Training:
         return len(self._job.validation_rows) > 0 and self._job.recipe.patience is not None
 
     def resume(self) -> None:
-        """Go back to the newest snapshot, if there is one."""
+        """Go back to the newest snapshot, if there is one; a training that had ended is not repeated."""
         snapshot = self._checkpointer.load_snapshot() if self._checkpointer else None
         if snapshot is None:
             _log.info("There is no checkpoint to resume from; the training begins with epoch 1.")
             return
-        self._engine.write_state(snapshot.state)
+        if snapshot.memory.get("ended"):
+            self._final = snapshot.best
+        else:
+            self._engine.write_state(snapshot.state)
         for name, value in snapshot.memory["stopping"].items():
             setattr(self._stopping, name, value)
         self._stopping.weights = snapshot.best
         self._rows = snapshot.memory["epochs"]
         self._resumed_after = snapshot.epoch
-        _log.info("Resuming after epoch %d of %d.", snapshot.epoch, self._epochs)
+        words = "It had ended" if self._final is not None else "Resuming"
+        _log.info("%s after epoch %d of %d.", words, snapshot.epoch, self._epochs)
 
     def run(self) -> None:
         """Train until the last epoch, or until patience runs out."""
-        if len(self._rows) < self._epochs and not self._stopping.is_over:
+        if self._final is None and len(self._rows) < self._epochs and not self._stopping.is_over:
             self._epoch_began = time.perf_counter()
             self._engine.run_epochs(len(self._rows) + 1, self._epochs, self._end_epoch)
 
-    def choose_weights(self) -> list[NDArray]:
-        """Return the best epoch's weights where they were kept, else the present ones."""
-        return self._stopping.weights if self._keeps_best else self._engine.read_weights()
+    def end(self) -> list[NDArray]:
+        """Return the best epoch's weights where they were kept, else the present ones, and keep them as the end.
+
+        A run trains several networks one after the other: a resumed one thus repeats none that had ended.
+        """
+        if self._final is None:
+            self._final = self._stopping.weights if self._keeps_best else self._engine.read_weights()
+            if self._checkpointer is not None:
+                self._save(len(self._rows), [], self._final, ended=True)
+        return self._final
 
     def summarise(self) -> dict[str, Any]:
         """Return the history: its epochs, the one whose weights count, and whether patience ran out."""
@@ -97,16 +109,24 @@ class Training:
         if self._on_epoch is not None:
             self._on_epoch({**row, "epochs": self._epochs})
         if self._checkpointer is not None and self._checkpointer.is_due():
-            self._save(epoch)
+            started = time.monotonic()
+            self._save(epoch, self._engine.read_state(), self._stopping.weights, started=started)
         return self._stopping.is_over
 
-    def _save(self, epoch: int) -> None:
+    def _save(
+        self,
+        epoch: int,
+        state: list[NDArray],
+        best: list[NDArray],
+        *,
+        ended: bool = False,
+        started: float | None = None,
+    ) -> None:
         assert self._checkpointer is not None
-        started = time.monotonic()
         stopping = self._stopping
         memory = {
             "epochs": self._rows,
             "stopping": {"best": stopping.best, "best_epoch": stopping.best_epoch, "waited": stopping.waited},
+            "ended": ended,
         }
-        snapshot = Snapshot(epoch, self._engine.read_state(), stopping.weights, memory)
-        self._checkpointer.save_snapshot(snapshot, started)
+        self._checkpointer.save_snapshot(Snapshot(epoch, state, best, memory), started)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import hashlib
 import logging
 from pathlib import Path
 from statistics import median_low
@@ -15,6 +14,7 @@ from mammoscan.learning.fit import train_network
 from mammoscan.learning.predict import predict_probabilities
 from mammoscan.networks.describe import describe_network, summarise_network
 from mammoscan.networks.registry import build_network
+from mammoscan.pipelines.modelling.fingerprints import describe_data
 from mammoscan.pipelines.modelling.following import follow_training, name_variant
 from mammoscan.sources.tables import read_folds
 from mammoscan.studies import (
@@ -126,7 +126,7 @@ def train_fold(
             views=views,
             on_epoch=on_epoch,
             checkpoint=checkpoints / CHECKPOINT,
-            fingerprint=_fingerprint(samples, rows),
+            fingerprint=describe_data(samples, pixels, rows),
         )
     logger.info(
         "%s: %d epochs, best %d, %.0f s",
@@ -192,7 +192,7 @@ def train_final(
             epochs=epochs,
             on_epoch=on_epoch,
             checkpoint=checkpoints / CHECKPOINT,
-            fingerprint=_fingerprint(samples, rows),
+            fingerprint=describe_data(samples, pixels, rows),
         )
     logger.info("final model: %d epochs on all %d patients", epochs, samples["patient_id"].nunique())
     return model, history
@@ -231,11 +231,3 @@ def describe_model(
 
 def _rows_of(rows: pd.DataFrame, role: str) -> np.ndarray:
     return rows.loc[rows["role"] == role, "row"].to_numpy(dtype=int)
-
-
-def _fingerprint(samples: pd.DataFrame, rows: pd.DataFrame) -> dict[str, str]:
-    """Say what a checkpoint was trained on: a resumed run must see the same."""
-    tables = {"samples": samples[["sample_id", "target"]], "rows": rows}
-    hashed = {name: pd.util.hash_pandas_object(table, index=False) for name, table in tables.items()}
-    # Over the bytes, not their sum: the order of samples is the order of their pixels.
-    return {name: hashlib.sha256(hashes.to_numpy().tobytes()).hexdigest() for name, hashes in hashed.items()}
