@@ -37,8 +37,8 @@ USERS_WORDS = (
 )
 VERBS = re.findall(
     r"\w+",
-    "audit balance choose clean count describe divide draw gather measure open pool predict report split standardise "
-    "subsample tabulate train write",
+    "audit balance choose clean count describe divide draw gather index measure open pack pool predict report split "
+    "standardise subsample tabulate train write",
 )
 ENVIRONMENTS = ("base", "test")
 

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
+from types import ModuleType
 
 from kedro.pipeline import Pipeline
 
 from mammoscan.errors import MammoscanError
-from mammoscan.pipelines import author, mias, modelling, reporting
-from mammoscan.studies import ABLATION, EXPERIMENTS, SIDE_CLAIM, STUDIES
+from mammoscan.extensions import load_extensions
+from mammoscan.pipelines import author, images, mias, modelling, reporting, trust
+from mammoscan.studies import ABLATION, EXPERIMENTS, SIDE_CLAIM, STUDIES, Study
+
+# Data sets with a road of their own from files to samples; every other one is a folder of image files.
+ROADS: dict[str, ModuleType] = {"mias": mias}
+# Studies of image files with figures or sections of their own: modules with FIGURES, SECTIONS and create_pipeline.
+OWN_PAGES: dict[str, ModuleType] = {}
 
 
 class Registry(dict[str, Pipeline]):
@@ -25,14 +33,32 @@ def create_study(name: str) -> Pipeline:
     """Return one study without its data set: samples, modelling and measuring."""
     study = STUDIES[name]
     return (
-        mias.create_samples_pipeline(study)
+        ROADS.get(study.dataset, images).create_samples_pipeline(study)
         + modelling.create_pipeline(study)
         + reporting.create_measuring(study)
     )
 
 
+def create_page(study: Study, figures: Iterable[str] = (), sections: Iterable[str] = ()) -> Pipeline:
+    """Return a study's page, with what an answer of its final model is worth, and that model's card."""
+    if study.protocol == "author":
+        return trust.create_card(study) + reporting.create_page(study, figures, sections)
+    page = reporting.create_page(study, (*figures, *trust.FIGURES), (*sections, *trust.SECTIONS))
+    return trust.create_trust(study) + trust.create_card(study) + page
+
+
+def create_image_study(study: Study, data: Pipeline) -> Pipeline:
+    """Return a study of image files, with its page and what is its own on it."""
+    whole = data + create_study(study.name)
+    own = OWN_PAGES.get(study.name)
+    if own is None:
+        return whole + create_page(study)
+    return whole + own.create_pipeline(study) + create_page(study, own.FIGURES, own.SECTIONS)
+
+
 def register_pipelines() -> dict[str, Pipeline]:
     """Return every pipeline by its name."""
+    load_extensions()
     data = mias.create_data_pipeline("mias")
     ablation = sum(
         (create_study(f"mias_author.{name}") for name in (*ABLATION, SIDE_CLAIM)), start=Pipeline([])
@@ -42,9 +68,19 @@ def register_pipelines() -> dict[str, Pipeline]:
         name: data
         + create_study(name)
         + mias.create_figures_pipeline(STUDIES[name])
-        + reporting.create_page(STUDIES[name], mias.FIGURES)
+        + create_page(STUDIES[name], mias.FIGURES)
         for name in ("mias", "mias_normal")
     }
-    pipelines["mias_author"] = data + create_study("mias_author") + ablation + author.create_ablation_page()
+    pipelines["mias_author"] = (
+        data
+        + create_study("mias_author")
+        + ablation
+        + author.create_ablation_page()
+        + trust.create_card(STUDIES["mias_author"])
+    )
     pipelines["mias_author_all"] = data + experiments + author.create_experiments_page()
+    image_studies = [study for study in STUDIES.values() if study.dataset not in ROADS]
+    folders = {study.dataset: images.create_data_pipeline(study.dataset) for study in image_studies}
+    for study in image_studies:
+        pipelines[study.name] = create_image_study(study, folders[study.dataset])
     return Registry({"__default__": pipelines["mias"], **pipelines})

@@ -1,6 +1,6 @@
 """The Kedro datasets that kedro-datasets lacks."""
 
-from mammoscan.datasets.array import ArrayDataset, ArrayStream
+from mammoscan.datasets.array import ArrayDataset, ArrayFile, ArrayStream
 from mammoscan.datasets.figure import FigureDataset
 from mammoscan.datasets.folder import FolderDataset
 from mammoscan.datasets.keras_model import KerasModelDataset
@@ -8,6 +8,7 @@ from mammoscan.datasets.run_info import RunInfoDataset
 
 __all__ = [
     "ArrayDataset",
+    "ArrayFile",
     "ArrayStream",
     "FigureDataset",
     "FolderDataset",

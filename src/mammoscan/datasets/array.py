@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import base64
 import io
+import os
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +34,18 @@ class ArrayStream:
     blocks: Iterable[np.ndarray]
 
 
-class ArrayDataset(AbstractDataset[np.ndarray | ArrayStream, np.ndarray]):
+@dataclass(frozen=True)
+class ArrayFile:
+    """An array that already lies in a ``.npy`` file, which its owner keeps.
+
+    Attributes:
+        path: The file; nothing changes it once it is handed on.
+    """
+
+    path: Path
+
+
+class ArrayDataset(AbstractDataset[np.ndarray | ArrayStream | ArrayFile, np.ndarray]):
     """A ``.npy`` file: written whole or as a stream of blocks, read in place as a read-only memory map."""
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
@@ -49,10 +62,12 @@ class ArrayDataset(AbstractDataset[np.ndarray | ArrayStream, np.ndarray]):
         """Return the array, mapped from the file rather than read."""
         return np.load(self._filepath, mmap_mode="r", allow_pickle=False)
 
-    def save(self, data: np.ndarray | ArrayStream) -> None:
-        """Write an array or a stream to a temporary name, then rename it."""
+    def save(self, data: np.ndarray | ArrayStream | ArrayFile) -> None:
+        """Write an array or a stream to a temporary name, then rename it; a file is linked where that can be."""
         with write_whole(self._filepath) as part:
-            if isinstance(data, ArrayStream):
+            if isinstance(data, ArrayFile):
+                _link_file(data.path, part)
+            elif isinstance(data, ArrayStream):
                 self._write_stream(part, data)
             else:
                 np.save(part, data, allow_pickle=False)
@@ -90,3 +105,12 @@ class ArrayDataset(AbstractDataset[np.ndarray | ArrayStream, np.ndarray]):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath)}
+
+
+def _link_file(source: Path, target: Path) -> None:
+    try:
+        target.hardlink_to(source)
+    except OSError:
+        shutil.copyfile(source, target)
+    # What is upstream of it may have been written a moment ago, and it must not look older.
+    os.utime(target)

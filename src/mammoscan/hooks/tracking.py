@@ -188,7 +188,8 @@ class TrackingHooks:
         from mammoscan.serving.package import log_model
 
         question, record = catalog.load(f"params:{main}.question"), catalog.load(f"{study.dataset}.raw")
-        crop = catalog.load(f"params:{main}.crop")
+        crop = f"params:{main}.crop"
+        cut = catalog.load(crop) if crop in catalog else catalog.load(f"params:{main}.pack")
         log_model(
             network,
             {
@@ -201,7 +202,7 @@ class TrackingHooks:
                 "threshold": catalog.load(f"params:{main}.evaluation").cut,
                 "training": catalog.load(f"params:{main}.training").model_dump(mode="json"),
                 "views": catalog.load(f"params:{main}.views").model_dump(mode="json"),
-                "input": crop.model_dump(mode="json"),
+                "input": {"kind": "image"} | cut.model_dump(mode="json"),
                 "shape": [int(side) for side in catalog.load(f"{main}.pixels").shape[1:]],
                 "metrics": json.loads(metrics.read_text())["cnn"]
                 if (metrics := find_file(catalog, f"{main}.metrics")) and metrics.is_file()

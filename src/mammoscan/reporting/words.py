@@ -198,13 +198,16 @@ def say_banner(record: Mapping[str, Any]) -> tuple[str, str]:
 
 def say_data(record: Mapping[str, Any]) -> str:
     """Return what the data are, in words."""
-    size = f"{int(record.get('scans', 0)):,} scans of {int(record.get('patients', 0)):,} patients"
+    word = "images" if "images" in record else "scans"
+    size = f"{int(record.get(word, 0)):,} {word} of {int(record.get('patients', 0)):,} patients"
     kind = record.get("kind")
     if kind == "phantom":
         return f"Synthetic stand-in: {size}, drawn by a program. No image is of a person."
     if kind == "modified":
         changed, missing = len(record.get("changed") or ()), len(record.get("missing") or ())
-        return f"{size}; not as published: {changed} scans differ from it and {missing} are missing."
+        return f"{size}; not as published: {changed} {word} differ from it and {missing} are missing."
+    if word == "images":
+        return f"{size}, as found there; its publisher gives no sums by which they could be checked."
     return f"{size}, every file as published."
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from mammoscan.errors import MammoscanError
+from mammoscan.extensions import load_extensions
 from mammoscan.sources.download import hide_secrets
 from mammoscan.sources.listing import find_home, list_files
 from mammoscan.sources.locate import is_address, locate_source
@@ -75,6 +76,9 @@ def find_image_set(name: str) -> ImageSet:
     """Return a data set by its name: a registered one, or that of a built-in module."""
     if name not in _REGISTERED and name in BUILT_IN:
         register_images(import_module(f"mammoscan.sources.{name}").IMAGE_SET)
+    if name not in _REGISTERED:
+        # A process that a runner spawned has imported none of the project's own modules yet.
+        load_extensions()
     if name not in _REGISTERED:
         known = ", ".join(sorted({*BUILT_IN, *_REGISTERED}))
         raise MammoscanError(

@@ -9,7 +9,7 @@ from mammoscan.studies.block import Block
 from mammoscan.studies.data import CropParams, PackParams, PhantomParams, ScanGridParams
 from mammoscan.studies.protocol import BalanceParams, SplitParams, ViewParams
 from mammoscan.studies.question import EvaluationParams, Question, ThresholdParams
-from mammoscan.studies.records import ABLATION, EXPERIMENTS, SIDE_CLAIM, STUDIES, Study
+from mammoscan.studies.records import ABLATION, EXPERIMENTS, SIDE_CLAIM, STUDIES, Study, register_study
 from mammoscan.studies.training import (
     AugmentationParams,
     MachineParams,
@@ -42,4 +42,5 @@ __all__ = [
     "Study",
     "ThresholdParams",
     "ViewParams",
+    "register_study",
 ]

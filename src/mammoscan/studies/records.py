@@ -56,5 +56,13 @@ STUDIES: dict[str, Study] = {
         ),
         Study(f"mias_author.{SIDE_CLAIM}", "mias", "author", 1),
         *(Study(f"mias_author_all.{name}", "mias", "author", 1) for name in EXPERIMENTS),
+        Study("pneumonia", "pneumonia", "patient", 5),
+        Study("pneumonia_author", "pneumonia", "author", 1),
     )
 }
+
+
+def register_study(study: Study) -> Study:
+    """Make a study known; a module that pyproject.toml names under ``[tool.mammoscan]`` calls this."""
+    STUDIES[study.name] = study
+    return study

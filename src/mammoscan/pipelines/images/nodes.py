@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mammoscan.datasets import ArrayFile
+from mammoscan.progress import show_progress
+from mammoscan.sources import choosing, images, packing
+from mammoscan.studies import PackParams, PhantomParams, Question
+
+logger = logging.getLogger("mammoscan")
+
+
+def open_source(
+    source: str, phantom: PhantomParams, unpack_limit_gb: float, raw_folder: Path
+) -> dict[str, Any]:
+    """Find, fetch, unpack or make the data set, and take the fingerprint of every file of it.
+
+    Args:
+        source: ``phantom``, a folder, an archive or an address.
+        phantom: How much of the phantom is made.
+        unpack_limit_gb: What an archive may unpack to.
+        raw_folder: Where downloads, unpacked archives and phantoms are kept; it bears the data set's name.
+
+    Returns:
+        The record of what was found.
+    """
+    record = images.open_images(raw_folder.name, source, phantom, unpack_limit_gb, raw_folder)
+    found = (record["images"], record["patients"])
+    if record["kind"] == "phantom":
+        logger.info(
+            "PHANTOM data: %d synthetic images of %d made-up patients; no number below says anything of patients",
+            *found,
+        )
+    else:
+        logger.info("%s data: %d images of %d patients in %s", record["kind"], *found, record["folder"])
+    return record
+
+
+def index_images(record: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read patient, label and what else names and folders tell of each file; the others, with the reason."""
+    return images.index_images(record)
+
+
+def choose_images(
+    indexed: pd.DataFrame, malformed: pd.DataFrame, question: Question, pack: PackParams
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Choose the images that the question is about; every other one is left out with its reason."""
+    return choosing.choose_images(indexed, malformed, question, pack)
+
+
+def count_census(chosen: pd.DataFrame) -> pd.DataFrame:
+    """List group and label of every image, by which an article's balancing sets its sizes."""
+    return chosen[["group", "label"]]
+
+
+def pack_images(
+    record: dict[str, Any], chosen: pd.DataFrame, left_out: pd.DataFrame, pack: PackParams, pack_folder: Path
+) -> tuple[pd.DataFrame, ArrayFile, pd.DataFrame]:
+    """Decode every chosen image once and put them into one array.
+
+    Args:
+        record: The data set.
+        chosen: The images.
+        left_out: The files that are no part of the study, with the reason.
+        pack: Size and channels of the array.
+        pack_folder: Where the array is kept, to be found again by the next run on the same files.
+
+    Returns:
+        ``samples``, ``pixels`` in the same order, and ``rejected``: all files that are not among them.
+    """
+    with show_progress("pack images") as advance:
+        packed = packing.pack_images(
+            record, chosen, pack, pack_folder, lambda done, total: advance(done, total, "")
+        )
+    height, width = pack.size
+    logger.info(
+        "%s %d images at %d x %d x %d%s",
+        "reused the pack of" if packed.reused else "packed",
+        len(packed.samples),
+        height,
+        width,
+        pack.channels,
+        f"; {len(packed.refused)} could not be used, see rejected.csv" if len(packed.refused) else "",
+    )
+    # Every image is a region of its own, and no other image is a view of it.
+    samples = packed.samples.assign(region_id=packed.samples["sample_id"])
+    return samples, ArrayFile(packed.pixels), pd.concat([left_out, packed.refused], ignore_index=True)
