@@ -139,7 +139,7 @@ def _compute_gradcams(
 
 def _normalise(maps: NDArray[np.float32]) -> NDArray[np.float32]:
     tops = maps.max(axis=(1, 2), keepdims=True)
-    return maps / np.where(tops > 0, tops, np.float32(1)).astype(np.float32)
+    return (maps / np.where(tops > 0, tops, 1)).astype(np.float32)
 
 
 def _list_starts(length: int, patch: int, stride: int) -> list[int]:
