@@ -8,13 +8,14 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from mammoscan.evaluation.nearness import find_near, hash_looks
 from mammoscan.evaluation.splits import split_folds
 from mammoscan.imaging.views import make_views
 
 CHUNK_BYTES = 32 * 1024 * 1024
-# Another kind of nearness (a perceptual hash, say) is one more such function in ``audit_leaks``: from pixels
-# to one key an image, equal keys meaning "seen before".
+# From pixels to one key an image, equal keys meaning "seen before".
 Fingerprint = Callable[[np.ndarray], np.ndarray]
+KINDS = ("exact", "views", "region", "source", "patient")
 
 
 def audit_leaks(
@@ -29,37 +30,56 @@ def audit_leaks(
         epoch_chosen_on: ``test`` where the test side also chose the epoch.
 
     Returns:
-        ``images``, ``distinct``, ``distinct_up_to_views``, ``test_images`` and ``folds``; for each of
-        ``exact``, ``views``, ``region``, ``source`` and ``patient`` the test images seen before (``count``,
-        ``share``) and how many images, regions, scans or patients are ``shared``; ``epoch_chosen_on_test``;
-        a ``sentence``.
+        ``images``, ``distinct``, ``distinct_up_to_views``, ``test_images`` and ``folds``; for each of ``exact``,
+        ``near``, ``views``, ``region``, ``source`` and ``patient`` the test images seen before (``count``, ``share``)
+        and how many images, regions, scans or patients are ``shared``; ``validation``: the same of the validation
+        images against the training rows alone; ``epoch_chosen_on_test``; a ``sentence``.
     """
     prints: dict[str, Fingerprint] = {"exact": hash_images, "views": hash_views}
     keys = {name: fingerprint(pixels) for name, fingerprint in prints.items()}
     for name, column in (("region", "region_id"), ("source", "source"), ("patient", "patient_id")):
         keys[name] = samples[column].astype(str).to_numpy()
+    looks = hash_looks(pixels)
     parts = split_folds(folds)
     used = np.unique(np.concatenate([rows["row"].to_numpy() for rows in parts.values()]))
-    tested = sum(int((rows["role"] == "test").sum()) for rows in parts.values())
     result: dict = {
         "images": len(used),
         "distinct": len(np.unique(keys["exact"][used])),
         "distinct_up_to_views": len(np.unique(keys["views"][used])),
-        "test_images": tested,
+        "test_images": sum(int((rows["role"] == "test").sum()) for rows in parts.values()),
         "folds": len(parts),
     }
-    for name, values in keys.items():
-        seen, shared = 0, set()
-        for rows in parts.values():
-            test = values[rows.loc[rows["role"] == "test", "row"]]
-            training = values[rows.loc[rows["role"] != "test", "row"]]
-            known = np.isin(test, training)
-            seen += int(known.sum())
-            shared |= set(test[known])
-        result[name] = {"count": seen, "share": seen / tested if tested else 0.0, "shared": len(shared)}
+    result |= _count_seen(keys, looks, parts, "test", ("train", "validation"))
+    result["validation"] = _count_seen(keys, looks, parts, "validation", ("train",))
     result["epoch_chosen_on_test"] = epoch_chosen_on == "test"
     result["sentence"] = describe_leaks(result)
     return result
+
+
+def _count_seen(
+    keys: dict[str, np.ndarray],
+    looks: np.ndarray,
+    parts: dict[str, pd.DataFrame],
+    asked: str,
+    known: tuple[str, ...],
+) -> dict[str, dict]:
+    """Count the images of one role that other roles have seen, over all folds, for each kind of key."""
+    seen = dict.fromkeys(("exact", "near", *keys), 0)
+    shared: dict[str, set] = {name: set() for name in seen}
+    total = 0
+    for rows in parts.values():
+        mine, others = (rows.loc[rows["role"].isin(roles), "row"].to_numpy() for roles in ((asked,), known))
+        total += len(mine)
+        found = {name: np.isin(values[mine], values[others]) for name, values in keys.items()}
+        # An exact copy is a near one too, also of a plain image, of which no near one is told.
+        found["near"] = found["exact"] | find_near(looks[mine], looks[others])
+        for name, before in found.items():
+            seen[name] += int(before.sum())
+            shared[name] |= set((looks if name == "near" else keys[name])[mine[before]])
+    return {
+        name: {"count": count, "share": count / total if total else 0.0, "shared": len(shared[name])}
+        for name, count in seen.items()
+    }
 
 
 def describe_leaks(audit: dict) -> str:
@@ -77,7 +97,8 @@ def describe_leaks(audit: dict) -> str:
         if audit["epoch_chosen_on_test"]
         else ""
     )
-    if not any(audit[name]["count"] for name in ("exact", "views", "region", "source", "patient")):
+    chosen += _describe_validation(audit.get("validation") or {})
+    if not any(audit[name]["count"] for name in KINDS):
         return (
             f"None of the {total} test images, their turned or mirrored copies, their scans or their "
             f"patients were seen in training.{chosen}"
@@ -91,6 +112,17 @@ def describe_leaks(audit: dict) -> str:
         f"there as they are, turned or mirrored, {tell('source')} have an image of their scan there and "
         f"{tell('patient')} one of their patient: the figures measured on them do not tell how the model "
         f"does on new patients.{chosen}"
+    )
+
+
+def _describe_validation(seen: dict) -> str:
+    if not seen or not seen["patient"]["count"]:
+        return ""
+    patients, images = seen["patient"]["shared"], seen["patient"]["count"]
+    who = "1 patient stands" if patients == 1 else f"{patients} patients stand"
+    return (
+        f" {who} in the training and the validation side: {images} of the images that chose the epoch are of a patient "
+        f"seen in training, {seen['exact']['count']} of them exact copies and {seen['near']['count']} nearly so."
     )
 
 

@@ -71,7 +71,11 @@ def measure_subgroups(
             "expected those of one data set"
         )
     rows = []
+    # A group that is the label itself has nothing to rank within it.
+    told = known["label"].astype(str) if "label" in known.columns else None
     for column in (name for name in by if name in known.columns):
+        if told is not None and known[column].astype(str).equals(told.rename(column)):
+            continue
         level = known[column].reindex(ids.to_list()).astype(str).to_numpy()
         for subgroup in sorted(set(level)):
             part = predictions[level == subgroup]

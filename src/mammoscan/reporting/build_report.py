@@ -167,6 +167,7 @@ def _tabulate_measures(content: ReportContent) -> list[dict[str, Any]]:
 def _tabulate_audit(audit: Mapping[str, Any]) -> list[tuple[str, int, str]]:
     names = (
         ("exact", "byte for byte in the training set"),
+        ("near", "in the training set or nearly so, by a perceptual hash"),
         ("views", "in the training set as it is, turned or mirrored"),
         ("region", "another image of its region in the training set"),
         ("source", "another image of its scan in the training set"),
