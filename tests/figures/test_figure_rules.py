@@ -14,6 +14,7 @@ from mammoscan.figures.precision_recall import draw_precision_recall
 from mammoscan.figures.reliability import draw_reliability
 from mammoscan.figures.roc import draw_roc
 from mammoscan.figures.sample_sheet import draw_sample_sheet
+from mammoscan.figures.scan_map import draw_scan_map
 from mammoscan.figures.scan_sheet import draw_scan_sheet
 from mammoscan.figures.style import DPI, PHANTOM_STAMP, WIDTH, render_png
 from mammoscan.figures.topology import draw_topology
@@ -67,6 +68,22 @@ VARIANTS = [
 ]
 
 
+def draw_map(probabilities, count, stamp):
+    regions = pd.DataFrame({"rank": range(1, count + 1), "probability": 0.9, "side": 256.0})
+    places = regions["rank"] * 200.0 - 100
+    return draw_scan_map(
+        np.full((1024, 1024), 90, np.uint8),
+        probabilities,
+        np.arange(6) * 200,
+        np.arange(6) * 200,
+        regions.assign(row=places, column=places, x=places, y=1024 - places),
+        stamp,
+        positive="abnormal",
+        name="mdb001.pgm",
+        note="A sentence that must be read with the map, or else it will be taken for what it is not.",
+    )
+
+
 @pytest.fixture(
     params=[
         "confusion", "confusion3", "roc", "precision_recall", "training", "training_one",
@@ -74,6 +91,7 @@ VARIANTS = [
         "samples", "samples_none", "views", "author_views", "wrong", "none_wrong", "topology",
         "topology_none", "intervals", "intervals_none", "reliability", "reliability_none",
         "experiments", "experiments_none", "ablation", "ablation_none", "places", "places_none",
+        "scan_map", "scan_map_none",
     ]
 )  # fmt: skip
 def draw(request, samples, pixels, predictions, question):
@@ -117,6 +135,8 @@ def draw(request, samples, pixels, predictions, question):
         "ablation_none": lambda stamp: draw_ablation([], stamp),
         "places": lambda stamp: draw_place_map(samples, stamp),
         "places_none": lambda stamp: draw_place_map(none, stamp),
+        "scan_map": lambda stamp: draw_map(np.random.default_rng(0).random((6, 6)), 5, stamp),
+        "scan_map_none": lambda stamp: draw_map(np.full((6, 6), np.nan), 0, stamp),
     }[request.param]
 
 
