@@ -1,0 +1,95 @@
+// One image's answer on the page.
+
+export function fillAnswer(item, result, file) {
+  const two = result.threshold !== null;
+  const positive = two && result.label === result.positive;
+  item.className = `answer is-${positive ? "positive" : "negative"}`;
+  const verdict = item.querySelector(".verdict");
+  const name = document.createElement("b");
+  name.textContent = result.label;
+  verdict.replaceChildren(name, two ? describeSide(result, positive) : "the likeliest of the labels");
+  const bars = item.querySelector(".bars");
+  const shown = two ? [result.positive] : Object.keys(result.probabilities);
+  bars.replaceChildren(...shown.map((label) => drawBar(label, result)));
+  fillList(item.querySelector(".warnings"), result.warnings);
+  fillList(item.querySelector(".notes"), result.notes);
+  if (result.seen) fillPictures(item.querySelector(".pictures"), result, file);
+}
+
+export function failAnswer(item, reason) {
+  item.className = "answer is-bad";
+  item.querySelector(".verdict").textContent = reason;
+}
+
+function describeSide(result, positive) {
+  const chance = result.probabilities[result.positive];
+  // Enough digits to see on which side of the threshold it lies.
+  const digits = Math.abs(chance - result.threshold) < 0.01 ? 4 : 2;
+  const side = positive ? "at or above" : "below";
+  return `${chance.toFixed(digits)} for “${result.positive}” is ${side} the threshold of ${result.threshold.toFixed(digits)}`;
+}
+
+function drawBar(label, result) {
+  const row = document.getElementById("bar").content.firstElementChild.cloneNode(true);
+  const chance = result.probabilities[label];
+  row.querySelector(".row-label").textContent = `Calibrated probability of “${label}”`;
+  row.querySelector(".row-number").textContent = chance.toFixed(2);
+  row.querySelector(".fill").style.width = `${100 * chance}%`;
+  const bar = row.querySelector(".bar");
+  bar.setAttribute("aria-label", `Calibrated probability of ${label}`);
+  bar.setAttribute("aria-valuenow", chance.toFixed(4));
+  let text = chance.toFixed(2);
+  if (result.threshold !== null) {
+    const at = 100 * result.threshold;
+    const tick = row.querySelector(".tick");
+    tick.hidden = false;
+    tick.style.left = `${at}%`;
+    row.querySelector(".ticks").hidden = false;
+    const words = row.querySelector(".tick-label");
+    words.textContent = `threshold ${result.threshold.toFixed(2)}`;
+    words.style.left = `${at}%`;
+    words.style.transform = `translateX(-${at}%)`;
+    text += `; threshold ${result.threshold.toFixed(2)}`;
+  }
+  bar.setAttribute("aria-valuetext", text);
+  return row;
+}
+
+function fillList(list, sentences) {
+  list.hidden = sentences.length === 0;
+  list.replaceChildren(
+    ...sentences.map((text) => {
+      const line = document.createElement("li");
+      line.textContent = text.charAt(0).toUpperCase() + text.slice(1);
+      return line;
+    }),
+  );
+}
+
+function fillPictures(pictures, result, file) {
+  pictures.hidden = false;
+  const under = pictures.querySelector(".under");
+  under.addEventListener("load", () => {
+    pictures.querySelector(".seen figcaption").textContent =
+      `What the network saw, ${under.naturalWidth} × ${under.naturalHeight}`;
+  });
+  under.src = result.seen;
+  under.alt = "What the network saw";
+  const heat = pictures.querySelector(".heat");
+  heat.src = result.heat_map;
+  heat.alt = `Heat map: what spoke for ${result.label}`;
+  showSent(pictures.querySelector(".sent"), file);
+}
+
+function showSent(figure, file) {
+  // A browser shows PNG and JPEG, but no PGM, TIFF or DICOM.
+  const image = figure.querySelector("img");
+  const address = URL.createObjectURL(file);
+  image.alt = `${file.name}, as it was sent`;
+  image.addEventListener("load", () => {
+    figure.hidden = false;
+    URL.revokeObjectURL(address);
+  });
+  image.addEventListener("error", () => URL.revokeObjectURL(address));
+  image.src = address;
+}

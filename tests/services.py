@@ -1,0 +1,122 @@
+"""The service in a thread of the tests' own process, with real HTTP, around a classifier that computes nothing."""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import uvicorn
+from PIL import Image
+
+from mammoscan.errors import MammoscanError
+from mammoscan.serving.app import create_app
+from mammoscan.serving.limits import ServiceLimits
+
+CARD: dict[str, Any] = {
+    "study": "mias",
+    "protocol": "patient",
+    "data": "real",
+    "notice": "Research use. Not a medical device.",
+    "run_id": "0123abcd",
+    "labels": ["benign", "malignant"],
+    "positive": "malignant",
+    "threshold": 0.4,
+    "shape": [8, 8, 1],
+}
+
+
+@dataclass
+class FakeClassifier:
+    """Says ``malignant`` with the mean brightness as its probability."""
+
+    card: dict[str, Any] = field(default_factory=lambda: dict(CARD))
+    seconds: float = 0.0
+    sizes: list[int] = field(default_factory=list)
+    at_once: int = 0
+    most_at_once: int = 0
+    may_go_on: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.may_go_on.set()
+
+    def prepare(self, picture: Any) -> tuple[Any, list[str]]:
+        if picture.name.startswith("trouble"):
+            raise ZeroDivisionError
+        if picture.name.startswith("scan"):
+            raise MammoscanError(f"{picture.name} is a whole scan; expected a window: cut one out")
+        height, width, channels = self.card["shape"]
+        small = (
+            Image.fromarray(picture.array).convert("RGB" if channels == 3 else "L").resize((width, height))
+        )
+        return np.asarray(small).reshape(height, width, channels), [*picture.warnings, "it was shrunk"]
+
+    def classify(self, pixels: Any) -> pd.DataFrame:
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        self.sizes.append(len(pixels))
+        time.sleep(self.seconds)
+        assert self.may_go_on.wait(20)
+        self.at_once -= 1
+        if pixels.max() == 13:
+            raise RuntimeError("the network broke")
+        labels = self.card["labels"]
+        bright = pixels.reshape(len(pixels), -1).mean(axis=1) / 255
+        table = pd.DataFrame({f"p_{label}": (1 - bright) / (len(labels) - 1) for label in labels})
+        table[f"p_{self.card['positive']}"] = bright
+        table["label"] = np.where(bright >= self.card["threshold"], self.card["positive"], labels[0])
+        strange = "this does not look like what the model was trained on"
+        table["warnings"] = [[strange] if value > 0.95 else [] for value in bright]
+        return table
+
+    def explain(self, pixels: Any, label: str) -> Any:
+        assert label in self.card["labels"]
+        height, width = self.card["shape"][:2]
+        return np.linspace(0, 1, height * width, dtype=np.float32).reshape(height, width)
+
+
+@dataclass
+class Service:
+    address: str
+    classifier: FakeClassifier
+    server: uvicorn.Server
+
+
+@contextmanager
+def run_service(classifier: Any = None, **limits: Any) -> Iterator[Service]:
+    classifier = classifier or FakeClassifier()
+    config = uvicorn.Config(
+        create_app(classifier, ServiceLimits(**limits)),
+        port=0,
+        log_level="error",
+        access_log=False,
+        ws="none",
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 20
+    while not server.started:
+        assert thread.is_alive()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield Service(f"http://127.0.0.1:{port}", classifier, server)
+    finally:
+        classifier.may_go_on.set()
+        server.should_exit = True
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+def draw_png(brightness: int = 100, size: tuple[int, int] = (20, 10), kind: str = "PNG") -> bytes:
+    file = io.BytesIO()
+    Image.new("L", size, brightness).save(file, kind)
+    return file.getvalue()
