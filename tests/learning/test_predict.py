@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mammoscan.imaging.views import make_views
-from mammoscan.learning import predict
+from mammoscan.learning import asking
 from mammoscan.learning.predict import predict_probabilities
 from mammoscan.learning.scaling import scale_pixels
 from mammoscan.networks import build_network
@@ -47,20 +47,20 @@ def test_eight_views_are_averaged(problem: Any) -> None:
 def test_networks_of_one_shape_share_a_compiled_function_but_not_their_weights(
     problem: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(predict, "_compiled", {})
+    monkeypatch.setattr(asking, "_compiled", {})
     first, second = (build_network("small_cnn", (16, 16, 1), 2, seed) for seed in (1, 2))
     found = [ask(model, problem, problem.test) for model in (first, second, first)]
-    assert len(predict._compiled) == 1
+    assert len(asking._compiled) == 1
     assert np.array_equal(found[0], found[2])
     assert not np.allclose(found[0], found[1])
 
 
 def test_only_some_compiled_functions_are_kept(problem: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(predict, "_compiled", {})
-    monkeypatch.setattr(predict, "_KEPT", 1)
+    monkeypatch.setattr(asking, "_compiled", {})
+    monkeypatch.setattr(asking, "_KEPT", 1)
     for outputs in (2, 3):
         ask(build_network("small_cnn", (16, 16, 1), outputs, 0), problem, problem.test[:2])
-    assert len(predict._compiled) == 1
+    assert len(asking._compiled) == 1
 
 
 def test_a_reloaded_model_gives_the_same_probabilities(problem: Any, tmp_path: Any) -> None:

@@ -30,7 +30,7 @@ def test_layers_of_one_shape_start_with_different_weights() -> None:
 def test_an_unknown_network_is_refused_with_the_known_ones() -> None:
     with pytest.raises(MammoscanError, match=r"'large_cnn'.*small_cnn"):
         build_network("large_cnn", (48, 48, 1), 2, seed=0)
-    assert list_networks() == ["small_cnn"]
+    assert "small_cnn" in list_networks()
 
 
 def test_an_unknown_precision_is_refused() -> None:

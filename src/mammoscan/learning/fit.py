@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mammoscan.learning.callbacks import EpochHooks, find_batch_hooks
 from mammoscan.learning.checkpoints import Checkpointer
 from mammoscan.learning.devices import choose_device, make_deterministic
 from mammoscan.learning.engines import Job, open_engine
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def train_network(
-    pixels: NDArray[np.uint8],
+    pixels: NDArray,
     targets: NDArray[np.integer],
     training_rows: NDArray[np.integer],
     validation_rows: NDArray[np.integer],
@@ -35,11 +36,14 @@ def train_network(
     on_epoch: Callable[[dict[str, Any]], None] | None = None,
     checkpoint: Path | None = None,
     fingerprint: dict[str, Any] | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    rates: Sequence[float] | None = None,
 ) -> tuple[keras.Model, dict[str, Any]]:
     """Train a fresh network.
 
     Args:
-        pixels: uint8 ``[N, H, W, C]``, possibly memory-mapped.
+        pixels: uint8 ``[N, H, W, C]``, possibly memory-mapped; or, where ``recipe.freeze``, float32 ``[N, D]``: the
+            features of the frozen backbone, from which the head alone is trained.
         targets: ``[N]`` index of each sample's label.
         training_rows: Positions to learn from.
         validation_rows: Positions to choose the epoch on; may be empty.
@@ -48,15 +52,19 @@ def train_network(
         machine: On what it is computed.
         views: ``training`` says whether images are turned and mirrored at random.
         epochs: Replaces the recipe's, e.g. for a final model.
-        on_epoch: Called after each epoch with epoch, epochs, loss, accuracy, val_loss, val_accuracy, val_auc and
-            seconds; the ``val_`` keys only where there are validation rows.
+        on_epoch: Called after each epoch with epoch, epochs, loss, accuracy, val_loss, val_accuracy, val_auc,
+            learning_rate and seconds; the ``val_`` keys only where there are validation rows.
         checkpoint: File that a killed training resumes from; in the end it holds the result, which is not trained
             again.
         fingerprint: What must not change between a training and its resumption, besides all of the above.
+        callbacks: Keras callbacks. Every engine calls their hooks around the training and its epochs; one that wants
+            to hear of batches has Keras' ``fit`` train instead. What they remember is not in the checkpoint.
+        rates: The learning rate of each epoch, e.g. those of the fold that a final model follows; they replace
+            the recipe's plateau.
 
     Returns:
-        The uncompiled model and its history. The weights are those of ``best_epoch``: the best by
-        ``recipe.monitor`` where there are validation rows and a patience, else the last.
+        The uncompiled model (the head alone where features were given) and its history. The weights are those of
+        ``best_epoch``: the best by ``recipe.monitor`` where there are validation rows and a patience, else the last.
     """
     started = time.perf_counter()
     device = choose_device(machine)
@@ -77,6 +85,7 @@ def train_network(
         random_views=views.training == "random",
         device=device,
         deterministic=machine.deterministic,
+        batch_hooks=find_batch_hooks(callbacks),
     )
     check_job(job)
     total = recipe.epochs if epochs is None else epochs
@@ -85,8 +94,10 @@ def train_network(
         checkpointer = None
         if checkpoint is not None:
             described = describe_job(job, total, engine.name)
-            checkpointer = Checkpointer(checkpoint, {**described, "data": fingerprint or {}})
-        training = Training(engine, job, total, on_epoch, checkpointer)
+            described |= {"data": fingerprint or {}, "rates": None if rates is None else list(rates)}
+            checkpointer = Checkpointer(checkpoint, described)
+        hooks = EpochHooks(callbacks, total, -(-len(training_rows) // recipe.batch_size))
+        training = Training(engine, job, total, on_epoch, checkpointer, hooks, rates)
         if checkpointer is not None:
             if machine.resume:
                 training.resume()

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mammoscan.errors import MammoscanError
-from mammoscan.learning.engines.interface import Job
+from mammoscan.learning.engines import Job
+from mammoscan.networks.table import find_backbone
+from mammoscan.networks.weights import fingerprint_weights
 
 
 def weigh_samples(
@@ -36,9 +38,17 @@ def weigh_samples(
 def check_job(job: Job) -> None:
     """Refuse arrays and rows that no training can come of."""
     pixels, targets = job.pixels, job.targets
-    if pixels.dtype != np.uint8 or pixels.ndim != 4:
+    features = job.recipe.freeze and pixels.dtype == np.float32 and pixels.ndim == 2
+    if not features and (pixels.dtype != np.uint8 or pixels.ndim != 4):
         raise MammoscanError(
             f"pixels: found {pixels.dtype} of shape {pixels.shape}, expected uint8 [N, H, W, C]; pack them again"
+        )
+    if job.recipe.freeze or job.recipe.phases is not None:
+        find_backbone(job.recipe.network.name, "freeze" if job.recipe.freeze else "phases")
+    if features and job.random_views:
+        raise MammoscanError(
+            "views.training: found random with recipe.freeze, expected none: features are computed once, of the image "
+            "as it is; set views.training to none, or recipe.freeze to false"
         )
     if len(targets) != len(pixels):
         raise MammoscanError(
@@ -76,9 +86,11 @@ def describe_job(job: Job, epochs: int, engine: str) -> dict[str, Any]:
         Nested keys, equal for equal trainings. Images are not hashed here: the caller's fingerprint of the data
         set stands for them.
     """
+    images = len(job.input_shape) == 3
     rows = {"training": job.training_rows, "validation": job.validation_rows}
     return {
         "recipe": job.recipe.model_dump(mode="json") | {"epochs": epochs},
+        "weights": fingerprint_weights(job.recipe.network, job.input_shape) if images else "none",
         "views": {"training": "random" if job.random_views else "none"},
         "machine": {
             "engine": engine,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mammoscan.learning.blocks import read_rows
-from mammoscan.learning.scaling import scale_pixels
+from mammoscan.learning.scaling import choose_scale, scale_pixels
 from mammoscan.studies import Recipe
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def compute_penultimate(
     size = max(1, min(256, _BATCH_PIXELS // int(np.prod(pixels.shape[1:]))))
     parts = []
     for first in range(0, len(rows), size):
-        scaled = scale_pixels(read_rows(pixels, np.asarray(rows[first : first + size])), recipe.scale)
+        scaled = scale_pixels(read_rows(pixels, np.asarray(rows[first : first + size])), choose_scale(recipe))
         found = ops.convert_to_numpy(extractor(scaled, training=False))
         parts.append(found.reshape(len(found), -1).astype(np.float32))
     return (

@@ -10,12 +10,15 @@ from scipy.stats import rankdata
 _EPSILON = 1e-7
 
 
-def score_probabilities(probabilities: NDArray[np.float32], targets: NDArray[np.integer]) -> dict[str, float]:
+def score_probabilities(
+    probabilities: NDArray[np.float32], targets: NDArray[np.integer], loss: str = "auto"
+) -> dict[str, float]:
     """Score predicted probabilities.
 
     Args:
         probabilities: ``[n, labels]``, rows that sum to 1.
         targets: ``[n]`` indices of the true labels.
+        loss: The recipe's; ``binary_crossentropy`` judges each label by itself.
 
     Returns:
         ``val_loss`` (cross-entropy), ``val_accuracy`` and ``val_auc``, the mean over labels of the area under the ROC
@@ -23,9 +26,14 @@ def score_probabilities(probabilities: NDArray[np.float32], targets: NDArray[np.
     """
     values = probabilities.astype(np.float64)
     values /= values.sum(axis=1, keepdims=True)
-    true = np.clip(values[np.arange(len(targets)), targets], _EPSILON, 1 - _EPSILON)
+    clipped = np.clip(values, _EPSILON, 1 - _EPSILON)
+    truth = np.arange(values.shape[1]) == np.asarray(targets)[:, None]
+    if loss == "binary_crossentropy":
+        losses = -np.where(truth, np.log(clipped), np.log1p(-clipped)).mean(axis=1)
+    else:
+        losses = -np.log(clipped[truth])
     return {
-        "val_loss": float(-np.log(true).mean()),
+        "val_loss": float(losses.mean()),
         "val_accuracy": float((values.argmax(axis=1) == targets).mean()),
         # Of what came out, as dividing by the sum would break ties by its rounding.
         "val_auc": _average_auc(probabilities, targets),

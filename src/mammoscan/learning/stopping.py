@@ -12,6 +12,17 @@ from mammoscan.errors import MammoscanError
 _COLUMNS = {"loss": "val_loss", "accuracy": "val_accuracy", "auc": "val_auc"}
 
 
+def read_monitor(monitor: str, scores: dict[str, float]) -> float:
+    """Return what is monitored out of an epoch's validation scores, turned so that larger is better."""
+    value = scores[_COLUMNS[monitor]]
+    if np.isnan(value):
+        raise MammoscanError(
+            f"recipe.monitor: {monitor} is undefined on the validation rows, as they hold one label only; "
+            "monitor loss, or set more samples aside for validation"
+        )
+    return -value if monitor == "loss" else value
+
+
 @dataclass
 class Stopping:
     """Early stopping as Keras does it: strictly better counts, ``patience`` epochs without it end the training.
@@ -34,13 +45,7 @@ class Stopping:
 
     def note_epoch(self, epoch: int, scores: dict[str, float]) -> bool:
         """Take an epoch's validation scores; return whether it is the best one so far."""
-        value = scores[_COLUMNS[self.monitor]]
-        if np.isnan(value):
-            raise MammoscanError(
-                f"recipe.monitor: {self.monitor} is undefined on the validation rows, as they hold one label only; "
-                "monitor loss, or set more samples aside for validation"
-            )
-        value = -value if self.monitor == "loss" else value
+        value = read_monitor(self.monitor, scores)
         if value > self.best:
             self.best, self.best_epoch, self.waited = value, epoch, 0
             return True

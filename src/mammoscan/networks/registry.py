@@ -2,55 +2,55 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from mammoscan.errors import MammoscanError
-from mammoscan.networks.small_cnn import build_small_cnn
+from mammoscan.networks.backbones import Backbone, build_on_backbone
+from mammoscan.networks.table import find_network, list_networks
+from mammoscan.networks.weights import place_weights
+from mammoscan.studies import NetworkParams
 
 if TYPE_CHECKING:
     import keras
 
-
-class Builder(Protocol):
-    """What a network's file offers."""
-
-    def __call__(
-        self, input_shape: tuple[int, int, int], outputs: int, seed: int, policy: str = ...
-    ) -> keras.Model:
-        """Return the uncompiled model."""
-        ...
-
-
-_NETWORKS: dict[str, Builder] = {"small_cnn": build_small_cnn}
+__all__ = ["build_network", "list_networks"]
 
 _POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
-def list_networks() -> list[str]:
-    """Return the names that a recipe may give, sorted."""
-    return sorted(_NETWORKS)
-
-
 def build_network(
-    name: str, input_shape: tuple[int, int, int], outputs: int, seed: int, precision: str = "float32"
+    name: str,
+    input_shape: tuple[int, ...],
+    outputs: int,
+    seed: int,
+    precision: str = "float32",
+    weights: str = "none",
 ) -> keras.Model:
-    """Build a network with seeded initial weights.
+    """Build a network with its initial weights.
 
     Args:
         name: One of ``list_networks()``.
-        input_shape: Height, width and channels of an image.
+        input_shape: Height, width and channels of an image; the number of features alone gives the head of a
+            network with a backbone.
         outputs: Number of labels.
         seed: The same seed gives the same weights and the same dropout.
         precision: What the layers compute in, ``float32`` or ``bfloat16``; weights are float32 in both, and so
             is the last layer.
+        weights: ``none``, ``imagenet`` or a file; what they do not hold is drawn from the seed.
 
     Returns:
-        The uncompiled model: scaled images in, probabilities of the labels out.
+        The uncompiled model: scaled images in, probabilities out, one for each label or one alone for the second
+        of two.
     """
-    if name not in _NETWORKS:
-        raise MammoscanError(
-            f"network: found {name!r}, expected one of {list_networks()}; correct the recipe"
-        )
+    found = find_network(name)
     if precision not in _POLICIES:
         raise MammoscanError(f"precision: found {precision!r}, expected one of {sorted(_POLICIES)}")
-    return _NETWORKS[name](input_shape, outputs, seed, _POLICIES[precision])
+    policy = _POLICIES[precision]
+    if isinstance(found, Backbone):
+        model = build_on_backbone(name, found, input_shape, outputs, seed, policy)
+    else:
+        height, width, channels = input_shape
+        model = found((height, width, channels), outputs, seed, policy)
+    if len(input_shape) == 3:
+        place_weights(model, NetworkParams(name=name, weights=weights))
+    return model

@@ -16,8 +16,9 @@ class LayerSeeds:
     One shared seed would give layers of one shape equal weights; no seed would give other weights in every run.
     """
 
-    def __init__(self, seed: int) -> None:
-        self._rng = np.random.default_rng(seed)
+    def __init__(self, seed: int, *stream: int) -> None:
+        """Take the recipe's seed, and numbers that tell apart the parts of a network which draw by themselves."""
+        self._rng = np.random.default_rng([seed, *stream] if stream else seed)
 
     def draw_seed(self) -> int:
         """Return the next seed, as dropout layers take it."""
@@ -28,3 +29,9 @@ class LayerSeeds:
         import keras
 
         return keras.initializers.GlorotUniform(seed=self.draw_seed())
+
+    def draw_he_kernel(self) -> keras.initializers.Initializer:
+        """Return the next seeded initialiser of He and others, for kernels before a ReLU."""
+        import keras
+
+        return keras.initializers.HeNormal(seed=self.draw_seed())

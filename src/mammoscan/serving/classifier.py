@@ -14,13 +14,14 @@ from mammoscan.errors import MammoscanError
 from mammoscan.evaluation.temperature import apply_temperature
 from mammoscan.learning.models import load_model
 from mammoscan.learning.predict import predict_probabilities
-from mammoscan.learning.scaling import scale_pixels
+from mammoscan.learning.scaling import choose_scale, scale_pixels
+from mammoscan.serving.files import CARD, FAMILIAR, NETWORK, find_files
 from mammoscan.serving.fitting import fit_picture, is_whole_scan
 from mammoscan.serving.reading import Picture
+from mammoscan.serving.watching import StrangeWatch
 from mammoscan.studies import MachineParams, Recipe, ViewParams
 
-NETWORK, CARD = "network.keras", "card.json"
-STRANGE = "this does not look like what the model was trained on"
+Runtime = Literal["keras", "onnx"]
 
 
 class Classifier:
@@ -32,27 +33,30 @@ class Classifier:
         network: The Keras model: scaled images in, probabilities out, not calibrated.
     """
 
-    def __init__(self, network: Any, card: dict[str, Any]) -> None:
+    def __init__(self, network: Any, card: dict[str, Any], familiar: dict[str, Any] | None = None) -> None:
+        """Take a network, its card, and what its training images look like where that is known."""
         self.network = network
         self.card = card
+        self._watch = StrangeWatch(network, familiar, Recipe(**card["training"])) if familiar else None
         self._recipe = Recipe(**card["training"])
         self._views = ViewParams(**card["views"])
 
     @classmethod
-    def load(cls, folder: Path, runtime: Literal["keras", "onnx"] = "keras") -> Classifier:
+    def load(cls, folder: Path, runtime: Runtime = "keras") -> Classifier:
         """Load a model from its folder.
 
         Args:
-            folder: Holds ``network.keras`` and ``card.json``, in itself or in ``artifacts`` as an MLflow model does.
+            folder: Holds ``network.keras`` and ``card.json``, in itself or in ``artifacts`` as an MLflow model does;
+                where there is a ``familiar.json`` too, images that look strange are warned of.
             runtime: What computes.
         """
-        folder = Path(folder)
-        inside = folder if (folder / CARD).is_file() else folder / "artifacts"
-        for name in (CARD, NETWORK):
-            if not (inside / name).is_file():
-                raise MammoscanError(f"{folder} holds no {name}, expected the folder of a packaged model")
-        del runtime
-        return cls(load_model(inside / NETWORK), json.loads((inside / CARD).read_text(encoding="utf-8")))
+        inside = find_files(folder)
+        familiar = inside / FAMILIAR
+        return cls(
+            load_model(inside / NETWORK),
+            json.loads((inside / CARD).read_text(encoding="utf-8")),
+            json.loads(familiar.read_text(encoding="utf-8")) if familiar.is_file() else None,
+        )
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -81,7 +85,7 @@ class Classifier:
 
     def scale(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Turn uint8 ``[N, H, W, C]`` into the float32 that the network takes."""
-        return scale_pixels(pixels, self._recipe.scale)
+        return scale_pixels(pixels, choose_scale(self._recipe))
 
     def predict(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return calibrated probabilities ``[N, labels]`` of uint8 ``[N, H, W, C]``."""
@@ -115,7 +119,8 @@ class Classifier:
             table["threshold"] = float(self.card["threshold"])
         else:
             table.insert(0, "label", [labels[index] for index in probabilities.argmax(axis=1)])
-        table["warnings"] = pd.Series([[] for _ in range(len(table))], dtype=object)
+        said = self._watch.warn(pixels) if self._watch else [[] for _ in range(len(table))]
+        table["warnings"] = pd.Series(said, dtype=object, index=table.index)
         return table
 
     def explain(self, pixels_one: NDArray[np.uint8], label: str | None = None) -> NDArray[np.float32]:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from mammoscan.learning.engines.interface import Engine, Job
+import logging
+
+from mammoscan.learning.engines.interface import Engine
+from mammoscan.learning.engines.job import Job
+
+_log = logging.getLogger(__name__)
 
 
 def open_engine(job: Job, engine: str) -> Engine:
@@ -10,15 +15,18 @@ def open_engine(job: Job, engine: str) -> Engine:
 
     Args:
         job: What is trained.
-        engine: ``fit`` for Keras' own loop; ``auto`` for the fastest that the backend has.
+        engine: ``fit`` for Keras' own loop; ``auto`` for the fastest that the backend has and that can do the job.
 
     Returns:
         The engine, ready for its first epoch; the caller closes it.
     """
     if engine == "auto" and job.device["backend"] == "tensorflow":
-        from mammoscan.learning.engines.tensorflow import TensorFlowEngine
+        if not job.batch_hooks:
+            from mammoscan.learning.engines.tensorflow import TensorFlowEngine
 
-        return TensorFlowEngine(job)
+            return TensorFlowEngine(job)
+        names = ", ".join(type(hook).__name__ for hook in job.batch_hooks)
+        _log.info("Training with Keras' own fit, which is slower: %s wants to hear of every batch.", names)
     from mammoscan.learning.engines.fit import FitEngine
 
     return FitEngine(job)

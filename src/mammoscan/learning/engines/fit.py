@@ -9,11 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mammoscan.learning.blocks import read_rows
-from mammoscan.learning.engines.interface import EndEpoch, Job, check_loss
+from mammoscan.learning.engines.interface import EndEpoch, check_loss
+from mammoscan.learning.engines.job import Job
+from mammoscan.learning.heads import build_accuracy, build_loss, expand_probabilities
 from mammoscan.learning.optimizers import build_optimizer
 from mammoscan.learning.scaling import scale_pixels
 from mammoscan.learning.schedule import tabulate_views
-from mammoscan.networks import build_network
+from mammoscan.learning.warps import warp_tensor
+from mammoscan.networks.backbones import set_frozen
 
 if TYPE_CHECKING:
     import keras
@@ -28,30 +31,52 @@ class FitEngine:
 
     def __init__(self, job: Job) -> None:
         """Build and compile a fresh network."""
-        recipe = job.recipe
         self._job = job
-        self._model = build_network(
-            recipe.network.name, job.input_shape, job.outputs, recipe.seed, precision=job.precision
-        )
-        self._model.compile(
-            optimizer=build_optimizer(recipe.optimizer, self._model, recipe.learning_rate),
-            loss="sparse_categorical_crossentropy",
-            metrics=["accuracy"],
-            # On a CPU, XLA makes this network several times slower.
-            jit_compile="auto" if job.device["kind"] == "gpu" else False,
-        )
+        self._model = job.build_model()
         self._tables = tabulate_views(*job.input_shape[:2]) if job.random_views else None
+        self.enter_phase(job.starts_frozen, job.recipe.learning_rate)
+
+    @property
+    def model(self) -> keras.Model:
+        """The model that learns."""
+        return self._model
+
+    def enter_phase(self, frozen: bool, rate: float) -> None:
+        """Go on with a fresh optimiser, and with the backbone frozen or not."""
+        recipe, outputs = self._job.recipe, int(self._model.output_shape[-1])
+        judge = build_accuracy(outputs)
+
+        def accuracy(targets: Any, found: Any) -> Any:
+            return judge(targets, found)
+
+        if self._job.starts_frozen:
+            set_frozen(self._model, frozen)
+        self._model.compile(
+            optimizer=build_optimizer(recipe.optimizer, self._model, rate),
+            loss=build_loss(recipe.loss, outputs),
+            metrics=[accuracy],
+            # On a CPU, XLA makes small networks several times slower.
+            jit_compile="auto" if self._job.device["kind"] == "gpu" else False,
+        )
 
     def run_epochs(self, first: int, last: int, end_epoch: EndEpoch) -> None:
         """Train from epoch ``first`` to ``last`` until ``end_epoch`` says stop."""
         import keras
 
+        listeners = self._job.batch_hooks
+
         class Hooks(keras.callbacks.Callback):
             epoch = first
+
+            def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
+                for listener in listeners:
+                    listener.on_train_batch_begin(batch, logs)
 
             def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
                 # Keras reports the epoch's mean so far, which is finite until its first batch that is not.
                 check_loss((logs or {})["loss"], self.epoch, batch + 1)
+                for listener in listeners:
+                    listener.on_train_batch_end(batch, logs)
 
             def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
                 scores = logs or {}
@@ -75,14 +100,16 @@ class FitEngine:
         job = self._job
         rows = job.validation_rows
         parts = [rows[first : first + _PREDICTION_BATCH] for first in range(0, len(rows), _PREDICTION_BATCH)]
-        return np.concatenate(
-            [
-                np.asarray(
-                    self._model.predict_on_batch(scale_pixels(read_rows(job.pixels, part), job.recipe.scale))
-                )
-                for part in parts
-            ]
-        )
+        found = [self._model.predict_on_batch(self._scale(read_rows(job.pixels, part))) for part in parts]
+        return expand_probabilities(np.concatenate([np.asarray(part) for part in found]))
+
+    def read_rate(self) -> float:
+        """Return the present learning rate."""
+        return float(np.asarray(self._model.optimizer.learning_rate))
+
+    def write_rate(self, rate: float) -> None:
+        """Set the learning rate of the next batches."""
+        self._model.optimizer.learning_rate = rate
 
     def read_weights(self) -> list[NDArray]:
         """Return the model's present weights."""
@@ -99,10 +126,7 @@ class FitEngine:
 
     def release_model(self, weights: list[NDArray]) -> keras.Model:
         """Return a model of its own with these weights, without the optimiser that is compiled into this one."""
-        job = self._job
-        model = build_network(
-            job.recipe.network.name, job.input_shape, job.outputs, job.recipe.seed, precision=job.precision
-        )
+        model = self._job.build_model(weights="none")
         model.set_weights(weights)
         return model
 
@@ -115,14 +139,18 @@ class FitEngine:
     def _generate_batches(self, first: int, last: int) -> Iterator[tuple[NDArray, NDArray, NDArray]]:
         job, size = self._job, self._job.recipe.batch_size
         for epoch in range(first, last + 1):
-            order, views = job.draw_epoch(epoch)
-            for start in range(0, len(order), size):
-                rows = job.training_rows[order[start : start + size]]
-                images = self._show(read_rows(job.pixels, rows), views[start : start + size])
-                yield scale_pixels(images, job.recipe.scale), job.targets[rows], job.weights[rows]
+            shown = job.draw_epoch(epoch)
+            for start in range(0, len(shown.order), size):
+                part = slice(start, start + size)
+                rows = job.training_rows[shown.order[part]]
+                images = self._show(read_rows(job.pixels, rows), shown.views[part], shown.warps[part])
+                yield self._scale(images), job.targets[rows], job.weights[rows]
 
-    def _show(self, images: NDArray[np.uint8], views: NDArray[np.int32]) -> NDArray[np.uint8]:
-        if self._tables is None:
-            return images
-        flat = images.reshape(len(images), -1, images.shape[-1])
-        return np.take_along_axis(flat, self._tables[views][:, :, None], axis=1).reshape(images.shape)
+    def _scale(self, images: NDArray) -> NDArray[np.float32]:
+        return images if self._job.scale is None else scale_pixels(images, self._job.scale)
+
+    def _show(self, images: NDArray, views: NDArray[np.int32], warps: NDArray[np.float32]) -> NDArray:
+        if self._tables is not None:
+            flat = images.reshape(len(images), -1, images.shape[-1])
+            images = np.take_along_axis(flat, self._tables[views][:, :, None], axis=1).reshape(images.shape)
+        return np.asarray(warp_tensor(images.astype(np.float32), warps)) if len(warps) else images

@@ -4,55 +4,66 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mammoscan.learning.heads import build_accuracy, build_loss, expand_tensor
 from mammoscan.learning.scaling import Scale, scale_tensor
 from mammoscan.learning.schedule import tabulate_views
+from mammoscan.learning.warps import NUMBERS, warp_tensor
 
 if TYPE_CHECKING:
     import keras
 
 
 class ProgramKey(NamedTuple):
-    """All that changes the traced graph."""
+    """All that changes the traced graph; ``scale`` is None where features are read as they are."""
 
     network: str
-    input_shape: tuple[int, int, int]
+    input_shape: tuple[int, ...]
     outputs: int
     optimizer: str
-    scale: Scale
+    loss: str
+    scale: Scale | None
     precision: str
     random_views: bool
+    augmented: bool
+    frozen: bool
     place: str
     deterministic: bool
+
+    @property
+    def dtype(self) -> str:
+        """Of the stored images or features."""
+        return "float32" if self.scale is None else "uint8"
 
 
 def compile_training(model: keras.Model, optimizer: keras.optimizers.Optimizer, key: ProgramKey) -> Any:
     """Return the function that learns from batches of images; ``Program.train`` tells what it takes and gives."""
-    import keras
     import tensorflow as tf
 
-    loss_of = keras.losses.SparseCategoricalCrossentropy(reduction="none")
-    height, width, channels = key.input_shape
-    tables = tf.constant(tabulate_views(height, width)) if key.random_views else None
+    width = int(model.output_shape[-1])
+    loss_of, is_right = build_loss(key.loss, width), build_accuracy(width)
+    tables = tf.constant(tabulate_views(*key.input_shape[:2])) if key.random_views else None
 
-    def show(images: Any, views: Any) -> Any:
-        if tables is None:
-            return images
-        flat = tf.reshape(images, (-1, height * width, channels))
-        turned = tf.gather(flat, tf.gather(tables, views), batch_dims=1)
-        return tf.reshape(turned, (-1, height, width, channels))
+    def show(images: Any, views: Any, warps: Any) -> Any:
+        if tables is not None:
+            height, across, channels = key.input_shape
+            flat = tf.reshape(images, (-1, height * across, channels))
+            turned = tf.gather(flat, tf.gather(tables, views), batch_dims=1)
+            images = tf.reshape(turned, (-1, height, across, channels))
+        return warp_tensor(tf.cast(images, tf.float32), warps) if key.augmented else images
 
     def learn(images: Any, targets: Any, weights: Any) -> tuple[Any, Any]:
         with tf.GradientTape() as tape:
-            probabilities = model(scale_tensor(images, key.scale), training=True)
+            probabilities = model(_scale(images, key), training=True)
             loss = tf.reduce_mean(weights * loss_of(targets, probabilities))
             for extra in model.losses:
                 loss += extra
         gradients = tape.gradient(loss, model.trainable_variables)
         optimizer.apply(gradients, model.trainable_variables)
-        right = tf.argmax(probabilities, axis=1, output_type=tf.int32) == targets
-        return loss, tf.reduce_sum(tf.cast(right, tf.float64))
+        return loss, tf.reduce_sum(tf.cast(is_right(targets, probabilities), tf.float64))
 
-    def run(images: Any, index: Any, targets: Any, weights: Any, views: Any, batch_size: Any) -> Any:
+    def run(
+        images: Any, index: Any, targets: Any, weights: Any, views: Any, warps: Any, batch_size: Any
+    ) -> Any:
         count = tf.size(index)
 
         def go_on(start: Any, _loss: Any, _correct: Any, _batches: Any, last: Any) -> Any:
@@ -60,7 +71,7 @@ def compile_training(model: keras.Model, optimizer: keras.optimizers.Optimizer, 
 
         def step(start: Any, loss: Any, correct: Any, batches: Any, last: Any) -> Any:
             end = tf.minimum(start + batch_size, count)
-            batch = show(tf.gather(images, index[start:end]), views[start:end])
+            batch = show(tf.gather(images, index[start:end]), views[start:end], warps[start:end])
             last, right = learn(batch, targets[start:end], weights[start:end])
             loss += tf.cast(last, tf.float64) * tf.cast(end - start, tf.float64)
             return end, loss, correct + right, batches + 1, last
@@ -78,11 +89,12 @@ def compile_training(model: keras.Model, optimizer: keras.optimizers.Optimizer, 
     return tf.function(
         run,
         input_signature=[
-            tf.TensorSpec([None, *key.input_shape], tf.uint8),
+            tf.TensorSpec([None, *key.input_shape], key.dtype),
             places,
             places,
             tf.TensorSpec([None], tf.float32),
             places,
+            tf.TensorSpec([None, NUMBERS], tf.float32),
             tf.TensorSpec([], tf.int32),
         ],
         autograph=False,
@@ -100,7 +112,7 @@ def compile_prediction(model: keras.Model, key: ProgramKey) -> Any:
         def step(batch: Any, found: Any) -> Any:
             start = batch * batch_size
             part = tf.gather(images, index[start : tf.minimum(start + batch_size, count)])
-            return batch + 1, found.write(batch, model(scale_tensor(part, key.scale), training=False))
+            return batch + 1, found.write(batch, expand_tensor(model(_scale(part, key), training=False)))
 
         found = tf.TensorArray(tf.float32, batches, infer_shape=False, element_shape=[None, key.outputs])
         _, found = tf.while_loop(
@@ -111,9 +123,13 @@ def compile_prediction(model: keras.Model, key: ProgramKey) -> Any:
     return tf.function(
         run,
         input_signature=[
-            tf.TensorSpec([None, *key.input_shape], tf.uint8),
+            tf.TensorSpec([None, *key.input_shape], key.dtype),
             tf.TensorSpec([None], tf.int32),
             tf.TensorSpec([], tf.int32),
         ],
         autograph=False,
     )
+
+
+def _scale(images: Any, key: ProgramKey) -> Any:
+    return images if key.scale is None else scale_tensor(images, key.scale)

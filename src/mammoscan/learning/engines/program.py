@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mammoscan.learning.engines.graphs import ProgramKey, compile_prediction, compile_training
 from mammoscan.learning.optimizers import build_optimizer, reset_optimizer
 from mammoscan.networks import build_network
+from mammoscan.networks.backbones import set_frozen
 
 if TYPE_CHECKING:
     import keras
@@ -49,6 +50,8 @@ class Program:
 
         with tf.device(key.place):
             self.model = build_network(key.network, key.input_shape, key.outputs, 0, precision=key.precision)
+            if key.frozen:
+                set_frozen(self.model, True)
             self.optimizer = build_optimizer(key.optimizer, self.model)
             self._train = compile_training(self.model, self.optimizer, key)
             self._predict = compile_prediction(self.model, key)
@@ -60,9 +63,9 @@ class Program:
         """All that the next batch depends on."""
         return [*self.model.variables, *self.optimizer.variables]
 
-    def reset(self, fresh: keras.Model, learning_rate: float) -> None:
-        """Start anew with the weights and dropout seeds of ``fresh``."""
-        for mine, theirs in zip(self.model.variables, fresh.variables, strict=True):
+    def reset(self, start: keras.Model, learning_rate: float) -> None:
+        """Start anew with the weights and dropout seeds of ``start``."""
+        for mine, theirs in zip(self.model.variables, start.variables, strict=True):
             mine.assign(theirs)
         reset_optimizer(self.optimizer, learning_rate)
 
@@ -73,16 +76,18 @@ class Program:
         targets: NDArray[np.int32],
         weights: NDArray[np.float32],
         views: NDArray[np.int32],
+        warps: NDArray[np.float32],
         batch_size: int,
     ) -> tuple[float, float, int, float]:
         """Learn from batches of images, the last of which may be smaller.
 
         Args:
-            images: uint8 tensor on the device.
+            images: Images or features, a tensor on the device.
             index: Where each place of the order lies in ``images``.
             targets: Label at each place.
             weights: Weight in the loss at each place.
             views: View at each place.
+            warps: How the image at each place is bent; no rows where none is.
             batch_size: Places that share one step.
 
         Returns:
@@ -98,6 +103,7 @@ class Program:
                 tf.constant(targets),
                 tf.constant(weights),
                 tf.constant(views),
+                tf.constant(warps),
                 tf.constant(batch_size),
             )
         return float(loss), float(correct), int(batches), float(last)
@@ -110,6 +116,6 @@ class Program:
             return self._predict(images, tf.constant(index), tf.constant(self.batch_size)).numpy()
 
 
-def choose_prediction_batch(input_shape: tuple[int, int, int], wanted: int = 64) -> int:
+def choose_prediction_batch(input_shape: tuple[int, ...], wanted: int = 64) -> int:
     """Return a batch whose maps stay within some hundred megabytes, whatever the size of an image."""
     return max(1, min(wanted, 2**22 // int(np.prod(input_shape))))

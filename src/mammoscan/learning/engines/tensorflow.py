@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from mammoscan.learning.blocks import PixelBlocks
 from mammoscan.learning.engines.graphs import ProgramKey
-from mammoscan.learning.engines.interface import EndEpoch, Job, check_loss
+from mammoscan.learning.engines.interface import EndEpoch, check_loss
+from mammoscan.learning.engines.job import Job
 from mammoscan.learning.engines.program import Program, lease_program, return_program
-from mammoscan.networks import build_network
+from mammoscan.learning.heads import build_loss
 
 if TYPE_CHECKING:
     import keras
@@ -33,34 +34,61 @@ class TensorFlowEngine:
             input_shape=job.input_shape,
             outputs=job.outputs,
             optimizer=recipe.optimizer,
-            scale=recipe.scale,
+            loss=recipe.loss,
+            scale=job.scale,
             precision=job.precision,
             random_views=job.random_views,
+            augmented=recipe.augmentation is not None,
+            frozen=job.starts_frozen,
             place=job.device["place"],
             deterministic=job.deterministic,
         )
         with tf.device(job.device["place"]):
-            self._fresh = build_network(
-                recipe.network.name, job.input_shape, job.outputs, recipe.seed, precision=job.precision
-            )
+            self._fresh = job.build_model()
             self._training = PixelBlocks(job.pixels, job.training_rows, tf.constant)
             self._validation = PixelBlocks(job.pixels, job.validation_rows, tf.constant)
         self._program: Program = lease_program(self._key)
         self._program.reset(self._fresh, recipe.learning_rate)
+
+    @property
+    def model(self) -> keras.Model:
+        """The model that learns, compiled so that callbacks find its optimiser."""
+        model = self._program.model
+        if getattr(model, "optimizer", None) is not self._program.optimizer:
+            loss = build_loss(self._key.loss, int(model.output_shape[-1]))
+            model.compile(optimizer=self._program.optimizer, loss=loss, jit_compile=False)
+        return model
+
+    def enter_phase(self, frozen: bool, rate: float) -> None:
+        """Go on with a fresh optimiser, and with the backbone frozen or not."""
+        before, key = self._program, self._key
+        if frozen == key.frozen:
+            before.reset(before.model, rate)
+            return
+        self._key = key._replace(frozen=frozen)
+        self._program = lease_program(self._key)
+        self._program.reset(before.model, rate)
+        return_program(key, before)
 
     def run_epochs(self, first: int, last: int, end_epoch: EndEpoch) -> None:
         """Train from epoch ``first`` to ``last`` until ``end_epoch`` says stop."""
         job = self._job
         batch_size = job.recipe.batch_size
         for epoch in range(first, last + 1):
-            order, views = job.draw_epoch(epoch)
+            order, views, warps = job.draw_epoch(epoch)
             rows = job.training_rows[order]
             targets, weights = job.targets[rows], job.weights[rows]
             loss = correct = 0.0
             for block in self._training.iterate(order, batch_size):
                 part = slice(block.first, block.first + len(block.places))
                 block_loss, block_correct, batch, last_loss = self._program.train(
-                    block.images, block.places, targets[part], weights[part], views[part], batch_size
+                    block.images,
+                    block.places,
+                    targets[part],
+                    weights[part],
+                    views[part],
+                    warps[part],
+                    batch_size,
                 )
                 check_loss(last_loss, epoch, block.first // batch_size + batch)
                 loss, correct = loss + block_loss, correct + block_correct
@@ -76,6 +104,14 @@ class TensorFlowEngine:
                 for block in self._validation.iterate(order, self._program.batch_size)
             ]
         )
+
+    def read_rate(self) -> float:
+        """Return the present learning rate."""
+        return float(self._program.optimizer.learning_rate.numpy())
+
+    def write_rate(self, rate: float) -> None:
+        """Set the learning rate of the next batches."""
+        self._program.optimizer.learning_rate.assign(rate)
 
     def read_weights(self) -> list[NDArray]:
         """Return the model's present weights."""

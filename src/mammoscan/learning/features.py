@@ -1,0 +1,98 @@
+"""A frozen backbone: its features are computed once, the head learns from them, and both become one model again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mammoscan.errors import MammoscanError
+from mammoscan.learning.asking import Manner, prepare_asking
+from mammoscan.learning.blocks import read_rows
+from mammoscan.learning.devices import choose_device, make_deterministic
+from mammoscan.learning.predict import choose_batch
+from mammoscan.learning.scaling import choose_scale
+from mammoscan.networks.backbones import cut_backbone, list_head
+from mammoscan.networks.registry import build_network
+from mammoscan.networks.table import find_backbone
+from mammoscan.studies import MachineParams, Recipe, ViewParams
+
+if TYPE_CHECKING:
+    import keras
+
+_BATCH = 64
+
+
+def check_features(recipe: Recipe, views: ViewParams) -> None:
+    """Refuse what cannot be had from features: they are computed once, of each image as it is."""
+    find_backbone(recipe.network.name, "freeze")
+    for key, wrong, right in (("training", "random", "none"), ("prediction", True, False)):
+        if getattr(views, key) == wrong:
+            raise MammoscanError(
+                f"views.{key} is {wrong!r} and training.freeze is true, expected {right!r}: features are computed "
+                f"once, of each image as it is; set views.{key} to {str(right).lower()}, or training.freeze to false"
+            )
+
+
+def compute_features(
+    pixels: NDArray[np.uint8],
+    recipe: Recipe,
+    machine: MachineParams,
+    on_batch: Callable[[int, int], None] | None = None,
+) -> tuple[int, Iterator[NDArray[np.float32]]]:
+    """Compute what a recipe's backbone makes of every image, batch by batch.
+
+    Args:
+        pixels: uint8 ``[N, H, W, C]``, possibly memory-mapped.
+        recipe: Its network, weights, seed and scale.
+        machine: On what it is computed.
+        on_batch: Called with the images done and all of them.
+
+    Returns:
+        The number of features, and their float32 blocks ``[n, D]`` in the images' order, computed as they are read.
+    """
+    if machine.deterministic:
+        make_deterministic()
+    backbone = cut_backbone(_build_whole(recipe, pixels.shape[1:], 2, machine.precision))
+    ask = prepare_asking(backbone, Manner(choose_scale(recipe)), choose_device(machine)["place"])
+    size = choose_batch(pixels.shape[1:], _BATCH)
+
+    def run() -> Iterator[NDArray[np.float32]]:
+        for first in range(0, len(pixels), size):
+            rows = np.arange(first, min(first + size, len(pixels)))
+            yield ask(read_rows(pixels, rows))
+            if on_batch is not None:
+                on_batch(int(rows[-1]) + 1, len(pixels))
+
+    return int(backbone.output_shape[-1]), run()
+
+
+def compose_model(
+    head: keras.Model, recipe: Recipe, input_shape: tuple[int, ...], n_labels: int, machine: MachineParams
+) -> keras.Model:
+    """Put a trained head on its backbone: image in, probabilities out.
+
+    Args:
+        head: What ``train_network`` made of features.
+        recipe: The one that it was trained by.
+        input_shape: Height, width and channels of an image.
+        n_labels: Number of labels.
+        machine: Its precision.
+    """
+    whole = _build_whole(recipe, input_shape, n_labels, machine.precision)
+    for mine, trained in zip(
+        (layer for layer in list_head(whole) if layer.weights),
+        (layer for layer in head.layers if layer.weights),
+        strict=True,
+    ):
+        mine.set_weights(trained.get_weights())
+    return whole
+
+
+def _build_whole(recipe: Recipe, input_shape: tuple[int, ...], n_labels: int, precision: str) -> keras.Model:
+    network = recipe.network
+    return build_network(
+        network.name, input_shape, n_labels, recipe.seed, precision=precision, weights=network.weights
+    )

@@ -1,0 +1,68 @@
+"""What a network's last layer means: its loss, when it is right, and the probabilities of all labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Takes targets [n] and what the network gave [n, outputs].
+Judge = Callable[[Any, Any], Any]
+
+
+def build_loss(name: str, outputs: int) -> Judge:
+    """Return the loss of each image.
+
+    Args:
+        name: ``auto`` and ``crossentropy`` judge the probability of the true label; ``binary_crossentropy`` judges
+            each output by itself and takes the mean.
+        outputs: What the network gives: one sigmoid for two labels, or a softmax over all.
+    """
+    import keras
+    from keras import ops
+
+    binary = keras.losses.BinaryCrossentropy(reduction="none")
+    if outputs == 1:
+        return lambda targets, found: binary(ops.reshape(ops.cast(targets, found.dtype), (-1, 1)), found)
+    if name == "binary_crossentropy":
+        return lambda targets, found: binary(
+            ops.one_hot(_flatten(targets), outputs, dtype=found.dtype), found
+        )
+    sparse = keras.losses.SparseCategoricalCrossentropy(reduction="none")
+    return lambda targets, found: sparse(_flatten(targets), found)
+
+
+def build_accuracy(outputs: int) -> Judge:
+    """Return what tells of each image whether the likeliest label is the true one."""
+    from keras import ops
+
+    def judge(targets: Any, found: Any) -> Any:
+        if outputs == 1:
+            said = ops.cast(ops.reshape(found, (-1,)) > 0.5, "int32")
+        else:
+            said = ops.cast(ops.argmax(found, axis=1), "int32")
+        return said == ops.cast(_flatten(targets), "int32")
+
+    return judge
+
+
+def expand_probabilities(found: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return a probability for each label, ``[n, labels]``: a lone output is that of the second of two."""
+    values = np.asarray(found, np.float32)
+    return values if values.shape[-1] > 1 else np.concatenate([1 - values, values], axis=-1)
+
+
+def expand_tensor(found: Any) -> Any:
+    """Do what ``expand_probabilities`` does to a tensor."""
+    from keras import ops
+
+    found = ops.cast(found, "float32")
+    return found if found.shape[-1] > 1 else ops.concatenate([1 - found, found], axis=-1)
+
+
+def _flatten(targets: Any) -> Any:
+    from keras import ops
+
+    return ops.reshape(targets, (-1,))

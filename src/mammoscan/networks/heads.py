@@ -1,0 +1,31 @@
+"""The last layer of a network: what answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mammoscan.networks.seeds import LayerSeeds
+
+if TYPE_CHECKING:
+    import keras
+
+
+def build_answer(outputs: int, seeds: LayerSeeds, *, single: bool = False) -> keras.layers.Layer:
+    """Build the layer that gives probabilities; they stay float32 whatever the other layers compute in.
+
+    Args:
+        outputs: Number of labels.
+        seeds: Decide its first weights.
+        single: Whether two labels share one sigmoid output, the probability of the second; more labels always have a
+            softmax.
+    """
+    from keras import layers
+
+    sigmoid = single and outputs == 2
+    return layers.Dense(
+        1 if sigmoid else outputs,
+        activation="sigmoid" if sigmoid else "softmax",
+        kernel_initializer=seeds.draw_kernel(),
+        dtype="float32",
+        name="probabilities",
+    )
