@@ -97,3 +97,17 @@ def test_twelve_stored_views_hold_eight_distinct_images_that_leak(article_sample
     # Eight of twelve images have one twin, which is in training three times of four.
     assert audit["exact"]["share"] == pytest.approx(8 / 12 * 0.75, abs=0.05)
     assert audit["views"]["share"] > 0.99
+
+
+def test_what_the_validation_side_has_seen_of_training_is_counted_and_said(toy):
+    audit = audit_leaks(*toy, make_folds(["train", "validation", "train", "validation", "test", "train"]))
+    assert audit["patient"]["count"] == 0
+    assert audit["validation"]["patient"] == {"count": 2, "share": 1.0, "shared": 1}
+    assert audit["validation"]["exact"] == {"count": 1, "share": 0.5, "shared": 1}
+    assert "1 patient stands in the training and the validation side: 2 of the images" in audit["sentence"]
+    assert "1 of them exact copies" in audit["sentence"]
+
+
+def test_an_exact_copy_counts_as_a_near_one_too(toy):
+    audit = audit_leaks(*toy, make_folds(["train", "test", "test", "test", "test", "train"]))
+    assert audit["near"]["count"] >= audit["exact"]["count"] == 1

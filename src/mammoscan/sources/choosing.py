@@ -72,13 +72,11 @@ def sample_images(images: pd.DataFrame, limit: int, seed: int) -> pd.DataFrame:
     Returns:
         The rows drawn, in their former order.
     """
-    order = np.lexsort(
-        [
-            np.random.default_rng(seed).random(len(images)),
-            pd.factorize(images["patient_id"], sort=True)[0],
-            pd.factorize(images["label"], sort=True)[0],
-        ]
-    )
+    rng = np.random.default_rng(seed)
+    patients, names = pd.factorize(images["patient_id"], sort=True)
+    labels = pd.factorize(images["label"], sort=True)[0]
+    # Patients stand in a drawn order, and their images in another, so that the seed decides who is taken.
+    order = np.lexsort([rng.random(len(images)), rng.permutation(len(names))[patients], labels])
     # Every so many-th along the line of labels and, within them, patients.
     places = ((np.arange(limit) + 0.5) * len(images) / limit).astype(int)
     return images.iloc[np.sort(order[places])]

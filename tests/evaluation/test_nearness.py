@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mammoscan.evaluation import nearness
+from mammoscan.evaluation.nearness import find_near, hash_looks
+
+
+def draw_smooth(seed: int, side: int = 96) -> np.ndarray:
+    small = np.random.default_rng(seed).integers(0, 256, (12, 12), dtype=np.uint8)
+    return np.asarray(Image.fromarray(small).resize((side, side), Image.Resampling.BICUBIC))
+
+
+def stack(*images: np.ndarray) -> np.ndarray:
+    return np.stack(images)[..., None]
+
+
+def test_a_copy_at_another_size_compression_or_brightness_is_near_and_another_image_is_not() -> None:
+    original = draw_smooth(0)
+    picture = Image.fromarray(original)
+    smaller = np.asarray(picture.resize((64, 64)).resize((96, 96)))
+    stream = io.BytesIO()
+    picture.save(stream, "JPEG", quality=30)
+    changed = stack(smaller, np.asarray(Image.open(stream)), np.clip(original * 0.9, 0, 255).astype(np.uint8))
+    known = hash_looks(stack(original))
+    assert find_near(hash_looks(changed), known).all()
+    assert not find_near(hash_looks(stack(*(draw_smooth(seed) for seed in range(1, 60)))), known).any()
+
+
+def test_plain_images_are_near_to_nothing_not_even_to_each_other() -> None:
+    plain = stack(*(np.full((32, 32), value, np.uint8) for value in (0, 90, 255)))
+    assert not find_near(hash_looks(plain), hash_looks(plain)).any()
+
+
+def test_up_to_three_bits_may_differ() -> None:
+    base = np.uint64(0x0F0F_0F0F_0F0F_0F0F)
+    flipped = np.array([base ^ np.uint64((1 << bits) - 1) for bits in range(6)], dtype=np.uint64)
+    assert find_near(flipped, np.array([base])).tolist() == [True, True, True, True, False, False]
+    assert find_near(flipped, np.array([], dtype=np.uint64)).tolist() == [False] * 6
+
+
+def test_beyond_the_most_comparisons_only_equal_hashes_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nearness, "MOST_PAIRS", 0)
+    base = np.uint64(0x0F0F_0F0F_0F0F_0F0F)
+    assert find_near(np.array([base, base ^ np.uint64(1)]), np.array([base])).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("shape", [(5, 48, 48, 1), (5, 500, 300, 3), (5, 4, 6, 1)])
+def test_chunks_and_shapes_change_no_hash(shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    whole = hash_looks(pixels)
+    monkeypatch.setattr(nearness, "CHUNK_BYTES", 1)
+    assert whole.tolist() == hash_looks(pixels).tolist()
+    assert len(set(whole.tolist())) == 5
