@@ -1,6 +1,7 @@
 """One figure a file: data in, a matplotlib Figure out."""
 
 from mammoscan.figures.ablation import draw_ablation
+from mammoscan.figures.calibration import draw_calibration
 from mammoscan.figures.class_counts import draw_class_counts
 from mammoscan.figures.confusion_matrix import draw_confusion_matrix
 from mammoscan.figures.experiment_chart import draw_experiment_chart
@@ -18,6 +19,7 @@ from mammoscan.figures.wrong_gallery import draw_wrong_gallery
 
 __all__ = [
     "draw_ablation",
+    "draw_calibration",
     "draw_class_counts",
     "draw_confusion_matrix",
     "draw_experiment_chart",
