@@ -185,30 +185,18 @@ class TrackingHooks:
         network = find_file(catalog, entry)
         if entry not in made or network is None or not network.is_file():
             return
+        card = find_file(catalog, f"{main}.card")
+        if f"{main}.card" not in made or card is None or not card.is_file():
+            return
+        from mammoscan.serving.files import FAMILIAR, MODEL_CARD, MODEL_CARD_DATA
         from mammoscan.serving.package import log_model
 
-        question, record = catalog.load(f"params:{main}.question"), catalog.load(f"{study.dataset}.raw")
-        crop = f"params:{main}.crop"
-        cut = catalog.load(crop) if crop in catalog else catalog.load(f"params:{main}.pack")
+        entries = {FAMILIAR: "final.familiar", MODEL_CARD: "model_card", MODEL_CARD_DATA: "model_card_data"}
+        paths = {file: find_file(catalog, f"{main}.{entry}") for file, entry in entries.items()}
         log_model(
             network,
-            {
-                "study": main,
-                "protocol": study.protocol,
-                "data": record["kind"],
-                "data_fingerprint": record["fingerprint"],
-                "labels": list(question.labels),
-                "positive": question.positive,
-                "threshold": catalog.load(f"params:{main}.evaluation").cut,
-                "training": catalog.load(f"params:{main}.training").model_dump(mode="json"),
-                "views": catalog.load(f"params:{main}.views").model_dump(mode="json"),
-                "input": {"kind": "image"} | cut.model_dump(mode="json"),
-                "shape": [int(side) for side in catalog.load(f"{main}.pixels").shape[1:]],
-                "metrics": json.loads(metrics.read_text())["cnn"]
-                if (metrics := find_file(catalog, f"{main}.metrics")) and metrics.is_file()
-                else {},
-                "notice": "Research use. Not a medical device.",
-            },
+            json.loads(card.read_text()),
+            {file: path for file, path in paths.items() if path is not None and path.is_file()},
         )
 
     @staticmethod

@@ -12,6 +12,7 @@ CAPTIONS: dict[str, str] = {
     "what lies off the diagonal is wrong.",
     "reliability": "Below the dotted line probabilities are stated too high, above it too low. "
     "The bars below say how many samples bear each probability.",
+    "calibration": "The same samples on both sides: calibration moves the probabilities, not their order.",
     "wrong_gallery": "The mistakes that the network was surest of: "
     "look here for a pattern, or for a wrong label.",
     "class_counts": "How many samples of each class were used.",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import base64
+import binascii
 from pathlib import Path
 from typing import Any
 
@@ -10,51 +11,74 @@ import mlflow
 import numpy as np
 import pandas as pd
 
-from mammoscan.learning.models import load_model
-from mammoscan.learning.predict import predict_probabilities
-from mammoscan.studies import MachineParams, Recipe, ViewParams
+from mammoscan.errors import MammoscanError
+from mammoscan.serving.batches import classify_files
+from mammoscan.serving.classifier import Classifier
+from mammoscan.serving.files import CARD
 
 
 class PackagedClassifier(mlflow.pyfunc.PythonModel):
-    """Images in; label, probabilities and threshold out. It carries its own preprocessing."""
+    """Images in; label, probabilities, threshold and warnings out. It carries its own preprocessing."""
 
     def load_context(self, context: Any) -> None:
-        """Read the network and the card that lies beside it."""
-        self._model = load_model(Path(context.artifacts["network"]))
-        self._card = json.loads(Path(context.artifacts["card"]).read_text())
+        """Load the network and what lies beside it."""
+        self.classifier = Classifier.load(Path(context.artifacts[CARD]).parent)
 
-    # MLflow would take a type hint of `model_input` for a schema of its own; the signature says what it is.
+    # MLflow would take a type hint of `model_input` for a schema of its own.
     def predict(self, context, model_input, params=None) -> pd.DataFrame:  # type: ignore[no-untyped-def]
         """Classify images.
 
         Args:
             context: MLflow's, not used after loading.
-            model_input: uint8 ``[N, H, W, C]``, cut and standardised as the card's ``input`` says.
+            model_input: Whole numbers 0 to 255 of shape ``[N, H, W, C]``, cut and standardised as the card's
+                ``input`` says; or a table with a column ``image`` that holds the bytes of image files, in JSON as
+                base64, and if wanted a column ``file`` with their names.
             params: None are known.
 
         Returns:
-            A row an image: ``label``, one ``p_<label>`` each, and ``threshold`` where there are two labels.
+            A row an image: ``label``, one ``p_<label>`` each, ``threshold`` where there are two labels,
+            ``warnings`` (a list) and ``error`` (None, or why a file could not be used).
         """
         del context, params
-        pixels = np.asarray(model_input, dtype=np.uint8)
-        probabilities = predict_probabilities(
-            self._model,
-            pixels,
-            np.arange(len(pixels)),
-            recipe=Recipe(**self._card["training"]),
-            views=ViewParams(**self._card["views"]),
-            machine=MachineParams(),
+        if isinstance(model_input, dict):
+            model_input = pd.DataFrame({key: list(values) for key, values in model_input.items()})
+        if not isinstance(model_input, pd.DataFrame):
+            return self.classifier.classify(read_pixels(model_input)).assign(error=None)
+        if "image" not in model_input.columns:
+            raise MammoscanError(
+                f"input: found the columns {list(model_input.columns)}, expected a column image with image files"
+            )
+        names = model_input["file"] if "file" in model_input.columns else range(len(model_input))
+        files = [
+            (str(name), _decode(str(name), image))
+            for name, image in zip(names, model_input["image"], strict=True)
+        ]
+        return classify_files(self.classifier, files)
+
+
+def read_pixels(values: Any) -> np.ndarray:
+    """Return uint8 of whole numbers that came as an array or as nested lists; any other value is refused."""
+    array = np.asarray(values)
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype.kind not in "iuf" or array.size == 0:
+        raise MammoscanError(
+            f"images: found {array.dtype} of shape {array.shape}, expected numbers [N, H, W, C]"
         )
-        labels, positive = self._card["labels"], self._card["positive"]
-        table = pd.DataFrame(probabilities.astype(float), columns=[f"p_{label}" for label in labels])
-        if len(labels) == 2:
-            said = table[f"p_{positive}"] >= self._card["threshold"]
-            other = next(label for label in labels if label != positive)
-            table.insert(0, "label", np.where(said, positive, other))
-            table["threshold"] = self._card["threshold"]
-        else:
-            table.insert(0, "label", [labels[index] for index in probabilities.argmax(axis=1)])
-        return table
+    if array.min() < 0 or array.max() > 255 or (array != np.rint(array)).any():
+        raise MammoscanError(
+            f"images: found values from {array.min()} to {array.max()}, expected whole numbers 0 to 255"
+        )
+    return array.astype(np.uint8)
+
+
+def _decode(name: str, image: Any) -> bytes | MammoscanError:
+    if isinstance(image, bytes | bytearray):
+        return bytes(image)
+    try:
+        return base64.b64decode(str(image), validate=True)
+    except (binascii.Error, ValueError):
+        return MammoscanError(f"{name}: its content is neither bytes nor base64")
 
 
 mlflow.models.set_model(PackagedClassifier())

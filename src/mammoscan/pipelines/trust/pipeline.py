@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from kedro.pipeline import Node, Pipeline
+
+from mammoscan.pipelines.trust import cards, nodes, sections
+from mammoscan.studies import Study
+
+FIGURES = ("calibration",)
+SECTIONS = ("trust",)
+
+
+def create_trust(study: Study) -> Pipeline:
+    """Return what finds temperature, threshold and the check for strange images, and measures all three."""
+    folds = [
+        Pipeline(
+            [
+                Node(
+                    nodes.measure_strangeness,
+                    ["model", "samples", "pixels", "rows", "params:training", "params:evaluation"],
+                    "strangeness",
+                    name="measure_strangeness",
+                )
+            ],
+            namespace=f"{study.name}.fold_{number}",
+            inputs={name: f"{study.name}.{name}" for name in ("samples", "pixels")},
+            parameters={
+                f"params:{name}": f"params:{study.name}.{name}" for name in ("training", "evaluation")
+            },
+        )
+        for number in range(study.folds)
+    ]
+    tables = [f"fold_{number}.strangeness" for number in range(study.folds)]
+    base = [
+        Node(
+            nodes.describe_familiar,
+            ["final.model", "samples", "pixels", "params:training", "params:evaluation"],
+            "final.familiar",
+            name="describe_familiar",
+        ),
+        Node(
+            nodes.measure_trust,
+            ["predictions", "params:question", "params:evaluation", *tables],
+            "trust",
+            name="measure_trust",
+        ),
+        Node(
+            nodes.draw_calibration,
+            ["raw", "trust", "params:question"],
+            "calibration_figure",
+            name="draw_calibration",
+        ),
+        Node(
+            sections.write_trust_section,
+            ["trust", "params:question"],
+            "trust_section",
+            name="write_trust_section",
+        ),
+    ]
+    return sum(folds, start=Pipeline(base, namespace=study.name, inputs={"raw": f"{study.dataset}.raw"}))
+
+
+def create_card(study: Study) -> Pipeline:
+    """Return what writes the card of a study's packaged model."""
+    images = study.dataset != "mias"
+    how = (
+        Node(cards.describe_images, ["params:pack"], "input", name="describe_input")
+        if images
+        else Node(cards.describe_windows, ["params:crop", "params:grid"], "input", name="describe_input")
+    )
+    inputs = {
+        "record": "raw",
+        "run_info": "run_info",
+        "how": "input",
+        "samples": "samples",
+        "pixels": "pixels",
+        "question": "params:question",
+        "training": "params:training",
+        "views": "params:views",
+        "evaluation": "params:evaluation",
+        "metrics": "metrics",
+        "histories": "training_facts",
+    }
+    if study.protocol == "patient":
+        inputs |= {"final": "final.history", "trust": "trust", "subgroups": "subgroup_metrics"}
+    base = Pipeline(
+        [
+            how,
+            Node(
+                cards.write_card if study.protocol == "patient" else cards.write_author_card,
+                inputs,
+                "card",
+                name="write_card",
+            ),
+            Node(cards.write_model_card, "card", ["model_card", "model_card_data"], name="write_model_card"),
+        ]
+    )
+    shared = {"raw": f"{study.dataset}.raw", "run_info": "run_info"}
+    own = {"params:grid": f"params:{study.dataset}.grid"} if not images else {}
+    return Pipeline(base, namespace=study.name, inputs=shared, parameters=own)
