@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+import numpy as np
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import Array
@@ -56,6 +57,7 @@ def log_model(network: Path, card: Mapping[str, Any], files: Mapping[str, Path] 
             code_paths=[str(here.parent)],
             pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in REQUIREMENTS],
             signature=ModelSignature(outputs=describe_answer(card)),
+            input_example=np.zeros((1, *card["shape"]), dtype=np.uint8),
             metadata={key: card[key] for key in ("study", "protocol", "data", "notice")},
             registered_model_name=name_registered(card),
         )
