@@ -10,7 +10,7 @@ from kedro.pipeline import Pipeline
 
 from mammoscan.errors import MammoscanError
 from mammoscan.extensions import load_extensions
-from mammoscan.pipelines import author, images, mias, modelling, reporting, trust
+from mammoscan.pipelines import author, images, mias, modelling, reporting, search, trust
 from mammoscan.studies import ABLATION, EXPERIMENTS, SIDE_CLAIM, STUDIES, Study
 
 # Data sets with a road of their own from files to samples; every other one is a folder of image files.
@@ -56,6 +56,17 @@ def create_image_study(study: Study, data: Pipeline) -> Pipeline:
     return whole + own.create_pipeline(study) + create_page(study, own.FIGURES, own.SECTIONS)
 
 
+def create_search(study: Study, own: Study) -> Pipeline:
+    """Return a search for the recipe of another study on its data, beside which its score is set."""
+    return (
+        create_study(own.name).to_outputs(f"{own.name}.predictions", f"{own.name}.metrics")
+        + mias.create_samples_pipeline(study)
+        + search.create_pipeline(study, own)
+        + reporting.create_measuring(study)
+        + reporting.create_page(study, search.FIGURES, search.SECTIONS)
+    )
+
+
 def register_pipelines() -> dict[str, Pipeline]:
     """Return every pipeline by its name."""
     load_extensions()
@@ -71,6 +82,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         + create_page(STUDIES[name], mias.FIGURES)
         for name in ("mias", "mias_normal")
     }
+    pipelines["mias_search"] = data + create_search(STUDIES["mias_search"], STUDIES["mias"])
     pipelines["mias_author"] = (
         data
         + create_study("mias_author")

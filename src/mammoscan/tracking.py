@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import os
 import time
+from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,6 +28,15 @@ def list_variables() -> dict[str, str]:
     # Without a run that is said too, or a worker would go on writing to the one before.
     known = {RUN_ID_VARIABLE: os.environ.get(RUN_ID_VARIABLE, "")}
     return known | {name: os.environ[name] for name in names if name in os.environ}
+
+
+def find_variant(study: str) -> str:
+    """Return how a study is called within the pipeline that was started: nothing where it is the pipeline's own.
+
+    A variant has its last name, ``without_any`` of ``mias_author.without_any``; a study of another name its whole one.
+    """
+    main = os.environ.get(PIPELINE_VARIABLE) or study.partition(".")[0]
+    return study.removeprefix(main).lstrip(".") if f"{study}.".startswith(f"{main}.") else study
 
 
 class EpochLog:
@@ -64,3 +75,38 @@ class EpochLog:
                 client.log_batch(self._run_id, metrics=self._waiting[start : start + 1000], synchronous=True)
         self._waiting.clear()
         self._flushed = time.monotonic()
+
+
+def log_child_run(
+    name: str,
+    *,
+    params: Mapping[str, Any],
+    metrics: Mapping[str, float],
+    tags: Mapping[str, str],
+    started: datetime,
+    status: str,
+) -> None:
+    """Write a whole run under the current one, when it has ended: a killed process leaves none half-way.
+
+    Without a current run it does nothing.
+    """
+    run_id = os.environ.get(RUN_ID_VARIABLE)
+    if not run_id:
+        return
+    from mlflow.entities import Metric, Param
+    from mlflow.tracking import MlflowClient
+
+    now = int(time.time() * 1000)
+    client = MlflowClient(os.environ[TRACKING_URI_VARIABLE])
+    child = client.create_run(
+        client.get_run(run_id).info.experiment_id,
+        start_time=int(started.timestamp() * 1000),
+        tags={"mlflow.parentRunId": run_id, **tags},
+        run_name=name,
+    )
+    client.log_batch(
+        child.info.run_id,
+        params=[Param(key, str(value)) for key, value in params.items()],
+        metrics=[Metric(key, value, now, 0) for key, value in metrics.items()],
+    )
+    client.set_terminated(child.info.run_id, status, now)

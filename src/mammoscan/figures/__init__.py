@@ -14,6 +14,7 @@ from mammoscan.figures.sample_sheet import draw_sample_sheet
 from mammoscan.figures.scan_sheet import draw_scan_sheet
 from mammoscan.figures.topology import draw_topology
 from mammoscan.figures.training_curves import draw_training_curves
+from mammoscan.figures.trials import draw_trials
 from mammoscan.figures.views import draw_views
 from mammoscan.figures.wrong_gallery import draw_wrong_gallery
 
@@ -32,6 +33,7 @@ __all__ = [
     "draw_scan_sheet",
     "draw_topology",
     "draw_training_curves",
+    "draw_trials",
     "draw_views",
     "draw_wrong_gallery",
 ]

@@ -10,6 +10,7 @@ from mammoscan.studies.data import CropParams, PackParams, PhantomParams, ScanGr
 from mammoscan.studies.protocol import BalanceParams, SplitParams, ViewParams
 from mammoscan.studies.question import EvaluationParams, Question, ThresholdParams
 from mammoscan.studies.records import ABLATION, EXPERIMENTS, SIDE_CLAIM, STUDIES, Study, register_study
+from mammoscan.studies.search import Choices, NumberRange, SearchParams, apply_values, read_values
 from mammoscan.studies.training import (
     AugmentationParams,
     MachineParams,
@@ -27,10 +28,12 @@ __all__ = [
     "AugmentationParams",
     "BalanceParams",
     "Block",
+    "Choices",
     "CropParams",
     "EvaluationParams",
     "MachineParams",
     "NetworkParams",
+    "NumberRange",
     "PackParams",
     "PhantomParams",
     "PhaseParams",
@@ -38,9 +41,12 @@ __all__ = [
     "Question",
     "Recipe",
     "ScanGridParams",
+    "SearchParams",
     "SplitParams",
     "Study",
     "ThresholdParams",
     "ViewParams",
+    "apply_values",
+    "read_values",
     "register_study",
 ]

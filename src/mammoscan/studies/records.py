@@ -43,6 +43,7 @@ STUDIES: dict[str, Study] = {
     for study in (
         Study("mias", "mias", "patient", 5),
         Study("mias_normal", "mias", "patient", 5),
+        Study("mias_search", "mias", "patient", 5),
         Study("mias_author", "mias", "author", 1),
         # Where regions stay on one side, a single split tests a handful of them: four folds test all.
         *(

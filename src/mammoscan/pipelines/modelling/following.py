@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mammoscan.progress import show_progress
-from mammoscan.tracking import EpochLog
+from mammoscan.tracking import EpochLog, find_variant
 
 
 @contextmanager
@@ -18,8 +18,7 @@ def follow_training(checkpoints: Path, title: str) -> Iterator[Callable[[dict[st
         title: What stands beside the bar.
     """
     study, part = checkpoints.parts[-3:-1]
-    variant = "/".join([*study.split(".")[1:], part])
-    log = EpochLog(variant)
+    log = EpochLog("/".join(word for word in (find_variant(study), part) if word))
     with show_progress(title) as advance:
 
         def on_epoch(epoch: dict[str, Any]) -> None:
@@ -32,5 +31,5 @@ def follow_training(checkpoints: Path, title: str) -> Iterator[Callable[[dict[st
 
 def name_variant(checkpoints: Path) -> str:
     """Return the variant of a study that is trained, in words and with a colon; nothing for the study itself."""
-    variant = checkpoints.parts[-3].partition(".")[2]
+    variant = find_variant(checkpoints.parts[-3])
     return f"{variant.replace('_', ' ')}: " if variant else ""
