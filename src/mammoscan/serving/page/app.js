@@ -49,7 +49,7 @@ function queueFile(entry) {
   entry.item.querySelector(".verdict").textContent = "Waiting…";
   work.push(entry);
   say(`${count(answers.filter((one) => one.done).length)} of ${count(answers.length)} answered.`);
-  while (running < AT_ONCE && running < work.length) runWorker();
+  while (running < AT_ONCE && work.length) runWorker();
 }
 
 async function runWorker() {

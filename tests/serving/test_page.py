@@ -1,0 +1,220 @@
+"""The service's web page in a real browser: by keyboard, on a phone, in the dark, and when something goes wrong."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services import CARD, FakeClassifier, Service, draw_png, run_service
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine"),
+]
+
+LONG = "a_name_without_a_single_space_that_is_far_too_long_for_the_narrow_screen_of_a_phone.png"
+# The lowest contrast of any text that can be seen, as WCAG 2 measures it.
+FIND_LOWEST_CONTRAST = """() => {
+  const parse = (text) => text.match(/[\\d.]+/g).map(Number);
+  const linear = (v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+  const light = (c) => c.slice(0, 3).map((v) => linear(v / 255))
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const ground = (e) => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor);
+    if (c.length < 4 || c[3] > 0) return c; } return [255, 255, 255]; };
+  let worst = [99, ""];
+  for (const e of document.querySelectorAll("body *")) {
+    const text = [...e.childNodes].filter((n) => n.nodeType === 3).map((n) => n.data.trim()).join("");
+    if (!text || !e.checkVisibility()) continue;
+    const [a, b] = [light(parse(getComputedStyle(e).color)), light(ground(e))].sort((x, y) => y - x);
+    const ratio = (a + 0.05) / (b + 0.05);
+    if (ratio < worst[0]) worst = [ratio, text];
+  }
+  return worst;
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Service]:
+    with run_service(FakeClassifier(CARD | {"data": "phantom", "title": "Benign or malignant?"})) as service:
+        yield service
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    page = browser.new_page(viewport={"width": 1200, "height": 900})
+    page.said: list[str] = []
+    page.asked: list[str] = []
+    # Chromium reports a refused request as an error of its own accord.
+    page.on(
+        "console",
+        lambda m: page.said.append(m.text) if m.type == "error" and "Failed to load" not in m.text else None,
+    )
+    page.on("pageerror", lambda error: page.said.append(str(error)))
+    page.on("request", lambda request: page.asked.append(request.url))
+    yield page
+    page.close()
+
+
+def make_file(name: str, content: bytes) -> dict[str, Any]:
+    return {"name": name, "mimeType": "", "buffer": content}
+
+
+def focus_on(page: Any) -> str:
+    return page.evaluate("document.activeElement.id || document.activeElement.tagName")
+
+
+def tab_to(page: Any, wanted: str) -> None:
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if focus_on(page) == wanted:
+            return
+    raise AssertionError(f"the keyboard does not reach {wanted}")
+
+
+def test_a_person_with_only_a_keyboard_gets_every_answer(service: Service, page: Any) -> None:
+    page.goto(service.address)
+    page.get_by_role("heading", name="Benign or malignant?").wait_for()
+    assert "phantom" in page.get_by_role("note").inner_text()
+
+    page.keyboard.press("Tab")
+    assert focus_on(page) == "choose"
+    assert page.locator("#drop").evaluate("label => getComputedStyle(label).outlineStyle") == "solid"
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Enter")
+    chooser.value.set_files(
+        [
+            make_file("dark.png", draw_png(25)),
+            make_file("bright.jpg", draw_png(204, kind="JPEG")),
+            make_file("white.pgm", draw_png(255, kind="PPM")),
+            make_file("text.png", b"no image"),
+        ]
+    )
+    status = page.get_by_role("status")
+    status.get_by_text("All 4 answered: 1 benign, 2 malignant, 1 without an answer.").wait_for()
+    assert status.get_attribute("aria-live") == "polite"
+
+    dark, bright, white, text = page.locator(".answer").all()
+    assert "0.10 for “malignant” is below the threshold of 0.40" in dark.inner_text()
+    assert "0.80 for “malignant” is at or above the threshold of 0.40" in bright.inner_text()
+    meter = bright.get_by_role("meter", name="Calibrated probability of malignant")
+    assert meter.get_attribute("aria-valuenow") == "0.8000"
+    assert meter.get_attribute("aria-valuetext") == "0.80; threshold 0.40"
+    boxes = [meter.locator(part).bounding_box() for part in (".fill", ".tick")]
+    width = meter.bounding_box()["width"]
+    assert boxes[0]["width"] == pytest.approx(0.8 * width, abs=1)
+    assert boxes[1]["x"] + boxes[1]["width"] / 2 - boxes[0]["x"] == pytest.approx(0.4 * width, abs=1)
+    warning = white.get_by_role("list", name="Warnings").inner_text()
+    assert warning == "This does not look like what the model was trained on"
+    assert bright.get_by_role("list", name="Warnings").count() == 0
+    assert "text.png is no image that can be read here" in text.inner_text()
+
+    heat = bright.locator(".heat")
+    assert heat.is_visible()
+    assert heat.evaluate("image => image.naturalWidth") == 8
+    assert bright.locator(".sent").is_visible()
+    assert not white.locator(".sent").is_visible()  # no browser shows a PGM
+    tab_to(page, "heat")
+    page.keyboard.press("Space")
+    assert not heat.is_visible()
+    assert page.locator("#heat").get_attribute("aria-pressed") == "false"
+    page.keyboard.press("Space")
+    assert heat.is_visible()
+
+    tab_to(page, "save")
+    with page.expect_download() as download:
+        page.keyboard.press("Enter")
+    rows = list(csv.DictReader(Path(download.value.path()).read_text().splitlines()))
+    assert [row["file"] for row in rows] == ["dark.png", "bright.jpg", "white.pgm", "text.png"]
+    assert [row["label"] for row in rows] == ["benign", "malignant", "malignant", ""]
+    assert rows[1]["p_malignant"] == "0.8"
+    assert rows[3]["error"].startswith("text.png is no image")
+
+    tab_to(page, "clear")
+    page.keyboard.press("Enter")
+    assert page.locator(".answer").count() == 0
+    assert focus_on(page) == "choose"
+    assert page.said == []
+    assert all(url.startswith((service.address, "data:", "blob:")) for url in page.asked)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits_a_phone_and_can_be_read_by_day_and_by_night(
+    service: Service, page: Any, scheme: str
+) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.emulate_media(color_scheme=scheme)
+    page.goto(service.address)
+    page.locator("#card dl").wait_for()
+    page.set_input_files(
+        "#choose",
+        [make_file(LONG, draw_png(255)), make_file(f"bad_{LONG}", b""), make_file("dark.png", draw_png(9))],
+    )
+    page.get_by_text("All 3 answered").wait_for()
+    page.get_by_text("The whole card").click()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    ratio, text = page.evaluate(FIND_LOWEST_CONTRAST)
+    assert ratio >= 4.5, text
+    for button in page.get_by_role("button").all():
+        assert button.bounding_box()["height"] >= 40
+
+    page.goto(f"{service.address}/docs")
+    assert page.get_by_role("heading", name="POST /predict").is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert page.evaluate(FIND_LOWEST_CONTRAST)[0] >= 4.5
+    assert page.said == []
+    assert all(url.startswith((service.address, "data:", "blob:")) for url in page.asked)
+
+
+def test_images_can_be_dropped_anywhere_on_the_page(service: Service, page: Any) -> None:
+    page.goto(service.address)
+    held = page.evaluate_handle(
+        """bytes => { const held = new DataTransfer();
+        held.items.add(new File([new Uint8Array(bytes)], "dropped.png")); return held; }""",
+        list(draw_png(200)),
+    )
+    page.dispatch_event("#about", "dragover", {"dataTransfer": held})
+    assert "over" in page.locator("#drop").get_attribute("class")
+    page.dispatch_event("#about", "drop", {"dataTransfer": held})
+    page.get_by_text("Answered. dropped.png: malignant.").wait_for()
+
+
+def test_three_labels_get_a_bar_each_and_no_threshold(page: Any) -> None:
+    card = CARD | {"labels": ["normal", "benign", "malignant"]}
+    with run_service(FakeClassifier(card)) as service:
+        page.goto(service.address)
+        page.set_input_files("#choose", [make_file("a.png", draw_png(200))])
+        page.get_by_text("Answered.").wait_for()
+        names = page.get_by_role("meter").evaluate_all("bars => bars.map(bar => bar.ariaLabel)")
+        assert names == [f"Calibrated probability of {label}" for label in card["labels"]]
+        assert page.locator(".tick:visible").count() == 0
+
+
+def test_it_waits_while_the_service_is_busy_and_says_when_it_is_gone(page: Any) -> None:
+    classifier = FakeClassifier()
+    with run_service(classifier, waiting=1) as service:
+        page.goto(service.address)
+        classifier.may_go_on.clear()
+        page.set_input_files(
+            "#choose", [make_file("first.png", draw_png()), make_file("second.png", draw_png())]
+        )
+        page.get_by_text("The service is busy; trying again in 1 s.").wait_for()
+        classifier.may_go_on.set()
+        page.get_by_text("All 2 answered: 2 benign.").wait_for()
+    page.set_input_files("#choose", [make_file("late.png", draw_png())])
+    page.get_by_text("The service does not answer.").wait_for()
+    assert page.get_by_role("button", name="Try again").is_visible()
