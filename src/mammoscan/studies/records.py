@@ -15,12 +15,14 @@ class Study:
         dataset: Namespace of the data set that it reads.
         protocol: ``patient`` keeps patients apart and trains a final model; ``author`` repeats an article.
         folds: Number of divisions; an ``author`` study that repeats an article has one.
+        features: Whether the graph has a place for the features of a frozen backbone, for recipes with ``freeze``.
     """
 
     name: str
     dataset: str
     protocol: Literal["patient", "author"]
     folds: int
+    features: bool = False
 
 
 # What the article reports on the side: calcifications unbalanced and without copies.
