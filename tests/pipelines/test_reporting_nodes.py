@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from mammoscan.pipelines.modelling.nodes import divide_samples
+from mammoscan.pipelines.modelling.dividing import divide_samples
 from mammoscan.pipelines.reporting import drawing, measuring, writing
 from mammoscan.studies import EvaluationParams, Question, Recipe, SplitParams
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,13 +14,15 @@ from mammoscan.learning.blocks import read_rows
 from mammoscan.learning.devices import choose_device, make_deterministic
 from mammoscan.learning.predict import choose_batch
 from mammoscan.learning.scaling import choose_scale
-from mammoscan.networks.backbones import cut_backbone, list_head
+from mammoscan.networks.backbones import cut_backbone, cut_head, list_head
 from mammoscan.networks.registry import build_network
 from mammoscan.networks.table import find_backbone
 from mammoscan.studies import MachineParams, Recipe, ViewParams
 
 if TYPE_CHECKING:
     import keras
+
+__all__ = ["check_features", "compose_model", "compute_features", "cut_head"]
 
 _BATCH = 64
 
@@ -40,7 +42,6 @@ def compute_features(
     pixels: NDArray[np.uint8],
     recipe: Recipe,
     machine: MachineParams,
-    on_batch: Callable[[int, int], None] | None = None,
 ) -> tuple[int, Iterator[NDArray[np.float32]]]:
     """Compute what a recipe's backbone makes of every image, batch by batch.
 
@@ -48,7 +49,6 @@ def compute_features(
         pixels: uint8 ``[N, H, W, C]``, possibly memory-mapped.
         recipe: Its network, weights, seed and scale.
         machine: On what it is computed.
-        on_batch: Called with the images done and all of them.
 
     Returns:
         The number of features, and their float32 blocks ``[n, D]`` in the images' order, computed as they are read.
@@ -63,8 +63,6 @@ def compute_features(
         for first in range(0, len(pixels), size):
             rows = np.arange(first, min(first + size, len(pixels)))
             yield ask(read_rows(pixels, rows))
-            if on_batch is not None:
-                on_batch(int(rows[-1]) + 1, len(pixels))
 
     return int(backbone.output_shape[-1]), run()
 

@@ -91,6 +91,16 @@ def cut_backbone(model: keras.Model) -> keras.Model:
     return keras.Model(model.input, model.get_layer(FEATURES).output, name=f"{model.name}_backbone")
 
 
+def cut_head(model: keras.Model) -> keras.Model:
+    """Return the part of a model that turns features into probabilities; it shares the model's weights."""
+    import keras
+
+    width = int(model.get_layer(FEATURES).output.shape[-1])
+    return keras.Sequential(
+        [keras.layers.Input((width,), name=FEATURES), *list_head(model)], name=f"{model.name}_head"
+    )
+
+
 def list_head(model: keras.Model) -> list[keras.layers.Layer]:
     """List the layers behind the features."""
     names = [layer.name for layer in model.layers]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median_low
 from typing import Any
@@ -9,17 +10,13 @@ import numpy as np
 import pandas as pd
 
 from mammoscan.evaluation import balance as balancing
-from mammoscan.evaluation import baselines, splits
 from mammoscan.learning.fit import train_network
 from mammoscan.learning.predict import predict_probabilities
-from mammoscan.networks.describe import describe_network, summarise_network
-from mammoscan.networks.registry import build_network
 from mammoscan.pipelines.modelling.fingerprints import describe_data
 from mammoscan.pipelines.modelling.following import follow_training, name_variant
-from mammoscan.sources.tables import read_folds
+from mammoscan.pipelines.modelling.freezing import choose_input, choose_model, complete_model
 from mammoscan.studies import (
     BalanceParams,
-    EvaluationParams,
     MachineParams,
     Question,
     Recipe,
@@ -32,68 +29,6 @@ CHECKPOINT = "training.ckpt"
 logger = logging.getLogger("mammoscan")
 
 
-def divide_samples(samples: pd.DataFrame, split: SplitParams) -> pd.DataFrame:
-    """Divide the samples into folds, or adopt the division in ``split.file``.
-
-    Returns:
-        ``folds``: a row a sample, a column a fold, saying on which side it stands.
-    """
-    return splits.divide_samples(samples, split, split.folds, given=read_folds(split.file))
-
-
-def divide_pool(samples: pd.DataFrame, pool: pd.DataFrame, split: SplitParams) -> pd.DataFrame:
-    """Divide the samples that balancing left; the others are ``out`` of every fold."""
-    return splits.divide_samples(
-        samples, split, split.folds, pool=set(pool["sample_id"]), given=read_folds(split.file)
-    )
-
-
-def split_folds(folds: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Give each fold its own rows, so that folds can be worked on apart."""
-    return {
-        f"{name}_rows": rows[rows["role"] != "out"].assign(fold=int(name.removeprefix("fold_")))
-        for name, rows in splits.split_folds(folds).items()
-    }
-
-
-def balance_samples(
-    rows: pd.DataFrame, samples: pd.DataFrame, balance: BalanceParams
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Make the classes of a fold's training side even; its test and validation rows stay as they are.
-
-    Returns:
-        The fold's rows, and the counts of each class on the training side before and after.
-    """
-    kept = balancing.balance_rows(rows, samples, balance)
-    before, after = (samples.iloc[some.loc[some["role"] == "train", "row"]] for some in (rows, kept))
-    return kept, balancing.count_classes(before, after)
-
-
-def balance_pool(
-    samples: pd.DataFrame, census: pd.DataFrame, balance: BalanceParams
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Make the classes even before they are divided, as the article did.
-
-    Args:
-        samples: The samples that the question is about.
-        census: Group and severity of all images of the data set, which set the sizes.
-        balance: The article's method.
-
-    Returns:
-        The samples left, and the counts of each class before and after.
-    """
-    pool = balancing.balance_samples(samples, balance, reference=census)
-    return pool, balancing.count_classes(samples, pool)
-
-
-def gather_counts(*counts: pd.DataFrame) -> pd.DataFrame:
-    """Put the folds' counts into one table: the mean over the folds."""
-    keys = [name for name in counts[0].columns if name not in ("before", "after")]
-    totals = pd.concat(counts).groupby(keys, sort=False)[["before", "after"]].sum()
-    # A fold without a class has no row for it, but counts as nothing of it.
-    return (totals / len(counts)).round(1).reset_index()
-
-
 def train_fold(
     samples: pd.DataFrame,
     pixels: np.ndarray,
@@ -104,19 +39,22 @@ def train_fold(
     split: SplitParams,
     machine: MachineParams,
     checkpoints: Path,
+    features: np.ndarray | None = None,
 ) -> tuple[Any, dict[str, Any]]:
     """Train the network on one fold's training side; the epoch is chosen on its validation side.
 
-    In an article's own protocol the test side chooses the epoch, if ``split.choose_epoch_on`` says so.
+    In an article's own protocol the test side chooses the epoch, if ``split.choose_epoch_on`` says so. Where the
+    backbone is frozen, the head learns from ``features``.
 
     Returns:
-        The model with the weights of the best epoch, and the history of the training.
+        The whole model, image in, with the weights of the best epoch; and the history of the training.
     """
     fold = int(rows["fold"].iloc[0])
     title = f"{name_variant(checkpoints)}fold {fold + 1} of {split.folds}"
+    seen = choose_input(pixels, features, training, views)
     with follow_training(checkpoints, title) as on_epoch:
         model, history = train_network(
-            pixels,
+            seen,
             samples["target"].to_numpy(),
             _rows_of(rows, "train"),
             _rows_of(rows, split.choose_epoch_on),
@@ -126,7 +64,7 @@ def train_fold(
             views=views,
             on_epoch=on_epoch,
             checkpoint=checkpoints / CHECKPOINT,
-            fingerprint=describe_data(samples, pixels, rows),
+            fingerprint=describe_data(samples, seen, rows),
         )
     logger.info(
         "%s: %d epochs, best %d, %.0f s",
@@ -135,7 +73,7 @@ def train_fold(
         history["best_epoch"],
         sum(epoch["seconds"] for epoch in history["epochs"]),
     )
-    return model, history
+    return complete_model(model, history, seen, pixels, question, training, machine)
 
 
 def predict_fold(
@@ -147,6 +85,7 @@ def predict_fold(
     training: Recipe,
     views: ViewParams,
     machine: MachineParams,
+    features: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """Predict one fold's test side.
 
@@ -154,7 +93,9 @@ def predict_fold(
         ``predictions``: a row a test sample, with a probability for each label.
     """
     test = _rows_of(rows, "test")
-    probabilities = predict_probabilities(model, pixels, test, recipe=training, views=views, machine=machine)
+    seen = choose_input(pixels, features, training, views)
+    asked = choose_model(model, seen)
+    probabilities = predict_probabilities(asked, seen, test, recipe=training, views=views, machine=machine)
     table = samples.iloc[test][["sample_id", "patient_id", "label", "target"]].reset_index(drop=True)
     table.insert(0, "model", "cnn")
     table.insert(1, "fold", int(rows["fold"].iloc[0]))
@@ -175,13 +116,55 @@ def train_final(
     checkpoints: Path,
     *histories: dict[str, Any],
 ) -> tuple[Any, dict[str, Any]]:
-    """Train the model that is handed on: all patients, the median of the folds' best epochs, no validation."""
+    """Train the model that is handed on: all patients, the median of the folds' best epochs, no validation.
+
+    Where the learning rate was cut in the folds, it follows the one whose best epoch is the median.
+    """
+    return _train_on_all(
+        samples, pixels, None, folds, question, training, views, balance, machine, checkpoints, histories
+    )
+
+
+def train_final_on_features(
+    samples: pd.DataFrame,
+    pixels: np.ndarray,
+    features: np.ndarray,
+    folds: pd.DataFrame,
+    question: Question,
+    training: Recipe,
+    views: ViewParams,
+    balance: BalanceParams,
+    machine: MachineParams,
+    checkpoints: Path,
+    *histories: dict[str, Any],
+) -> tuple[Any, dict[str, Any]]:
+    """Train the model that is handed on; where its backbone is frozen, the head learns from the features."""
+    return _train_on_all(
+        samples, pixels, features, folds, question, training, views, balance, machine, checkpoints, histories
+    )
+
+
+def _train_on_all(
+    samples: pd.DataFrame,
+    pixels: np.ndarray,
+    features: np.ndarray | None,
+    folds: pd.DataFrame,
+    question: Question,
+    training: Recipe,
+    views: ViewParams,
+    balance: BalanceParams,
+    machine: MachineParams,
+    checkpoints: Path,
+    histories: Sequence[dict[str, Any]],
+) -> tuple[Any, dict[str, Any]]:
     epochs = median_low(history["best_epoch"] for history in histories)
+    followed = next(history for history in histories if history["best_epoch"] == epochs)
     rows = folds[["sample_id", "row"]].assign(role="train", fold=-1)
     rows = balancing.balance_rows(rows, samples, balance)
+    seen = choose_input(pixels, features, training, views)
     with follow_training(checkpoints, "final model") as on_epoch:
         model, history = train_network(
-            pixels,
+            seen,
             samples["target"].to_numpy(),
             _rows_of(rows, "train"),
             np.empty(0, dtype=int),
@@ -192,41 +175,13 @@ def train_final(
             epochs=epochs,
             on_epoch=on_epoch,
             checkpoint=checkpoints / CHECKPOINT,
-            fingerprint=describe_data(samples, pixels, rows),
+            fingerprint=describe_data(samples, seen, rows),
+            rates=[epoch["learning_rate"] for epoch in followed["epochs"][:epochs]]
+            if training.plateau is not None
+            else None,
         )
     logger.info("final model: %d epochs on all %d patients", epochs, samples["patient_id"].nunique())
-    return model, history
-
-
-def predict_baselines(
-    samples: pd.DataFrame,
-    pixels: np.ndarray,
-    folds: pd.DataFrame,
-    question: Question,
-    evaluation: EvaluationParams,
-) -> pd.DataFrame:
-    """Predict the same test sides without a network: by the majority, by the metadata alone, by simple texture."""
-    return baselines.predict_baselines(samples, pixels, folds, question, evaluation)
-
-
-def pool_predictions(*tables: pd.DataFrame) -> pd.DataFrame:
-    """Put predictions together: every sample was predicted by a model that never saw its patient.
-
-    In an article's own protocol that holds only as far as its split does.
-    """
-    return pd.concat(tables, ignore_index=True)
-
-
-def describe_model(
-    pixels: np.ndarray, question: Question, training: Recipe
-) -> tuple[list[dict[str, Any]], str]:
-    """Describe the network before it is trained.
-
-    Returns:
-        Its layers with output shapes and parameters, and the same as text.
-    """
-    model = build_network(training.network.name, pixels.shape[1:], len(question.labels), training.seed)
-    return [dict(layer) for layer in describe_network(model)], summarise_network(model)
+    return complete_model(model, history, seen, pixels, question, training, machine)
 
 
 def _rows_of(rows: pd.DataFrame, role: str) -> np.ndarray:

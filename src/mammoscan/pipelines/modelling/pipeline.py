@@ -2,20 +2,23 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
-from mammoscan.pipelines.modelling.nodes import (
+from mammoscan.pipelines.modelling.describing import describe_model
+from mammoscan.pipelines.modelling.dividing import (
     balance_pool,
     balance_samples,
-    describe_model,
     divide_pool,
     divide_samples,
     gather_counts,
-    pool_predictions,
-    predict_baselines,
-    predict_fold,
     split_folds,
+)
+from mammoscan.pipelines.modelling.freezing import compute_features
+from mammoscan.pipelines.modelling.nodes import (
+    predict_fold,
     train_final,
+    train_final_on_features,
     train_fold,
 )
+from mammoscan.pipelines.modelling.pooling import pool_predictions, predict_baselines
 from mammoscan.studies import Study
 
 TRAINING_PARAMETERS = ("question", "training", "views", "split", "balance")
@@ -56,7 +59,16 @@ def create_pipeline(study: Study) -> Pipeline:
             name="describe_model",
         ),
     ]
-    own = _create_patient_nodes(names) if study.protocol == "patient" else _create_author_nodes()
+    if study.features:
+        common.append(
+            Node(
+                compute_features,
+                ["pixels", "params:training", "params:views", "params:train"],
+                "features",
+                name="compute_features",
+            )
+        )
+    own = _create_patient_nodes(study, names) if study.protocol == "patient" else _create_author_nodes()
     base = Pipeline(common + own)
     machine = {"params:train"} & base.inputs()
     return sum(folds, start=Pipeline(base, namespace=study.name, parameters=machine))
@@ -64,6 +76,7 @@ def create_pipeline(study: Study) -> Pipeline:
 
 def _create_fold(study: Study, number: int) -> Pipeline:
     balanced = study.protocol == "patient"
+    features = ["features"] if study.features else []
     nodes = [
         Node(
             train_fold,
@@ -77,6 +90,7 @@ def _create_fold(study: Study, number: int) -> Pipeline:
                 "params:split",
                 "params:train",
                 "checkpoints",
+                *features,
             ],
             ["model", "history"],
             name="train_fold",
@@ -92,6 +106,7 @@ def _create_fold(study: Study, number: int) -> Pipeline:
                 "params:training",
                 "params:views",
                 "params:train",
+                *features,
             ],
             "predictions",
             name="predict_fold",
@@ -111,21 +126,23 @@ def _create_fold(study: Study, number: int) -> Pipeline:
     return Pipeline(
         nodes,
         namespace=f"{study.name}.fold_{number}",
-        inputs={"samples": f"{study.name}.samples", "pixels": f"{study.name}.pixels"},
+        inputs={name: f"{study.name}.{name}" for name in ("samples", "pixels", *features)},
         parameters={"params:train": "params:train"}
         | {f"params:{name}": f"params:{study.name}.{name}" for name in used},
     )
 
 
-def _create_patient_nodes(names: list[str]) -> list[Node]:
+def _create_patient_nodes(study: Study, names: list[str]) -> list[Node]:
+    features = ["features"] if study.features else []
     return [
         Node(divide_samples, ["samples", "params:split"], "folds", name="divide_samples"),
         Node(gather_counts, [f"{name}.class_counts" for name in names], "class_counts", name="gather_counts"),
         Node(
-            train_final,
+            train_final_on_features if study.features else train_final,
             [
                 "samples",
                 "pixels",
+                *features,
                 "folds",
                 "params:question",
                 "params:training",
