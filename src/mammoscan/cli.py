@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -82,9 +81,12 @@ def open_classifier(study: str, model: str, runtime: Runtime) -> Classifier:
     import numpy as np
 
     from mammoscan.errors import MammoscanError
+    from mammoscan.serving.finding import find_model
+
+    folder = find_model(study, model)
     from mammoscan.serving.classifier import Classifier
 
-    classifier = Classifier.load(Path(model), runtime)
+    classifier = Classifier.load(folder, runtime)
     found = classifier.card["study"]
     if found != study:
         raise MammoscanError(
