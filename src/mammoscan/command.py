@@ -1,4 +1,4 @@
-"""The command ``mammoscan``."""
+"""The command ``mammoscan``. A module ``mammoscan.cli`` would be taken by Kedro for commands of its own."""
 
 from __future__ import annotations
 
