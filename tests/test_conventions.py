@@ -97,7 +97,8 @@ class TestCatalog:
 
     def test_every_entry_is_named_by_its_study_and_a_noun(self) -> None:
         for name in list_stored():
-            assert re.fullmatch(r"run_info|[a-z_]+(\.[a-z_]+)?(\.(fold_\d+|final))?\.[a-z_]+", name), name
+            form = r"run_info|[a-z_][a-z0-9_]*(\.[a-z_]+)?(\.(fold_\d+|final))?\.[a-z_]+"
+            assert re.fullmatch(form, name), name
 
 
 class TestParameters:

@@ -10,13 +10,13 @@ from kedro.pipeline import Pipeline
 
 from mammoscan.errors import MammoscanError
 from mammoscan.extensions import load_extensions
-from mammoscan.pipelines import author, images, mias, modelling, reporting, search, trust
+from mammoscan.pipelines import author, images, mias, modelling, reporting, search, tissue, trust
 from mammoscan.studies import ABLATION, EXPERIMENTS, SIDE_CLAIM, STUDIES, Study
 
 # Data sets with a road of their own from files to samples; every other one is a folder of image files.
 ROADS: dict[str, ModuleType] = {"mias": mias}
-# Studies of image files with figures or sections of their own: modules with FIGURES, SECTIONS and create_pipeline.
-OWN_PAGES: dict[str, ModuleType] = {}
+# Studies of image files with figures or sections of their own.
+OWN_PAGES: dict[str, tissue.OwnPage] = {**tissue.PAGES}
 
 
 class Registry(dict[str, Pipeline]):
@@ -53,7 +53,7 @@ def create_image_study(study: Study, data: Pipeline) -> Pipeline:
     own = OWN_PAGES.get(study.name)
     if own is None:
         return whole + create_page(study)
-    return whole + own.create_pipeline(study) + create_page(study, own.FIGURES, own.SECTIONS)
+    return whole + own.create_pipeline(study) + create_page(study, own.figures, own.sections)
 
 
 def create_search(study: Study, own: Study) -> Pipeline:

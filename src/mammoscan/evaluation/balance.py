@@ -1,4 +1,4 @@
-"""Make classes even the way the mini-MIAS article did: within abnormality classes, by cutting at random."""
+"""Make classes even by cutting at random: label by label, or within groups as the mini-MIAS article did."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ def balance_samples(
 
     ``class`` cuts, within each group, the larger severity to the smaller, and the normal group to the mean
     size that the other groups had before. ``full`` then cuts every group and severity to the smallest that is
-    left, and the normal group to twice that. ``none`` changes nothing. A group that lacks one of the
+    left, and the normal group to twice that. ``label`` cuts every label to the smallest, or to ``balance.most``,
+    whatever the groups. ``none`` changes nothing. A group that lacks one of the
     severities is cut to nothing, or the group alone would tell the label. The draw within a group and
     severity does not depend on which other groups are there.
 
@@ -38,6 +39,8 @@ def balance_samples(
     """
     if balance.method == "none" or samples.empty:
         return samples
+    if balance.method == "label":
+        return _cut_labels(samples, balance)
     cells = _name_cells(samples)
     limits = _limit_groups(cells if reference is None else _name_cells(reference), balance)
     kept = np.zeros(len(samples), dtype=bool)
@@ -84,6 +87,17 @@ def count_classes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     ]
     table = pd.concat(counts, axis=1).fillna(0).astype(int).sort_index().reset_index()
     return table.rename(columns={"kind": name})
+
+
+def _cut_labels(samples: pd.DataFrame, balance: BalanceParams) -> pd.DataFrame:
+    labels = samples["label"].astype(str).to_numpy()
+    counts = pd.Series(labels).value_counts()
+    limit = min(int(counts.min()), balance.most or len(samples))
+    kept = np.zeros(len(samples), dtype=bool)
+    for label in sorted(counts.index):
+        rng = np.random.default_rng([balance.seed, zlib.crc32(label.encode())])
+        kept[rng.permutation(np.flatnonzero(labels == label))[:limit]] = True
+    return samples[kept]
 
 
 def _limit_groups(cells: pd.DataFrame, balance: BalanceParams) -> dict[str, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mammoscan.studies.block import Block
 
@@ -44,7 +44,20 @@ class SplitParams(Block):
 
 
 class BalanceParams(Block):
-    """How classes are made even: not at all, the article's class-balanced or its fully balanced way."""
+    """How classes are made even.
 
-    method: Literal["none", "class", "full"] = "none"
+    ``none``, the mini-MIAS article's ``class`` (within each group) or ``full`` (all groups too), or ``label``: each
+    label is cut to the smallest, or to ``most`` images of it where there are so many.
+    """
+
+    method: Literal["none", "class", "full", "label"] = "none"
+    most: int | None = Field(None, ge=1)
     seed: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _most_suits_the_method(self) -> BalanceParams:
+        if self.most is not None and self.method != "label":
+            raise ValueError(
+                f"balance.most is {self.most} with the method {self.method}, expected it with label only"
+            )
+        return self

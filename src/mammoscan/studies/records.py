@@ -61,6 +61,14 @@ STUDIES: dict[str, Study] = {
         *(Study(f"mias_author_all.{name}", "mias", "author", 1) for name in EXPERIMENTS),
         Study("pneumonia", "pneumonia", "patient", 5),
         Study("pneumonia_author", "pneumonia", "author", 1),
+        Study("breakhis", "breakhis", "patient", 5),
+        # For samples of the data set with only three patients of a label.
+        Study("breakhis_threefold", "breakhis", "patient", 3),
+        Study("breakhis_author", "breakhis", "author", 1),
+        Study("breakhis_400x", "breakhis_400x", "patient", 5),
+        Study("breakhis_400x_author", "breakhis_400x", "author", 1),
+        Study("idc", "idc", "patient", 5),
+        Study("idc_author", "idc", "author", 1),
     )
 }
 
