@@ -1,11 +1,15 @@
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
+from mammoscan.imaging.crops import crop_radius
 from mammoscan.imaging.masks import find_breast, find_side
+from mammoscan.imaging.views import make_views
 from mammoscan.phantoms.lesions import draw_lesion
 from mammoscan.phantoms.plan import plan_scans
 from mammoscan.phantoms.region import Region
 from mammoscan.phantoms.scan import draw_scan
+from mammoscan.phantoms.specks import FORMS, draw_specks
 
 KINDS = ("CALC", "CIRC", "SPIC", "MISC", "ARCH", "ASYM")
 
@@ -45,6 +49,26 @@ def test_the_radius_sets_the_size_of_the_patch_and_three_is_enough():
     small, large = (draw_lesion(Region("CIRC", "B", radius=r), np.random.default_rng(0)) for r in (3, 197))
     assert small.shape == (151, 151)
     assert large.shape[0] > 240
+
+
+@pytest.mark.parametrize("radius", [3, 30])
+def test_even_the_brightest_calcification_keeps_a_grain_by_which_its_views_differ(radius):
+    plan = plan_scans(8, 7)[0]
+    row, column = round(plan.breast.nipple), round(plan.breast.to_column(0.6 * plan.breast.reach))
+    region = Region("CALC", "B", row=row, column=column, radius=radius, bed=400.0)
+    plan.regions = [region]
+    crop = crop_radius(draw_scan(plan, 7), region.row, region.column, 3, 48)
+    assert crop.mean() > 225
+    assert len({view.tobytes() for view in make_views(crop[None, :, :, None])[0]}) == 8
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_specks_of_every_form_stand_out_from_the_tissue_they_lie_in(form):
+    region = Region("CALC", "B", radius=36, pull=0.5, form=form)
+    for seed in range(4):
+        patch = draw_specks(region, [], 40, np.random.default_rng(seed))
+        fine = patch - gaussian_filter(patch, 4.0)
+        assert fine.max() > 75.0 > -fine.min()
 
 
 def test_the_breast_is_found_at_its_side_on_black_beyond_the_film():

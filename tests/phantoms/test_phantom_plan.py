@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from mammoscan.phantoms.anatomy import SCAN
+from mammoscan.phantoms.looks import BEDS
 from mammoscan.phantoms.plan import ScanPlan, plan_scans
+from mammoscan.phantoms.specks import FORMS
 
 SIZES = (8, 12, 24, 40, 161, 400)
 
@@ -101,7 +103,28 @@ def test_shape_tells_the_severity_but_for_a_stated_share():
     agree = np.mean([(region.pull > 0.5) == (region.severity == "M") for region in masses])
     assert agree == pytest.approx(0.88, abs=0.01)
     undecided = np.mean([0.4 <= region.pull <= 0.6 for region in specks])
-    assert undecided == pytest.approx(0.4, abs=0.06)
+    assert undecided == pytest.approx(0.5, abs=0.06)
+
+
+def test_calcifications_share_out_all_forms_and_beds_and_each_severity_has_every_form():
+    specks = [region for _, region in list_placed(plan_scans(161, 7)) if region.kind == "CALC"]
+    assert len(specks) == 27
+    assert len({(region.form, round(region.bed / 22.5)) for region in specks}) == len(FORMS) * len(BEDS)
+    for severity in "BM":
+        assert {region.form for region in specks if region.severity == severity} == set(FORMS)
+
+
+@pytest.mark.parametrize("seed", [0, 7])
+def test_tissue_knows_nothing_of_the_severity(seed):
+    hosts = {
+        scan.patient: (scan.regions[0].severity, scan.tissue)
+        for scan in plan_scans(161, seed)
+        if scan.regions
+    }
+    counts = Counter(hosts.values())
+    for severity in "BM":
+        shares = [counts[severity, tissue] for tissue in "FGD"]
+        assert max(shares) - min(shares) <= 2
 
 
 def test_places_lie_on_the_film_and_some_at_a_border():

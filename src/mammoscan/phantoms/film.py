@@ -11,6 +11,8 @@ from mammoscan.phantoms.fields import enlarge_field
 from mammoscan.phantoms.tissue import CELL, Look
 
 LABELLED, TAPED = 0.6, 0.15
+SHOULDER, BRIGHTEST = 190.0, 245.0
+"""Grey levels from which film answers ever less, and which it never passes."""
 
 
 def expose_film(
@@ -27,15 +29,21 @@ def expose_film(
     """
     air = rng.uniform(4.0, 14.0)
     mixed = gaussian_filter(air + (canvas - air) * body, look.blur / CELL)
-    scan = np.array(enlarge_field(mixed, SCAN))
+    scan = _saturate(np.array(enlarge_field(mixed, SCAN)))
     scan += np.float32(look.grain) * rng.standard_normal((SCAN, SCAN), dtype=np.float32)
     if breast.side == "right":
         scan = scan[:, ::-1]
-    scan = np.clip(scan, 0.0, 250.0).astype(np.uint8)
+    scan = np.clip(scan, 0.0, 255.0).astype(np.uint8)
     margin = (SCAN - breast.film) // 2
     scan[:, :margin] = 0
     scan[:, SCAN - margin :] = 0
     return _stick_labels(scan, breast, margin, rng)
+
+
+def _saturate(light: np.ndarray) -> np.ndarray:
+    """Bend what is too bright below the film's limit, so that the grain on top shows even there."""
+    room = BRIGHTEST - SHOULDER
+    return np.where(light > SHOULDER, SHOULDER + room * np.tanh((light - SHOULDER) / room), light)
 
 
 def _stick_labels(scan: np.ndarray, breast: Breast, margin: int, rng: np.random.Generator) -> np.ndarray:

@@ -20,6 +20,7 @@ from mammoscan.phantoms.looks import draw_looks
 from mammoscan.phantoms.region import Region
 
 AT_BORDER = 0.06
+TISSUES = "FGD"
 
 
 @dataclass
@@ -49,7 +50,7 @@ def plan_scans(patients: int, seed: int) -> list[ScanPlan]:
         Two scans a patient, in the order of their numbers.
     """
     rng = np.random.default_rng([seed, 1])
-    scans = _draw_scans(patients, seed, rng)
+    scans = _draw_scans(patients, seed)
     hosts = _choose_scans(patients, rng)
     listed = _list_regions(patients, rng)
     for number, regions in zip(hosts, listed, strict=True):
@@ -57,18 +58,18 @@ def plan_scans(patients: int, seed: int) -> list[ScanPlan]:
     placed = [(scan, region) for scan in scans for region in scan.regions]
     draw_looks([region for _, region in placed if region.state == "placed"], rng)
     _draw_places(placed, rng)
+    _draw_tissues(scans, rng)
     return scans
 
 
-def _draw_scans(patients: int, seed: int, rng: np.random.Generator) -> list[ScanPlan]:
-    tissues = rng.permutation(np.resize(list("FGD"), patients))
+def _draw_scans(patients: int, seed: int) -> list[ScanPlan]:
     scans = []
     for patient in range(patients):
         own = np.random.default_rng([seed, 2, patient])
         first = draw_breast(own, "left" if own.random() < 0.03 else "right")
         pair = (first, mirror_breast(first, own))
         for place, breast in enumerate(pair):
-            scans.append(ScanPlan(2 * patient + place + 1, patient, str(tissues[patient]), breast))
+            scans.append(ScanPlan(2 * patient + place + 1, patient, TISSUES[0], breast))
     return scans
 
 
@@ -98,6 +99,17 @@ def _list_regions(patients: int, rng: np.random.Generator) -> list[list[Region]]
     listed += [[Region("CIRC", "B", "unplaced")] for _ in range(scale_count(WITHOUT_PLACE, patients))]
     listed += [[Region("CALC", "M", "spread")] for _ in range(scale_count(WIDE_SPREAD, patients))]
     return listed
+
+
+def _draw_tissues(scans: list[ScanPlan], rng: np.random.Generator) -> None:
+    """Give patients their tissue, each of the three to as many of the same severity as the others."""
+    patients = len(scans) // 2
+    severities = {scan.patient: region.severity for scan in scans for region in scan.regions[:1]}
+    turns = rng.permutation(len(TISSUES))
+    order = sorted(rng.permutation(patients).tolist(), key=lambda patient: severities.get(patient, ""))
+    for turn, patient in enumerate(order):
+        for scan in scans[2 * patient : 2 * patient + 2]:
+            scan.tissue = TISSUES[turns[turn % len(TISSUES)]]
 
 
 def _draw_places(placed: list[tuple[ScanPlan, Region]], rng: np.random.Generator) -> None:

@@ -17,6 +17,8 @@ class Region:
         column: Column of the centre.
         radius: Radius that the notes state.
         pull: Share of the strokes around the centre that point at it; the rest lie around it.
+        form: What the specks of a calcification are.
+        bed: How much brighter the tissue is that a calcification lies in.
     """
 
     kind: str
@@ -26,3 +28,5 @@ class Region:
     column: int = 0
     radius: int = 0
     pull: float = 0.5
+    form: str = "points"
+    bed: float = 0.0
