@@ -101,7 +101,7 @@ def test_shape_tells_the_severity_but_for_a_stated_share():
     masses = [region for _, region in placed if region.kind != "CALC"]
     specks = [region for _, region in placed if region.kind == "CALC"]
     agree = np.mean([(region.pull > 0.5) == (region.severity == "M") for region in masses])
-    assert agree == pytest.approx(0.88, abs=0.01)
+    assert agree == pytest.approx(0.85, abs=0.01)
     undecided = np.mean([0.4 <= region.pull <= 0.6 for region in specks])
     assert undecided == pytest.approx(0.5, abs=0.06)
 

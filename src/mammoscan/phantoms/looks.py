@@ -8,7 +8,7 @@ from mammoscan.phantoms.region import Region
 from mammoscan.phantoms.specks import FORMS
 
 SMALLEST, LARGEST = 3, 197
-CONTRARY = 0.12
+CONTRARY = 0.15
 """Share of the regions of each severity that look like the other one; calcifications never do."""
 UNDECIDED = 0.5
 """Share of the calcifications of each severity that look like neither.
