@@ -1,8 +1,8 @@
 """Hold the phantom to its purpose: real but imperfect signal, which an article's leaking division inflates.
 
 For each seed, in a temporary copy of the project's configuration, the pipelines ``mias`` and ``mias_author`` run as a
-person would run them. A line of JSON a finished seed is kept, so that an interrupted run goes on where it stopped; a
-change of any source or configuration file starts anew.
+person would run them, up to their measures. A line of JSON a finished seed is kept, so that an interrupted run goes on
+where it stopped; a change of any source or configuration file starts anew.
 """
 
 from __future__ import annotations
@@ -77,10 +77,8 @@ def measure_seed(seed: int, env: str) -> Row:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "project"
         copy_project(folder)
-        run_kedro(folder, env, seed, "--pipeline", "mias")
-        run_kedro(
-            folder, env, seed, "--pipeline", "mias_author", "--to-nodes", "mias_author.measure_predictions"
-        )
+        for study in ("mias", "mias_author"):
+            run_kedro(folder, env, seed, "--pipeline", study, "--to-nodes", f"{study}.measure_predictions")
         apart, author = (read_areas(folder, env, study) for study in ("mias", "mias_author"))
     return {
         "seed": seed,
