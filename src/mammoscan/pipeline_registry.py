@@ -10,7 +10,18 @@ from kedro.pipeline import Pipeline
 
 from mammoscan.errors import MammoscanError
 from mammoscan.extensions import load_extensions
-from mammoscan.pipelines import author, images, mias, modelling, reporting, search, tissue, trust
+from mammoscan.pipelines import (
+    author,
+    export,
+    images,
+    mias,
+    modelling,
+    predict,
+    reporting,
+    search,
+    tissue,
+    trust,
+)
 from mammoscan.studies import ABLATION, EXPERIMENTS, SIDE_CLAIM, STUDIES, Study
 
 # Data sets with a road of their own from files to samples; every other one is a folder of image files.
@@ -95,4 +106,6 @@ def register_pipelines() -> dict[str, Pipeline]:
     folders = {study.dataset: images.create_data_pipeline(study.dataset) for study in image_studies}
     for study in image_studies:
         pipelines[study.name] = create_image_study(study, folders[study.dataset])
+    pipelines["predict"] = predict.create_pipeline()
+    pipelines["export"] = export.create_pipeline()
     return Registry({"__default__": pipelines["mias"], **pipelines})

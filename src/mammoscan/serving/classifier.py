@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from mammoscan.errors import MammoscanError
 from mammoscan.evaluation.temperature import apply_temperature
 from mammoscan.learning.models import load_model
+from mammoscan.learning.onnx import OnnxNetwork
 from mammoscan.learning.predict import predict_probabilities
 from mammoscan.learning.scaling import choose_scale, scale_pixels
-from mammoscan.serving.files import CARD, FAMILIAR, NETWORK, find_files
+from mammoscan.serving.files import FAMILIAR, NETWORK, ONNX, find_files, read_card
 from mammoscan.serving.fitting import fit_picture, is_whole_scan
 from mammoscan.serving.reading import Picture
 from mammoscan.serving.watching import StrangeWatch
@@ -40,6 +41,7 @@ class Classifier:
         self._watch = StrangeWatch(network, familiar, Recipe(**card["training"])) if familiar else None
         self._recipe = Recipe(**card["training"])
         self._views = ViewParams(**card["views"])
+        self._onnx: OnnxNetwork | None = None
 
     @classmethod
     def load(cls, folder: Path, runtime: Runtime = "keras") -> Classifier:
@@ -52,11 +54,23 @@ class Classifier:
         """
         inside = find_files(folder)
         familiar = inside / FAMILIAR
-        return cls(
+        found = cls(
             load_model(inside / NETWORK),
-            json.loads((inside / CARD).read_text(encoding="utf-8")),
+            read_card(inside),
             json.loads(familiar.read_text(encoding="utf-8")) if familiar.is_file() else None,
         )
+        if runtime == "onnx":
+            found.use_onnx(inside / ONNX)
+        return found
+
+    def use_onnx(self, file: Path) -> None:
+        """Have ONNX Runtime compute probabilities; explanations and the check for strange images stay with Keras."""
+        if not file.is_file():
+            raise MammoscanError(
+                f"runtime onnx: there is no {file}, expected the exported model; write it with kedro run --pipeline "
+                f"export --params export.study={self.card['study']},export.model=<the same model>"
+            )
+        self._onnx = OnnxNetwork(file)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -89,14 +103,18 @@ class Classifier:
 
     def predict(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return calibrated probabilities ``[N, labels]`` of uint8 ``[N, H, W, C]``."""
-        probabilities = predict_probabilities(
-            self.network,
-            self._check(pixels),
-            np.arange(len(pixels)),
-            recipe=self._recipe,
-            views=self._views,
-            machine=MachineParams(),
-        )
+        pixels = self._check(pixels)
+        if self._onnx is not None:
+            probabilities = self._onnx.predict(pixels, recipe=self._recipe, views=self._views)
+        else:
+            probabilities = predict_probabilities(
+                self.network,
+                pixels,
+                np.arange(len(pixels)),
+                recipe=self._recipe,
+                views=self._views,
+                machine=MachineParams(),
+            )
         return apply_temperature(probabilities, float(self.card.get("temperature", 1.0)))
 
     def classify(self, pixels: NDArray[np.uint8]) -> pd.DataFrame:

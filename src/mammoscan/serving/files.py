@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 from mammoscan.errors import MammoscanError
 
@@ -22,3 +24,8 @@ def find_files(folder: Path) -> Path:
         if not (inside / name).is_file():
             raise MammoscanError(f"{folder} holds no {name}, expected the folder of a packaged model")
     return inside
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """Return the card of the model in a folder."""
+    return json.loads((find_files(folder) / CARD).read_text(encoding="utf-8"))

@@ -72,6 +72,11 @@ def is_whole_scan(picture: Picture, how: Mapping[str, Any]) -> bool:
     return how["kind"] == "window" and min(picture.array.shape[:2]) >= SCAN_WINDOWS * window_side(how)
 
 
+def flatten_grey(picture: Picture, warnings: list[str]) -> NDArray[np.uint8]:
+    """Return a picture as 8-bit grey ``[H, W]``; what was done to it is added to the warnings."""
+    return _fit_channels(_fit_depth(picture.array, warnings), 1, warnings)
+
+
 def _fit_depth(array: NDArray, warnings: list[str]) -> NDArray[np.uint8]:
     if array.dtype == np.uint8:
         return array

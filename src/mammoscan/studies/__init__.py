@@ -11,6 +11,7 @@ from mammoscan.studies.protocol import BalanceParams, SplitParams, ViewParams
 from mammoscan.studies.question import EvaluationParams, Question, ThresholdParams
 from mammoscan.studies.records import ABLATION, EXPERIMENTS, SIDE_CLAIM, STUDIES, Study, register_study
 from mammoscan.studies.search import Choices, NumberRange, SearchParams, apply_values, read_values
+from mammoscan.studies.serving import ExportParams, PredictParams
 from mammoscan.studies.training import (
     AugmentationParams,
     MachineParams,
@@ -31,6 +32,7 @@ __all__ = [
     "Choices",
     "CropParams",
     "EvaluationParams",
+    "ExportParams",
     "MachineParams",
     "NetworkParams",
     "NumberRange",
@@ -38,6 +40,7 @@ __all__ = [
     "PhantomParams",
     "PhaseParams",
     "PlateauParams",
+    "PredictParams",
     "Question",
     "Recipe",
     "ScanGridParams",

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+
+from mammoscan.errors import MammoscanError
+from mammoscan.serving import exporting
+from mammoscan.serving.finding import find_model
+from mammoscan.studies import ExportParams
+
+logger = logging.getLogger("mammoscan")
+
+
+def export_model(export: ExportParams, model_input_folder: Path) -> dict[str, Any]:
+    """Write a packaged model's network as ONNX beside its Keras file, and compare both on the study's images.
+
+    Args:
+        export: Which model, and on how many images.
+        model_input_folder: Where the studies' packed images are.
+
+    Returns:
+        Where the file is and by how much the two differ; a difference above 1e-4 is an error.
+    """
+    folder = find_model(export.study, export.model, mlflow.get_tracking_uri())
+    images = model_input_folder / export.study / "pixels.npy"
+    if not images.is_file():
+        raise MammoscanError(
+            f"export: there is no {images}, expected the images of {export.study} to compare both on; "
+            f"run kedro run --pipeline {export.study} first"
+        )
+    parity = exporting.export_model(folder, np.load(images, mmap_mode="r"), export.images)
+    logger.info(
+        "ONNX: %s, largest difference from Keras %.1e on %d images",
+        parity["file"],
+        parity["largest_difference"],
+        parity["images"],
+    )
+    return {"study": export.study, "model": export.model, **parity}

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas as pd
+
+from mammoscan.errors import MammoscanError
+from mammoscan.progress import show_progress
+from mammoscan.reporting.gallery import build_gallery
+from mammoscan.serving.classifier import Classifier
+from mammoscan.serving.files import read_card
+from mammoscan.serving.finding import find_model
+from mammoscan.serving.folders import list_pictures, predict_files
+from mammoscan.serving.thumbnails import draw_thumbnails
+from mammoscan.studies import PredictParams
+
+logger = logging.getLogger("mammoscan")
+
+
+def open_model(predict: PredictParams) -> dict[str, Any]:
+    """Find the packaged model.
+
+    Returns:
+        Its ``folder`` and its ``card``.
+    """
+    list_pictures(predict.images)
+    folder = find_model(predict.study, predict.model, mlflow.get_tracking_uri())
+    card = read_card(folder)
+    if card["study"] != predict.study:
+        raise MammoscanError(
+            f"predict.model {predict.model} is of study {card['study']}, expected {predict.study}; "
+            f"pass predict.study={card['study']}"
+        )
+    logger.info("model of run %s: %s", card.get("run_id") or "unknown", card["notice"])
+    return {"folder": str(folder), "card": card}
+
+
+def predict_images(
+    predict: PredictParams, packaged: dict[str, Any]
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Predict every image; a file that cannot be used is a row with its reason.
+
+    Returns:
+        The answers, a row a file; the same for spreadsheets, with the warnings as one text; and the places to look
+        at in whole scans.
+    """
+    folder, files = list_pictures(predict.images)
+    classifier = Classifier.load(Path(packaged["folder"]), predict.runtime)
+    with show_progress("predict images") as advance:
+        answers, regions = predict_files(classifier, folder, files, advance)
+    answers["notice"] = packaged["card"]["notice"]
+    # Columns of one type, whatever the first file was.
+    shares = [name for name in answers.columns if name.startswith("p_")]
+    answers = answers.astype(dict.fromkeys(shares, float))
+    bad = int(answers["error"].notna().sum())
+    logger.info(
+        "%d images predicted%s", len(answers) - bad, f", {bad} files could not be used" if bad else ""
+    )
+    return answers, answers.assign(warnings=answers["warnings"].map("; ".join)), regions
+
+
+def write_gallery(
+    predict: PredictParams, packaged: dict[str, Any], answers: pd.DataFrame, regions: pd.DataFrame
+) -> str:
+    """Show the images with their answers on one page, those first that are likeliest to be positive."""
+    card = packaged["card"]
+    folder, _ = list_pictures(predict.images)
+    order = answers[f"p_{card['positive']}"].sort_values(ascending=False, na_position="last").index
+    chosen = answers.loc[order[: predict.shown]]
+    with show_progress("draw gallery") as advance:
+        pictures = draw_thumbnails(
+            folder, list(chosen["file"]), set(regions["file"]), packaged["folder"], advance
+        )
+    return build_gallery(card, answers, chosen, regions, pictures)
