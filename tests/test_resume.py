@@ -1,4 +1,4 @@
-"""A run that is killed in the middle of a training, and resumed: real processes, as a person starts them."""
+"""Runs that are killed in the middle of a training or of a search, and resumed: real processes, real kills."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
+import pytest
 
 from projects import FinishedRun, Project
 
@@ -90,3 +94,74 @@ def test_a_killed_run_resumes_to_the_numbers_of_one_that_was_not(
     for epoch, wanted in zip(history["epochs"], wanted_history["epochs"], strict=True):
         assert {**epoch, "seconds": 0} == {**wanted, "seconds": 0}
     assert metrics == wanted_metrics
+
+
+def count_trials(storage: Path) -> int:
+    """The trials that ended, as Optuna's file has them."""
+    if not storage.is_file():
+        return 0
+    try:
+        with sqlite3.connect(f"file:{storage}?mode=ro", uri=True) as connection:
+            return connection.execute("SELECT count(*) FROM trials WHERE state = 'COMPLETE'").fetchone()[0]
+    except sqlite3.OperationalError:  # its tables are being made
+        return 0
+
+
+def test_a_killed_search_keeps_its_finished_trials(finished_project: Project, tmp_path: Path) -> None:
+    project = copy_project(finished_project, tmp_path / "project")
+    data = project.folder / "data" / "test"
+    # What `mias` made is there: its own nodes need not run again.
+    part = (
+        *("run", "--env", "test", "--pipeline", "mias_search"),
+        *("--from-nodes", "mias_search.choose_regions,mias_search.count_trainings"),
+        *("--to-nodes", "mias_search.describe_search,mias_search.draw_trials"),
+    )
+    storage = data / "06_models" / "mias_search" / "fold_0" / "search" / "trials.db"
+    victim = project.start_kedro(*part)
+    try:
+        deadline = time.monotonic() + 120
+        while count_trials(storage) < 1:
+            assert victim.poll() is None, victim.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    finally:
+        victim.kill()
+        victim.communicate(timeout=60)
+    kept = count_trials(storage)
+    begun = {run.info.run_id for run in project.list_runs()}
+    errors = end(project.start_kedro(*part))
+    assert "search: 5 folds x 2 trials x 2 inner folds = 20 trainings" in errors
+    assert f"search, fold 1 of 5: {kept} trials are there already" in errors
+
+    trials = pd.read_csv(data / "08_reporting" / "mias_search" / "trials.csv")
+    assert trials.groupby("fold").size().to_dict() == dict.fromkeys(range(5), 2)
+    assert trials.loc[trials["trial"] == 0, "own_recipe"].all()
+    assert trials.groupby("fold")["chosen"].sum().eq(1).all()
+    for fold in range(5):
+        recipe = json.loads((data / "06_models" / "mias_search" / f"fold_{fold}" / "recipe.json").read_text())
+        [chosen] = trials[trials["chosen"] & (trials["fold"] == fold)].to_dict("records")
+        assert recipe["training"]["learning_rate"] == chosen["learning_rate"]
+        assert recipe["value"] == chosen["value"]
+
+    [run] = [
+        run
+        for run in project.list_runs()
+        if run.data.tags.get("study") == "mias_search" and run.info.run_id not in begun
+    ]
+    assert run.info.status == "FINISHED"
+    nested = [
+        child for child in project.list_runs() if child.data.tags.get("mlflow.parentRunId") == run.info.run_id
+    ]
+    assert len(nested) == 10 - kept
+    assert all(child.info.status == "FINISHED" for child in nested)
+    by_name = {child.info.run_name: child.data for child in nested}
+    for row in trials[trials["fold"] == 3].to_dict("records"):
+        told = by_name[f"fold_3/trial_{row['trial']}"]
+        assert told.metrics["inner_auc"] == pytest.approx(row["value"])
+        assert float(told.params["learning_rate"]) == row["learning_rate"]
+
+    section = json.loads((data / "08_reporting" / "mias_search" / "search_section.json").read_text())
+    found, own, difference = (row[1]["value"] for row in section["tables"][0]["rows"])
+    metrics = json.loads((data / "08_reporting" / "mias" / "metrics.json").read_text())
+    assert own == pytest.approx(metrics["cnn"]["auc"]["value"])
+    assert difference == pytest.approx(found - own)
