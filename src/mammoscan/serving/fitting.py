@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mammoscan.errors import MammoscanError
+from mammoscan.imaging.decoding import UnreadableImageError, decode_image
 from mammoscan.imaging.scans import standardise_scan
 from mammoscan.serving.reading import Picture
 
@@ -35,6 +36,8 @@ def fit_picture(
     """
     height, width, channels = shape
     warnings: list[str] = []
+    if how["kind"] == "image":
+        return _fit_image(picture, shape, warnings), warnings
     array = _fit_channels(_fit_depth(picture.array, warnings), channels, warnings)
     found = array.shape[:2]
     size = f"{width} x {height}"
@@ -48,8 +51,6 @@ def fit_picture(
             f"{picture.name} is {found[1]} x {found[0]} pixels, a whole scan; expected a window of about "
             f"{side} x {side} around one place: cut one out, or ask for the scan's map"
         )
-    if how["kind"] == "image":
-        return _resize(array, width, height, Image.Resampling.BILINEAR), warnings
     array = _cut_square(array, warnings)
     if how["kind"] == "radius":
         return _resize(array, width, height, Image.Resampling.BICUBIC), warnings
@@ -60,6 +61,21 @@ def fit_picture(
     )
     grey = small[..., 0]
     return standardise_scan(grey, grey > 0)[..., None], warnings
+
+
+def _fit_image(picture: Picture, shape: tuple[int, int, int], warnings: list[str]) -> NDArray[np.uint8]:
+    """Return the whole picture at the network's size: read just as in training where that is possible."""
+    height, width, channels = shape
+    said: list[str] = []
+    array = _fit_channels(_fit_depth(picture.array, said), channels, warnings)
+    if picture.content:
+        try:
+            return decode_image(picture.content, (height, width), channels).pixels
+        except UnreadableImageError:
+            # In training such a file is left out; here a person waits for an answer, and is told.
+            pass
+    warnings += said
+    return _resize(array, width, height, Image.Resampling.BILINEAR)
 
 
 def window_side(how: Mapping[str, Any]) -> int:

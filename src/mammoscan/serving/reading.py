@@ -41,12 +41,14 @@ class Picture:
         kind: ``png``, ``jpeg``, ``pgm``, ``tiff`` or ``dicom``.
         warnings: What was changed on the way, in sentences.
         name: The file's name.
+        content: The file itself where a data set's own reading of it may be wanted, as in training.
     """
 
     array: NDArray[np.uint8] | NDArray[np.uint16]
     kind: str
     warnings: list[str] = field(default_factory=list)
     name: str = "picture"
+    content: bytes = field(default=b"", repr=False)
 
 
 def read_picture(content: bytes, name: str, limits: Limits | None = None) -> Picture:
@@ -117,7 +119,7 @@ def _read_image(content: bytes, name: str, limits: Limits) -> Picture:
             raise
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise MammoscanError(f"{name} cannot be read: {reason}; get the file again") from error
-    return Picture(array, kind, notes + more, name)
+    return Picture(array, kind, notes + more, name, content)
 
 
 def _unpack(image: Image.Image, name: str) -> tuple[NDArray, list[str]]:
