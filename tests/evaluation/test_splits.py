@@ -225,3 +225,59 @@ def test_a_fold_without_validation_rows_is_refused_where_validation_chooses_the_
     bare = folds.replace({"fold_0": {"validation": "train"}})
     refuse(bare, samples, "fold_0 has no validation row")
     check_folds(bare, samples, SplitParams(choose_epoch_on="test"))
+
+
+class TestPublished:
+    SPLIT = SplitParams(folds=1, together="published")
+
+    @staticmethod
+    def make(published):
+        count = len(published)
+        return pd.DataFrame(
+            {
+                "sample_id": [f"s{n}" for n in range(count)],
+                "patient_id": [f"p{n}" for n in range(count)],
+                "region_id": [f"s{n}" for n in range(count)],
+                "label": ["a", "b"] * (count // 2),
+                "group": ["a", "b"] * (count // 2),
+                "published": published,
+            }
+        )
+
+    def test_the_published_folders_are_the_division(self):
+        samples = self.make(["train"] * 4 + ["val"] * 2 + ["test"] * 2)
+        folds = divide_samples(samples, self.SPLIT, 1)
+        assert folds["fold_0"].tolist() == ["train"] * 4 + ["validation"] * 2 + ["test"] * 2
+        pooled = divide_samples(samples, self.SPLIT, 1, pool=set(samples["sample_id"]) - {"s0"})
+        assert pooled["fold_0"].tolist()[0] == "out"
+
+    @pytest.mark.parametrize(
+        ("samples", "folds", "said"),
+        [
+            (
+                ["train", "train", "none", "val", "test", "test"],
+                1,
+                "s2 is published in 'none', expected one of",
+            ),
+            (["train"] * 6, 2, "which is one division; 2 folds were asked for"),
+            (None, 1, "no column published"),
+        ],
+    )
+    def test_a_set_without_such_a_division_is_refused(self, samples, folds, said):
+        table = self.make(samples or ["train"] * 6)
+        with pytest.raises(MammoscanError, match=said):
+            divide_samples(table if samples else table.drop(columns="published"), self.SPLIT, folds)
+
+
+def test_a_class_with_one_patient_is_refused_with_the_patients_found_and_needed():
+    samples = pd.DataFrame(
+        {
+            "sample_id": [f"s{n}" for n in range(12)],
+            "patient_id": ["p0"] * 2 + [f"p{n}" for n in range(1, 11)],
+            "region_id": [f"s{n}" for n in range(12)],
+            "label": ["rare"] * 2 + ["common"] * 10,
+            "group": ["x"] * 12,
+        }
+    )
+    with pytest.raises(MammoscanError, match=r"label 'rare': 1 patients found, 5 needed for 5 fold"):
+        divide_samples(samples, SplitParams(folds=5, together="patient"), 5)
