@@ -12,6 +12,7 @@ from mammoscan.errors import MammoscanError
 from mammoscan.extensions import load_extensions
 from mammoscan.pipelines import (
     author,
+    compare,
     export,
     images,
     mias,
@@ -108,4 +109,5 @@ def register_pipelines() -> dict[str, Pipeline]:
         pipelines[study.name] = create_image_study(study, folders[study.dataset])
     pipelines["predict"] = predict.create_pipeline()
     pipelines["export"] = export.create_pipeline()
+    pipelines["compare"] = compare.create_pipeline()
     return Registry({"__default__": pipelines["mias"], **pipelines})

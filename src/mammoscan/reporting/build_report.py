@@ -81,7 +81,7 @@ def build_report(content: ReportContent) -> str:
         protocol=words.say_protocol(content.protocol, content.folds),
         data=words.say_data(content.data),
         duration=words.say_duration(content.seconds) if content.seconds is not None else "",
-        pictures={name: _embed_picture(name, picture) for name, picture in content.figures.items()},
+        pictures={name: embed_picture(name, picture) for name, picture in content.figures.items()},
         known=list(CAPTIONS),
         placed=[name for section in content.sections for name in section.figures],
         models=_order_models(content.metrics),
@@ -108,7 +108,8 @@ def _scale_bar(measure: Mapping[str, Any], chance: float | None) -> dict[str, fl
     return {**places, "chance": None if chance is None else 100 * chance}
 
 
-def _embed_picture(name: str, picture: bytes | Picture) -> dict[str, Any]:
+def embed_picture(name: str, picture: bytes | Picture) -> dict[str, Any]:
+    """Return what a page needs to show a picture within itself: its data, size and words."""
     whole = picture if isinstance(picture, Picture) else Picture(picture)
     caption = whole.caption or CAPTIONS.get(name, name.replace("_", " ").capitalize())
     width, height = measure_png(whole.png)

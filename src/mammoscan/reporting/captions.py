@@ -24,6 +24,9 @@ CAPTIONS: dict[str, str] = {
     "topology": "The layers from input to output.",
     "training_curves": "Where the two curves part, "
     "the network goes on learning its training images by heart.",
+    "compared_roc": "A curve that hugs the upper left corner finds much with few false alarms; "
+    "the dotted line is guessing.",
+    "compared_training": "Where a bold curve turns up while its thin one falls, that run learns by heart.",
     "ablation": "How far the number falls when one flaw of the procedure is taken away.",
     "experiment_chart": "The article's experiments repeated, with the claims that it made for them.",
 }

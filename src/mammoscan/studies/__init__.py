@@ -6,6 +6,7 @@ the classes below checks before the first node runs.
 """
 
 from mammoscan.studies.block import Block
+from mammoscan.studies.comparison import CompareParams
 from mammoscan.studies.data import CropParams, PackParams, PhantomParams, ScanGridParams
 from mammoscan.studies.protocol import BalanceParams, SplitParams, ViewParams
 from mammoscan.studies.question import EvaluationParams, Question, ThresholdParams
@@ -30,6 +31,7 @@ __all__ = [
     "BalanceParams",
     "Block",
     "Choices",
+    "CompareParams",
     "CropParams",
     "EvaluationParams",
     "ExportParams",
