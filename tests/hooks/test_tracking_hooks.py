@@ -186,6 +186,11 @@ class TestRuns:
         files = {file.path for file in mlflow.MlflowClient().list_artifacts(run_id)}
         assert files == {"metrics.json", "confusion_counts.json"}
 
+    def test_what_kedro_mlflow_did_not_log_is_logged_in_the_end(self, session: Session) -> None:
+        run_id = session.start()
+        session.finish()
+        assert mlflow.get_run(run_id).data.params["mias.source"] == "phantom"
+
     @pytest.mark.parametrize(
         ("kind", "address", "source"),
         [

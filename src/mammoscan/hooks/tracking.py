@@ -20,6 +20,7 @@ from mlflow.data.sources import LocalArtifactDatasetSource
 from mammoscan.datasets.run_info import read_command, read_commit
 from mammoscan.hooks.flat import flatten, flatten_metrics
 from mammoscan.hooks.guard import RunGuard, describe_error
+from mammoscan.hooks.machines import describe_machines
 from mammoscan.hooks.provenance import find_file, find_registered
 from mammoscan.provenance import CLOCK_SLACK_S
 from mammoscan.studies import STUDIES
@@ -48,6 +49,14 @@ def name_study(entry: str) -> str:
         name for name in (*STUDIES, *(s.dataset for s in STUDIES.values())) if entry.startswith(f"{name}.")
     ]
     return max(known, key=len, default=entry.split(".")[0])
+
+
+def read_parameters(pipeline: Pipeline, catalog: CatalogProtocol) -> dict[str, str]:
+    """Return all parameters that a pipeline reads under flat names, short enough for MLflow."""
+    flat: dict[str, Any] = {}
+    for name in sorted(name for name in pipeline.inputs() if name.startswith("params:")):
+        flat |= flatten(catalog.load(name), name.removeprefix("params:"))
+    return {key: str(value)[:LONGEST_PARAMETER] for key, value in flat.items()}
 
 
 def list_protocols(run_params: Mapping[str, Any]) -> list[str]:
@@ -114,15 +123,9 @@ class TrackingHooks:
 
     @staticmethod
     def _describe_run(run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-        used = sorted(name for name in pipeline.inputs() if name.startswith("params:"))
-        flat: dict[str, Any] = {}
-        for name in used:
-            flat |= flatten(catalog.load(name), name.removeprefix("params:"))
-        # kedro-mlflow logs single values itself; a second value under one name would be refused.
-        nested = {f"params:{key}" for key in flat}.difference(used)
-        mlflow.log_params(
-            {key: str(flat[key])[:LONGEST_PARAMETER] for key in flat if f"params:{key}" in nested}
-        )
+        flat = read_parameters(pipeline, catalog)
+        # kedro-mlflow logs single values itself, and a second value under one name would be refused.
+        mlflow.log_params({key: flat[key] for key in flat if f"params:{key}" not in pipeline.inputs()})
         tags = {
             "study": name_pipeline(run_params),
             "protocol": ", ".join(list_protocols(run_params)),
@@ -134,6 +137,12 @@ class TrackingHooks:
     def _send_results(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         self._tag_data(run_params, pipeline, catalog)
         made = sorted(pipeline.all_outputs())
+        # Where nodes ran on a cluster, kedro-mlflow was not there to log single values.
+        logged = mlflow.get_run(os.environ[RUN_ID_VARIABLE]).data.params
+        flat = read_parameters(pipeline, catalog)
+        mlflow.log_params({key: flat[key] for key in flat if key not in logged})
+        histories = (find_file(catalog, name) for name in made if name.endswith(".history"))
+        mlflow.set_tags(describe_machines(file for file in histories if file is not None and file.is_file()))
         main = name_pipeline(run_params)
         # MLflow ties later metrics to a model by itself; of earlier ones it reads each whole history first.
         self._log_model(main, catalog, made)
