@@ -42,22 +42,26 @@ def find_model(study: str, model: str, tracking_uri: str | None = None) -> Path:
             f"there is no {file}, so nothing was trained here: run kedro run --pipeline {study}, or start in the "
             "project's folder"
         )
-    from mlflow import MlflowClient
-    from mlflow.artifacts import download_artifacts
+    import mlflow
     from mlflow.exceptions import MlflowException
 
-    client = MlflowClient(uri, uri)
+    client = mlflow.MlflowClient(uri, uri)
+    former = mlflow.get_tracking_uri()
     try:
         if model == LATEST:
             model = _find_latest(client, study)
         elif not model.startswith("models:/"):
             model = _find_of_run(client, model)
-        return find_files(Path(download_artifacts(model, tracking_uri=uri, registry_uri=uri)))
+        # For an address of a model MLflow asks the global database, whatever it is told here.
+        mlflow.set_tracking_uri(uri)
+        return find_files(Path(mlflow.artifacts.download_artifacts(model)))
     except MlflowException as error:
         reason = str(error).splitlines()[0]
         raise MammoscanError(
-            f"model {model}: {reason}; look for it with mlflow ui --backend-store-uri {uri}"
+            f"model {model}: {reason}; look in mlflow ui --backend-store-uri {uri}"
         ) from error
+    finally:
+        mlflow.set_tracking_uri(former)
 
 
 def read_tracking_uri() -> str:
