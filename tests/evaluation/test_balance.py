@@ -112,3 +112,33 @@ def test_only_training_rows_of_a_fold_are_balanced(article_samples):
     assert counts[("CIRC", "benign")] == counts[("CIRC", "malignant")] == 24
     assert kept["row"].is_monotonic_decreasing
     assert (article_samples["sample_id"].iloc[kept["row"]].to_numpy() == kept["sample_id"].to_numpy()).all()
+
+
+class TestLabels:
+    SAMPLES = pd.DataFrame(
+        {
+            "sample_id": [f"s{number}" for number in range(30)],
+            "label": ["benign"] * 10 + ["malignant"] * 20,
+            "group": ["A", "F"] * 15,
+        }
+    )
+
+    @pytest.mark.parametrize(("most", "left"), [(None, 10), (4, 4), (1250, 10)])
+    def test_every_label_is_cut_to_the_smallest_or_to_the_number_asked_for(
+        self, most: int | None, left: int
+    ) -> None:
+        kept = balance_samples(self.SAMPLES, BalanceParams(method="label", most=most))
+        assert kept["label"].value_counts().to_dict() == {"benign": left, "malignant": left}
+        assert kept.index.is_monotonic_increasing
+
+    def test_the_seed_decides_which_images_are_left(self) -> None:
+        one, again, other = (
+            list(balance_samples(self.SAMPLES, BalanceParams(method="label", most=4, seed=seed))["sample_id"])
+            for seed in (0, 0, 1)
+        )
+        assert one == again
+        assert one != other
+
+    def test_a_number_without_that_method_is_refused(self) -> None:
+        with pytest.raises(ValueError, match=r"balance\.most is 5 with the method none"):
+            BalanceParams(method="none", most=5)

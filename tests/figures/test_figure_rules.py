@@ -11,6 +11,7 @@ from mammoscan.figures.experiment_chart import draw_experiment_chart
 from mammoscan.figures.metric_intervals import draw_metric_intervals
 from mammoscan.figures.place_map import draw_place_map
 from mammoscan.figures.precision_recall import draw_precision_recall
+from mammoscan.figures.probability_map import draw_probability_map
 from mammoscan.figures.reliability import draw_reliability
 from mammoscan.figures.roc import draw_roc
 from mammoscan.figures.sample_sheet import draw_sample_sheet
@@ -84,6 +85,22 @@ def draw_map(probabilities, count, stamp):
     )
 
 
+PLACES = pd.DataFrame(
+    [
+        {
+            "patient_id": f"1{slide}253",
+            "x": 1 + 50 * x,
+            "y": 1 + 50 * y,
+            "is_positive": x > y,
+            "probability": x / 12,
+        }
+        for slide in range(7)
+        for x in range(9 + slide)
+        for y in range(6)
+    ]
+)
+
+
 @pytest.fixture(
     params=[
         "confusion", "confusion3", "roc", "precision_recall", "training", "training_one",
@@ -91,6 +108,7 @@ def draw_map(probabilities, count, stamp):
         "samples", "samples_none", "views", "author_views", "wrong", "none_wrong", "topology",
         "topology_none", "intervals", "intervals_none", "reliability", "reliability_none",
         "experiments", "experiments_none", "ablation", "ablation_none", "places", "places_none",
+        "slides", "slides_one", "slides_none",
         "scan_map", "scan_map_none",
     ]
 )  # fmt: skip
@@ -135,6 +153,9 @@ def draw(request, samples, pixels, predictions, question):
         "ablation_none": lambda stamp: draw_ablation([], stamp),
         "places": lambda stamp: draw_place_map(samples, stamp),
         "places_none": lambda stamp: draw_place_map(none, stamp),
+        "slides": lambda stamp: draw_probability_map(PLACES, stamp, positive="malignant"),
+        "slides_one": lambda stamp: draw_probability_map(PLACES[:9], stamp, positive="malignant"),
+        "slides_none": lambda stamp: draw_probability_map(PLACES[:0], stamp, positive="malignant"),
         "scan_map": lambda stamp: draw_map(np.random.default_rng(0).random((6, 6)), 5, stamp),
         "scan_map_none": lambda stamp: draw_map(np.full((6, 6), np.nan), 0, stamp),
     }[request.param]

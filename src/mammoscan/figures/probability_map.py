@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, ListedColormap
+from matplotlib.colors import Colormap, LinearSegmentedColormap, ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
@@ -63,10 +63,9 @@ def draw_probability_map(
     panels = figure.subplots(lines, 2 * PAIRS, squeeze=False)
     for axes in panels.flat:
         axes.set_axis_off()
-    shades = LinearSegmentedColormap.from_list("probability", [BLUE, "#f7f2e8", VERMILION])
-    shades.set_bad(_EMPTY)
-    truth = ListedColormap([_CALM, VERMILION])
-    truth.set_bad(_EMPTY)
+    blend = LinearSegmentedColormap.from_list("probability", [BLUE, "#f7f2e8", VERMILION])
+    shades = blend.with_extremes(bad=_EMPTY)
+    truth = ListedColormap([_CALM, VERMILION]).with_extremes(bad=_EMPTY)
     for number, slide in enumerate(slides):
         row, pair = divmod(number, PAIRS)
         part = places[places["patient_id"].astype(str) == slide]
@@ -90,7 +89,7 @@ def _lay_out(part: pd.DataFrame, column: str, side: int) -> np.ndarray:
     return grid
 
 
-def _show(axes: Axes, grid: np.ndarray, colours: LinearSegmentedColormap | ListedColormap) -> AxesImage:
+def _show(axes: Axes, grid: np.ndarray, colours: Colormap) -> AxesImage:
     return axes.imshow(
         np.ma.masked_invalid(grid), cmap=colours, vmin=0, vmax=1, interpolation="nearest", aspect="equal"
     )

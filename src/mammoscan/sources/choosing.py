@@ -91,9 +91,14 @@ def _require_columns(images: pd.DataFrame, question: Question) -> None:
 
 
 def _require_labels(chosen: pd.DataFrame, images: pd.DataFrame, question: Question) -> None:
+    """Refuse a label that the data set does not know.
+
+    One that it knows, but of which nothing is left, is for the division to refuse: what is there can still be packed.
+    """
+    known = set(images[question.about].astype(str))
     for label in question.labels:
-        if not (chosen["label"] == label).any():
-            found = ", ".join(sorted(images[question.about].astype(str).unique())[:10]) or "none"
+        if label not in known or chosen.empty:
+            found = ", ".join(sorted(known)[:10]) or "none"
             raise MammoscanError(
                 f"label {label!r}: no image found, expected some (labels found: {found}); "
                 "check question.labels and the folder of that class"

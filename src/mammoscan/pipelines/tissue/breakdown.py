@@ -26,6 +26,8 @@ def describe_breakdown(
     scores: pd.DataFrame, samples: pd.DataFrame, predictions: pd.DataFrame, evaluation: EvaluationParams
 ) -> dict[str, Any]:
     """Put the breakdown into words: a section of the report."""
+    # A note that says nothing comes back from a file as a missing value.
+    scores = scores.fillna({"note": ""})
     overall = scores.iloc[0]
     level = f"{100 * evaluation.level:.0f} %"
     paragraphs = [
@@ -55,7 +57,7 @@ def describe_breakdown(
             format_share(row, "patient_score"),
             row["note"],
         ]
-        for row in scores.fillna({"note": ""}).to_dict("records")
+        for row in scores.to_dict("records")
     ]
     table = {
         "caption": "Share of right answers at the stated threshold",

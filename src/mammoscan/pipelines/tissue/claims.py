@@ -41,7 +41,7 @@ def describe_breakhis_claims(
         ["Precision on malignant", f"{100 * PRECISION:.0f} %", format_percent(network["precision"]), ""],
         ["Recall on malignant", f"{100 * RECALL:.0f} %", format_percent(network["sensitivity"]), ""],
         ["F1 on malignant", f"{F1:.2f}", _format(network["f1"]), ""],
-        ["ROC-AUC of hard labels", f"{AREA:.3f}", f"{hard:.2f}", "the mean of recall and specificity"],
+        ["ROC-AUC of hard labels", f"{AREA:.3f}", hard, "the mean of recall and specificity"],
         ["ROC-AUC of probabilities", "", _format(network["auc"]), ""],
     ]
     paragraphs = [
@@ -53,7 +53,7 @@ def describe_breakhis_claims(
         f"labels, of about {implied:.2f}. So 98.3 % is of the images that chose the epoch, and the other four figures "
         "are of other images, on which the network is right about seven times in ten.",
         f"Here the best accuracy on the images that chose the epoch is {100 * best:.1f} %, and on the further images "
-        f"it is {format_percent(network['accuracy'])}; the area of hard labels is {hard:.2f}, that of probabilities "
+        f"it is {format_percent(network['accuracy'])}; the area of hard labels is {hard}, that of probabilities "
         f"{_format(network['auc'])}. Hard labels throw the ranking away: that is all that stands between the last two.",
         say_shared(leak_audit),
     ]
@@ -140,10 +140,10 @@ def _make(paragraphs: list[str], rows: list[list[str]]) -> dict[str, Any]:
     }
 
 
-def _average(one: dict[str, Any], other: dict[str, Any]) -> float:
+def _average(one: dict[str, Any], other: dict[str, Any]) -> str:
     if one["value"] is None or other["value"] is None:
-        return float("nan")
-    return float((one["value"] + other["value"]) / 2)
+        return "not defined"
+    return f"{(one['value'] + other['value']) / 2:.2f}"
 
 
 def _format(measure: dict[str, Any]) -> str:
