@@ -37,8 +37,8 @@ USERS_WORDS = (
 )
 VERBS = re.findall(
     r"\w+",
-    "audit balance choose clean count describe divide draw gather index measure open pack pool predict report split "
-    "standardise subsample tabulate train write",
+    "audit balance choose clean compare compute count describe divide draw export gather index measure open pack "
+    "pool predict report search split standardise subsample tabulate train write",
 )
 ENVIRONMENTS = ("base", "test")
 
@@ -178,7 +178,14 @@ class TestNodes:
                 assert functions.setdefault(node.name, node.func) is node.func, node.name
 
     def test_every_node_has_a_namespace(self) -> None:
-        known = {*STUDIES, *(study.dataset for study in STUDIES.values()), "mias_author_all"}
+        known = {
+            *STUDIES,
+            *(study.dataset for study in STUDIES.values()),
+            "mias_author_all",
+            "compare",
+            "predict",
+            "export",
+        }
         for node in NODES.values():
             namespace = re.sub(r"\.fold_\d+$", "", node.namespace or "")
             assert namespace in known, node.name
