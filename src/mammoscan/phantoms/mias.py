@@ -18,7 +18,7 @@ from mammoscan.phantoms.plan import ScanPlan, plan_scans
 from mammoscan.phantoms.scan import draw_scan
 from mammoscan.studies import PhantomParams
 
-GENERATOR = 2
+GENERATOR = 3
 """Version of the drawing; raise it with any change of the pixels, so that older files are drawn anew."""
 MARKER = ".phantom.json"
 """Says in a folder which phantom its files belong to. It is written first, so files without it are not ours."""

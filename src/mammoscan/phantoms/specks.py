@@ -14,7 +14,7 @@ BRANCHES = 3
 FORMS = ("points", "coarse", "rims", "rods", "powder")
 """What the specks of a group are: small round ones, popcorn, egg shells, rods or a fine powder."""
 COUNT = {"points": (12, 20), "coarse": (5, 8), "rims": (5, 8), "rods": (12, 18), "powder": (90, 130)}
-PEAK = {"points": 90.0, "coarse": 65.0, "rims": 80.0, "rods": 80.0, "powder": 50.0}
+PEAK = {"points": 100.0, "coarse": 70.0, "rims": 85.0, "rods": 85.0, "powder": 55.0}
 
 
 def draw_specks(region: Region, surround: list[Stroke], half: int, rng: np.random.Generator) -> np.ndarray:
@@ -105,5 +105,5 @@ def _draw_bed(region: Region, half: int, rng: np.random.Generator) -> np.ndarray
     """Return the lighter and darker rings of tissue that a group lies in, by which it is known from any side."""
     y, x = np.mgrid[-half : half + 1, -half : half + 1].astype(np.float32)
     distance = np.hypot(x, y) / (float(np.clip(region.radius, 5.0, 130.0)) / CELL)
-    rings = sum(rng.normal(0.0, 24.0) * np.cos(k * np.pi * distance) for k in range(1, 7))
+    rings = sum(rng.normal(0.0, 13.0) * np.cos(k * np.pi * distance) for k in range(1, 7))
     return (region.bed + 70.0 * np.tanh(rings / 70.0)) * np.exp(-((distance / 1.4) ** 4))
