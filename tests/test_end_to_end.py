@@ -21,10 +21,28 @@ from mammoscan.phantoms.notes import write_notes
 from mammoscan.phantoms.plan import plan_scans
 from mammoscan.sources.notes import clean_notes
 from mammoscan.sources.regions import choose_regions
-from mammoscan.studies import ABLATION, EXPERIMENTS, SIDE_CLAIM, MachineParams, Question, Recipe, ViewParams
+from mammoscan.studies import (
+    ABLATION,
+    EXPERIMENTS,
+    SIDE_CLAIM,
+    STUDIES,
+    MachineParams,
+    Question,
+    Recipe,
+    ViewParams,
+)
 from projects import FinishedRun, load_project_conf, make_project
 
-PIPELINES = ("mias", "mias_normal", "mias_author", "mias_author_all")
+TISSUE = (
+    "breakhis",
+    "breakhis_threefold",
+    "breakhis_author",
+    "breakhis_400x",
+    "breakhis_400x_author",
+    "idc",
+    "idc_author",
+)
+PIPELINES = ("mias", "mias_normal", "mias_author", "mias_author_all", *TISSUE)
 BASELINES = ("majority", "metadata", "texture")
 
 Finish = Callable[[str], FinishedRun]
@@ -55,6 +73,10 @@ def find_main_study(run: FinishedRun) -> str:
     return f"{run.pipeline}.{EXPERIMENTS[0]}" if run.pipeline == "mias_author_all" else run.pipeline
 
 
+def find_dataset(run: FinishedRun) -> str:
+    return STUDIES[find_main_study(run)].dataset
+
+
 class TestEveryPipeline:
     def test_every_output_of_the_pipeline_lies_in_its_place(self, finished: FinishedRun) -> None:
         missing = [name for name in finished.list_outputs() if not finished.find_file(name).is_file()]
@@ -63,7 +85,10 @@ class TestEveryPipeline:
     def test_the_console_says_phantom_and_the_headline_and_little_else(self, finished: FinishedRun) -> None:
         lines = finished.errors.splitlines()
         assert finished.output == ""
-        assert lines[0].startswith("PHANTOM data: 80 synthetic scans")
+        if find_dataset(finished) == "mias":
+            assert lines[0].startswith("PHANTOM data: 80 synthetic scans")
+        else:
+            assert re.match(r"PHANTOM data: \d+ synthetic images of \d+ made-up patients", lines[0])
         assert any(re.search(r"AUC for \w+: \d\.\d\d \[\d\.\d\d, \d\.\d\d\]", line) for line in lines)
         assert lines[-2] == f"report: {finished.find_file(f'{finished.pipeline}.report')}"
         assert lines[-1] == f"compare runs: mlflow ui --backend-store-uri {finished.project.tracking_uri}"
@@ -82,7 +107,8 @@ class TestEveryPipeline:
         assert finished.tracked.info.run_id in text
 
     def test_mlflow_has_one_finished_run_with_what_it_was_made_of(self, finished: FinishedRun) -> None:
-        run, record = finished.tracked, finished.read_json("mias.raw")
+        dataset = find_dataset(finished)
+        run, record = finished.tracked, finished.read_json(f"{dataset}.raw")
         assert run.info.status == "FINISHED"
         assert run.info.run_name == finished.pipeline
         expected = {
@@ -94,7 +120,7 @@ class TestEveryPipeline:
         }
         assert run.data.tags.items() >= expected.items()
         [logged] = run.inputs.dataset_inputs
-        assert logged.dataset.name == "mias (phantom)"
+        assert logged.dataset.name == f"{dataset} (phantom)"
         assert logged.dataset.digest == record["fingerprint"][:16]
 
     def test_mlflow_has_every_parameter_by_its_own_name(self, finished: FinishedRun) -> None:
@@ -105,7 +131,9 @@ class TestEveryPipeline:
             block = block[key]
         for group, name in (("training", "epochs"), ("split", "together"), ("evaluation", "resamples")):
             assert finished.tracked.data.params[f"{study}.{group}.{name}"] == str(block[group][name])
-        assert finished.tracked.data.params["mias.phantom.patients"] == "40"
+        dataset = find_dataset(finished)
+        patients = parameters[dataset]["phantom"]["patients"]
+        assert finished.tracked.data.params[f"{dataset}.phantom.patients"] == str(patients)
 
     def test_mlflow_has_the_numbers_of_the_metrics_file(self, finished: FinishedRun) -> None:
         study = find_main_study(finished)
@@ -347,6 +375,56 @@ class TestAuthor:
             "benign",
             "malignant",
         }
+
+
+class TestTissue:
+    """BreaKHis and the IDC patches."""
+
+    @pytest.mark.parametrize("pipeline", ["breakhis", "breakhis_threefold", "breakhis_400x", "idc"])
+    def test_no_patient_is_tested_by_a_network_that_saw_another_image_of_it(
+        self, finish_pipeline: Finish, pipeline: str
+    ) -> None:
+        run = finish_pipeline(pipeline)
+        assert run.read_json(f"{pipeline}.leak_audit")["patient"]["count"] == 0
+        samples = run.read_table(f"{pipeline}.samples")
+        asked = run.read_table(f"{pipeline}.predictions").query("model == 'cnn'")
+        assert sorted(asked["sample_id"]) == sorted(samples["sample_id"])
+
+    @pytest.mark.parametrize("pipeline", ["breakhis_author", "breakhis_400x_author", "idc_author"])
+    def test_the_articles_divide_images_and_the_report_says_so(
+        self, finish_pipeline: Finish, pipeline: str
+    ) -> None:
+        run = finish_pipeline(pipeline)
+        assert run.read_json(f"{pipeline}.leak_audit")["patient"]["share"] > 0.5
+        page = html.unescape(run.find_file(f"{pipeline}.report").read_text())
+        assert "The article's figures beside ours" in page
+        assert "Images are divided, not patients" in page
+
+    def test_breakhis_author_has_as_many_of_each_label_on_each_side(self, finish_pipeline: Finish) -> None:
+        run = finish_pipeline("breakhis_author")
+        folds = run.read_table("breakhis_author.folds").merge(run.read_table("breakhis_author.samples"))
+        sides = pd.crosstab(folds["fold_0"], folds["label"]).drop(index="out", errors="ignore")
+        assert set(sides.index) == {"train", "validation", "test"}
+        assert (sides["benign"] - sides["malignant"]).abs().max() <= 1
+
+    def test_the_400x_study_reads_its_table(self, finish_pipeline: Finish) -> None:
+        run = finish_pipeline("breakhis_400x")
+        samples = run.read_table("breakhis_400x.samples")
+        [table] = run.find_file("breakhis_400x.raw").parent.rglob("dataset.csv")
+        assert sorted(samples["source"]) == sorted(pd.read_csv(table)["path"])
+
+    @pytest.mark.parametrize(
+        ("pipeline", "said"),
+        [
+            ("breakhis", "Image by image, and patient by patient"),
+            ("breakhis_400x", "Image by image, and patient by patient"),
+            ("idc", "Slides, patch by patch"),
+        ],
+    )
+    def test_the_report_has_the_studys_own_section(
+        self, finish_pipeline: Finish, pipeline: str, said: str
+    ) -> None:
+        assert said in html.unescape(finish_pipeline(pipeline).find_file(f"{pipeline}.report").read_text())
 
 
 def test_the_same_seed_gives_the_same_bits_in_another_project_and_under_another_runner(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
@@ -11,7 +12,7 @@ import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-from projects import ROOT, Project
+from projects import ROOT, FinishedRun, Project
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
@@ -56,6 +57,24 @@ def test_the_notebook_walks_a_finished_run(
     assert "NOTE 3" in said
     assert "None of the" in said
     assert "report.html" in said
+
+
+@pytest.mark.parametrize(
+    ("study", "said"), [("breakhis", "of the answers are right"), ("idc", "Within a slide the AUC")]
+)
+def test_the_notebooks_of_tissue_walk_their_runs(
+    finish_pipeline: Callable[[str], FinishedRun], monkeypatch: pytest.MonkeyPatch, study: str, said: str
+) -> None:
+    project = finish_pipeline(study).project
+    notebook = execute_notebook(ROOT / "notebooks" / f"{study}.ipynb", project, monkeypatch)
+    markdown = "\n".join(
+        str(output.get("data", {}).get("text/markdown", ""))
+        for cell in notebook.cells
+        for output in cell.get("outputs", ())
+    )
+    assert said in markdown
+    assert "phantom" in gather_output(notebook)
+    assert "report.html" in gather_output(notebook)
 
 
 def test_the_notebook_says_what_to_run_where_nothing_was(
