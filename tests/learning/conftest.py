@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from mammoscan.networks import backbones, table
+from mammoscan.networks.heads import build_answer
+from mammoscan.networks.seeds import LayerSeeds
 from mammoscan.studies import MachineParams, Recipe, ViewParams
 
 
@@ -53,3 +56,45 @@ def train(problem: Problem) -> Callable[..., tuple[Any, dict[str, Any]]]:
         )
 
     return run
+
+
+def build_tiny(input_shape: Any, outputs: int, seed: int, policy: str = "float32") -> Any:
+    """One convolution and one sigmoid: the smallest network of its kind."""
+    import keras
+    from keras import layers
+
+    seeds = LayerSeeds(seed)
+    return keras.Sequential(
+        [
+            layers.Input(input_shape, name="image"),
+            layers.Conv2D(4, 5, 2, activation="relu", kernel_initializer=seeds.draw_kernel(), name="conv"),
+            layers.Flatten(name="flatten"),
+            build_answer(outputs, seeds, single=True),
+        ],
+        name="tiny",
+    )
+
+
+def build_tiny_body(image: Any) -> Any:
+    import keras
+    from keras import layers
+
+    x = layers.Conv2D(6, 5, 2, use_bias=False, name="body_conv")(image)
+    x = layers.BatchNormalization(name="body_norm")(x)
+    return keras.Model(keras.utils.get_source_inputs(image), layers.ReLU(name="body_relu")(x))
+
+
+def build_tiny_head(outputs: int, seeds: LayerSeeds, policy: str) -> list[Any]:
+    from keras import layers
+
+    return [layers.Dropout(0.1, seed=seeds.draw_seed(), name="dropout"), build_answer(outputs, seeds)]
+
+
+@pytest.fixture(autouse=True)
+def tiny_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two networks that take no time: one with a sigmoid, one with a backbone."""
+    published = backbones.Published("tiny.h5", "https://example.org/tiny.h5")
+    body = backbones.Backbone(build_tiny_body, build_tiny_head, "tf", lambda height, width: published)
+    networks = {**table._NETWORKS, "tiny": build_tiny, "tiny_body": body}
+    monkeypatch.setattr(table, "_NETWORKS", networks)
+    monkeypatch.setattr(backbones, "SMALLEST", 8)

@@ -24,14 +24,18 @@ def build_loss(name: str, outputs: int) -> Judge:
     from keras import ops
 
     binary = keras.losses.BinaryCrossentropy(reduction="none")
-    if outputs == 1:
-        return lambda targets, found: binary(ops.reshape(ops.cast(targets, found.dtype), (-1, 1)), found)
-    if name == "binary_crossentropy":
-        return lambda targets, found: binary(
-            ops.one_hot(_flatten(targets), outputs, dtype=found.dtype), found
-        )
     sparse = keras.losses.SparseCategoricalCrossentropy(reduction="none")
-    return lambda targets, found: sparse(_flatten(targets), found)
+
+    # A function with a name: Keras warns of a lambda wherever a callback saves the model that is compiled with it.
+    def judge(targets: Any, found: Any) -> Any:
+        targets = ops.reshape(targets, (-1,))
+        if outputs == 1:
+            return binary(ops.expand_dims(ops.cast(targets, found.dtype), 1), found)
+        if name == "binary_crossentropy":
+            return binary(ops.one_hot(targets, outputs, dtype=found.dtype), found)
+        return sparse(targets, found)
+
+    return judge
 
 
 def build_accuracy(outputs: int) -> Judge:
@@ -43,7 +47,7 @@ def build_accuracy(outputs: int) -> Judge:
             said = ops.cast(ops.reshape(found, (-1,)) > 0.5, "int32")
         else:
             said = ops.cast(ops.argmax(found, axis=1), "int32")
-        return said == ops.cast(_flatten(targets), "int32")
+        return said == ops.cast(ops.reshape(targets, (-1,)), "int32")
 
     return judge
 
@@ -60,9 +64,3 @@ def expand_tensor(found: Any) -> Any:
 
     found = ops.cast(found, "float32")
     return found if found.shape[-1] > 1 else ops.concatenate([1 - found, found], axis=-1)
-
-
-def _flatten(targets: Any) -> Any:
-    from keras import ops
-
-    return ops.reshape(targets, (-1,))
