@@ -7,6 +7,18 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 
+class ScanPlace(BaseModel):
+    """A place of a whole scan to look at. All lengths are in pixels of the scan as it was sent."""
+
+    rank: int = Field(description="1 is the likeliest.")
+    probability: float = Field(description="Calibrated probability of the positive label there.")
+    x: float = Field(description="Centre from the left.")
+    y: float = Field(description="Centre from below, as in mini-MIAS' notes.")
+    row: float = Field(description="Centre from above.")
+    column: float = Field(description="Centre from the left.")
+    side: float = Field(description="Side of the window that the network saw.")
+
+
 class ImageAnswer(BaseModel):
     """What the model says of one image, or why it could not be asked."""
 
@@ -28,6 +40,8 @@ class ImageAnswer(BaseModel):
         default=[], description="What to know about this image before believing the answer."
     )
     notes: list[str] = Field(default=[], description="What was done to the image on the way to the network.")
+    places: list[ScanPlace] = Field(default=[], description="Of a whole scan: the places to look at.")
+    size: tuple[int, int] | None = Field(default=None, description="Of a whole scan: its width and height.")
     seen: str | None = Field(
         default=None, description="With `explain`: what the network saw, a PNG as a data URI."
     )

@@ -17,7 +17,8 @@ from mammoscan.serving.answers import ImageAnswer
 from mammoscan.serving.drawing import colour_heat, encode_picture
 from mammoscan.serving.limits import ServiceLimits
 from mammoscan.serving.queueing import ModelQueue, Verdict
-from mammoscan.serving.reading import read_picture
+from mammoscan.serving.reading import Picture, read_picture
+from mammoscan.serving.scan_answers import answer_scan
 
 if TYPE_CHECKING:
     from mammoscan.serving.classifier import Classifier
@@ -49,7 +50,10 @@ class Intake:
         name = file.filename or "image"
         loop = asyncio.get_running_loop()
         try:
-            pixels, notes = await loop.run_in_executor(self._readers, self._prepare, file, name)
+            picture = await loop.run_in_executor(self._readers, self._read, file, name)
+            if self._classifier.is_whole_scan(picture):
+                return await self._queue.run(lambda: answer_scan(self._classifier, picture, explain))
+            pixels, notes = await loop.run_in_executor(self._readers, self._classifier.prepare, picture)
         except MammoscanError as error:
             return ImageAnswer(name=name, error=error.message)
         except Exception as error:
@@ -61,8 +65,8 @@ class Intake:
         verdict = await self._queue.ask(pixels, explain)
         return await loop.run_in_executor(self._readers, self._compose, name, pixels, notes, verdict)
 
-    def _prepare(self, file: UploadFile, name: str) -> tuple[NDArray[np.uint8], list[str]]:
-        return self._classifier.prepare(read_picture(file.file.read(), name, self._limits))
+    def _read(self, file: UploadFile, name: str) -> Picture:
+        return read_picture(file.file.read(), name, self._limits)
 
     def _compose(
         self, name: str, pixels: NDArray[np.uint8], notes: list[str], verdict: Verdict

@@ -34,7 +34,7 @@ def write_manual(openapi: Mapping[str, Any]) -> str:
             ],
         }
         for name, schema in schemas.items()
-        if name.endswith(("Answer", "Name"))
+        if name.endswith(("Answer", "Name", "Place"))
     ]
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.globals["name_answer"] = name_answer

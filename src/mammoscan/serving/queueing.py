@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from mammoscan.serving.classifier import Classifier
+
+Outcome = TypeVar("Outcome")
 
 # How much the last call counts in the running mean of an image's time.
 _SHARE_OF_LAST = 0.2
@@ -113,6 +115,10 @@ class ModelQueue:
         job = _Job(pixels, explain, asyncio.get_running_loop().create_future())
         self._jobs.put_nowait(job)
         return await job.verdict
+
+    async def run(self, call: Callable[[], Outcome]) -> Outcome:
+        """Return what a call of another kind gives; it too has the model to itself."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call)
 
     def _guess_seconds(self) -> int:
         return min(60, max(1, math.ceil(self.inside * self._seconds_an_image)))

@@ -13,6 +13,7 @@ export function fillAnswer(item, result, file) {
   bars.replaceChildren(...shown.map((label) => drawBar(label, result)));
   fillList(item.querySelector(".warnings"), result.warnings);
   fillList(item.querySelector(".notes"), result.notes);
+  if (result.places.length) fillPlaces(item, result);
   if (result.seen) fillPictures(item.querySelector(".pictures"), result, file);
 }
 
@@ -66,19 +67,47 @@ function fillList(list, sentences) {
   );
 }
 
+function fillPlaces(item, result) {
+  item.classList.add("is-scan");
+  const box = item.querySelector(".places");
+  box.hidden = false;
+  box.querySelector("ol").replaceChildren(
+    ...result.places.map((place) => {
+      const line = document.createElement("li");
+      line.textContent =
+        `${place.probability.toFixed(2)} at x ${Math.round(place.x)}, y ${Math.round(place.y)} from the lower left`;
+      return line;
+    }),
+  );
+  const [width, height] = result.size;
+  item.querySelector(".stack").append(
+    ...result.places.map((place) => {
+      const frame = document.createElement("span");
+      frame.className = "frame";
+      frame.textContent = place.rank;
+      frame.style.left = `${(100 * (place.column - place.side / 2)) / width}%`;
+      frame.style.top = `${(100 * (place.row - place.side / 2)) / height}%`;
+      frame.style.width = `${(100 * place.side) / width}%`;
+      frame.style.height = `${(100 * place.side) / height}%`;
+      return frame;
+    }),
+  );
+}
+
 function fillPictures(pictures, result, file) {
   pictures.hidden = false;
   const under = pictures.querySelector(".under");
   under.addEventListener("load", () => {
-    pictures.querySelector(".seen figcaption").textContent =
-      `What the network saw, ${under.naturalWidth} × ${under.naturalHeight}`;
+    pictures.querySelector(".seen figcaption").textContent = result.size
+      ? `The scan, coloured by the probability of “${result.positive ?? result.label}” at each place`
+      : `What the network saw, ${under.naturalWidth} × ${under.naturalHeight}`;
   });
   under.src = result.seen;
   under.alt = "What the network saw";
   const heat = pictures.querySelector(".heat");
   heat.src = result.heat_map;
-  heat.alt = `Heat map: what spoke for ${result.label}`;
-  showSent(pictures.querySelector(".sent"), file);
+  heat.alt = result.size ? "Map of the probabilities" : `Heat map: what spoke for ${result.label}`;
+  if (!result.size) showSent(pictures.querySelector(".sent"), file);
 }
 
 function showSent(figure, file) {

@@ -1,0 +1,107 @@
+"""From a picture of any size to what the network takes."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mammoscan.errors import MammoscanError
+from mammoscan.imaging.decoding import decode_image
+from mammoscan.imaging.scans import standardise_scan
+from mammoscan.serving.fitting import fit_picture, is_whole_scan, window_side
+from mammoscan.serving.reading import Picture, read_picture
+
+WINDOW = {"kind": "window", "size": 48, "grid": {"size": 192, "margin": 2}, "scan_side": 1024}
+SHAPE = (48, 48, 1)
+
+
+def draw(*shape: int) -> Picture:
+    return Picture(np.random.default_rng(0).integers(1, 256, shape).astype(np.uint8), "png", name="x.png")
+
+
+def test_a_picture_of_the_networks_size_goes_in_as_it_is() -> None:
+    picture = draw(48, 48)
+    pixels, warnings = fit_picture(picture, WINDOW, SHAPE)
+    np.testing.assert_array_equal(pixels[..., 0], picture.array)
+    assert warnings == ["taken as it is: 48 x 48 pixels, already cut and standardised"]
+
+
+def test_the_window_is_that_of_the_training() -> None:
+    assert window_side(WINDOW) == 256
+
+
+def test_a_crop_is_shrunk_by_areas_and_standardised_over_itself() -> None:
+    picture = draw(96, 96)
+    pixels, warnings = fit_picture(picture, WINDOW, SHAPE)
+    means = np.asarray(Image.fromarray(picture.array).resize((48, 48), Image.Resampling.BOX))
+    np.testing.assert_array_equal(pixels[..., 0], standardise_scan(means, means > 0))
+    assert abs(pixels.mean() - 128) < 1
+    assert "256 x 256" in warnings[-1]
+
+
+def test_what_is_no_square_gives_its_middle() -> None:
+    pixels, warnings = fit_picture(draw(60, 100), WINDOW, SHAPE)
+    assert pixels.shape == SHAPE
+    assert "the middle 60 x 60" in warnings[0]
+
+
+def test_a_whole_scan_is_refused_with_what_to_do_instead() -> None:
+    with pytest.raises(MammoscanError, match=r"x\.png is 512 x 600 pixels, a whole scan.*256 x 256.*map"):
+        fit_picture(draw(600, 512), WINDOW, SHAPE)
+    assert is_whole_scan(draw(600, 512), WINDOW)
+    assert not is_whole_scan(draw(511, 600), WINDOW)
+    assert not is_whole_scan(draw(600, 600), {"kind": "image"})
+
+
+def test_the_articles_crop_is_only_resized_by_its_filter() -> None:
+    picture = draw(96, 96)
+    pixels, warnings = fit_picture(picture, {"kind": "radius", "size": 48}, SHAPE)
+    np.testing.assert_array_equal(pixels[..., 0], np.asarray(Image.fromarray(picture.array).resize((48, 48))))
+    assert warnings == []
+
+
+def test_sixteen_bits_are_stretched_and_it_is_said() -> None:
+    deep = Picture(np.linspace(1000, 3000, 48 * 48).reshape(48, 48).astype(np.uint16), "png")
+    pixels, warnings = fit_picture(deep, WINDOW, SHAPE)
+    assert (pixels.min(), pixels.max()) == (0, 255)
+    assert "1000 to 3000" in warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("found", "channels", "word"), [((48, 48, 3), 1, "into grey"), ((48, 48), 3, "a grey picture")]
+)
+def test_other_channels_are_fitted_and_it_is_said(found: tuple[int, ...], channels: int, word: str) -> None:
+    pixels, warnings = fit_picture(draw(*found), {"kind": "image"}, (48, 48, channels))
+    assert pixels.shape == (48, 48, channels)
+    assert word in warnings[0]
+
+
+class TestImages:
+    @staticmethod
+    def encode(array: np.ndarray, kind: str, **options: Any) -> bytes:
+        content = io.BytesIO()
+        Image.fromarray(array).save(content, kind, **options)
+        return content.getvalue()
+
+    @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+    def test_a_file_is_read_just_as_in_training(self, kind: str) -> None:
+        content = self.encode(draw(300, 200, 3).array, kind)
+        pixels, warnings = fit_picture(read_picture(content, "x"), {"kind": "image"}, (32, 24, 3))
+        np.testing.assert_array_equal(pixels, decode_image(content, (32, 24), 3).pixels)
+        assert warnings == []
+
+    def test_what_training_leaves_out_is_stretched_and_it_is_said(self) -> None:
+        content = self.encode(draw(30, 20).array.astype(np.uint16) * 16, "PNG")
+        pixels, warnings = fit_picture(read_picture(content, "x"), {"kind": "image"}, (8, 8, 1))
+        assert pixels.shape == (8, 8, 1)
+        assert "16 bits" in warnings[0]
+
+    def test_a_picture_without_its_file_is_resized_whole(self) -> None:
+        picture = draw(30, 20)
+        pixels, _ = fit_picture(picture, {"kind": "image"}, (8, 8, 1))
+        expected = Image.fromarray(picture.array).resize((8, 8), Image.Resampling.BILINEAR)
+        np.testing.assert_array_equal(pixels[..., 0], np.asarray(expected))

@@ -1,0 +1,190 @@
+"""Whatever bytes come, the outcome is a picture with warnings or one line."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import encapsulate
+from pydicom.uid import ExplicitVRLittleEndian, JPEGLSLossless
+
+from mammoscan.errors import MammoscanError
+from mammoscan.serving.reading import Limits, read_picture
+
+GREY = np.random.default_rng(0).integers(0, 256, (20, 30)).astype(np.uint8)
+COLOUR = np.random.default_rng(1).integers(0, 256, (20, 30, 3)).astype(np.uint8)
+
+
+def encode(image: Image.Image, kind: str, **options: Any) -> bytes:
+    content = io.BytesIO()
+    image.save(content, kind, **options)
+    return content.getvalue()
+
+
+def encode_dicom(pixels: np.ndarray, syntax: str = ExplicitVRLittleEndian, **changes: Any) -> bytes:
+    file = Dataset()
+    file.file_meta = FileMetaDataset()
+    file.file_meta.TransferSyntaxUID = syntax
+    file.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.7"
+    file.file_meta.MediaStorageSOPInstanceUID = "1.2.3"
+    file.Rows, file.Columns = pixels.shape[:2]
+    file.SamplesPerPixel = 1 if pixels.ndim == 2 else 3
+    file.PhotometricInterpretation = "MONOCHROME2" if pixels.ndim == 2 else "RGB"
+    if pixels.ndim == 3:
+        file.PlanarConfiguration = 0
+    file.BitsAllocated = file.BitsStored = 8 * pixels.itemsize
+    file.HighBit, file.PixelRepresentation = file.BitsStored - 1, int(pixels.dtype.kind == "i")
+    file.PixelData = pixels.tobytes() if syntax == ExplicitVRLittleEndian else encapsulate([b"\0\0"])
+    for name, value in changes.items():
+        if value is None:
+            del file[name]
+        else:
+            setattr(file, name, value)
+    content = io.BytesIO()
+    file.save_as(content, enforce_file_format=True)
+    return content.getvalue()
+
+
+def refuse(content: bytes, name: str = "x.png", limits: Limits | None = None) -> str:
+    with pytest.raises(MammoscanError) as caught:
+        read_picture(content, name, limits)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert message.startswith(name)
+    return message
+
+
+class TestImages:
+    @pytest.mark.parametrize("kind", ["PNG", "TIFF", "PPM"])
+    def test_grey_comes_as_it_is(self, kind: str) -> None:
+        picture = read_picture(encode(Image.fromarray(GREY), kind), "x")
+        np.testing.assert_array_equal(picture.array, GREY)
+        assert picture.kind == {"PNG": "png", "TIFF": "tiff", "PPM": "pgm"}[kind]
+        assert picture.warnings == []
+
+    def test_the_content_decides_and_not_the_name(self) -> None:
+        assert read_picture(encode(Image.fromarray(COLOUR), "JPEG"), "x.png").kind == "jpeg"
+
+    @pytest.mark.parametrize("kind", ["PNG", "TIFF", "PPM"])
+    def test_sixteen_bits_stay_sixteen(self, kind: str) -> None:
+        deep = GREY.astype(np.uint16) * 16
+        picture = read_picture(encode(Image.fromarray(deep), kind), "x")
+        np.testing.assert_array_equal(picture.array, deep)
+        assert picture.array.dtype == np.uint16
+
+    def test_what_is_turned_by_its_mark_is_set_upright_and_said(self) -> None:
+        exif = Image.Exif()
+        exif[274] = 6
+        picture = read_picture(encode(Image.fromarray(GREY), "PNG", exif=exif), "x")
+        np.testing.assert_array_equal(picture.array, np.rot90(GREY, -1))
+        assert picture.warnings == ["turned upright, as the camera noted"]
+
+    @pytest.mark.parametrize(
+        ("mode", "kind", "shape", "word"),
+        [
+            ("P", "PNG", (20, 30, 3), "palette"),
+            ("CMYK", "JPEG", (20, 30, 3), "CMYK"),
+            ("1", "PNG", (20, 30), "1 bit"),
+        ],
+    )
+    def test_other_kinds_of_pixels_become_plain_and_it_is_said(
+        self, mode: str, kind: str, shape: tuple[int, ...], word: str
+    ) -> None:
+        picture = read_picture(encode(Image.fromarray(COLOUR).convert(mode), kind), "x")
+        assert (picture.array.dtype, picture.array.shape) == (np.uint8, shape)
+        assert len(picture.warnings) == 1
+        assert word in picture.warnings[0]
+
+    def test_transparency_is_dropped_and_said_only_where_there_is_some(self) -> None:
+        full = np.concatenate([COLOUR, np.full((20, 30, 1), 255, np.uint8)], axis=-1)
+        assert read_picture(encode(Image.fromarray(full), "PNG"), "x").warnings == []
+        full[0, 0, 3] = 7
+        picture = read_picture(encode(Image.fromarray(full), "PNG"), "x")
+        np.testing.assert_array_equal(picture.array, COLOUR)
+        assert picture.warnings == ["transparency was dropped"]
+        palette = Image.fromarray(COLOUR).convert("P")
+        seen = int(np.asarray(palette)[0, 0])
+        assert len(read_picture(encode(palette, "PNG", transparency=seen), "x").warnings) == 2
+
+    def test_what_is_no_picture_is_refused_in_one_line(self) -> None:
+        assert "empty" in refuse(b"")
+        assert "PNG, JPEG, PGM, TIFF or DICOM" in refuse(b"<svg></svg>")
+        assert "get the file again" in refuse(encode(Image.fromarray(GREY), "PNG")[:200])
+        assert "kind F" in refuse(encode(Image.fromarray(GREY.astype(np.float32)), "TIFF"))
+        assert "-5" in refuse(encode(Image.fromarray(GREY.astype(np.int32) - 5), "TIFF"))
+
+    def test_several_pages_are_refused(self) -> None:
+        pages = [Image.fromarray(GREY)] * 3
+        assert "3 pictures" in refuse(encode(pages[0], "TIFF", save_all=True, append_images=pages[1:]))
+
+    def test_what_would_fill_the_memory_is_refused_by_its_header(self) -> None:
+        assert "bytes" in refuse(encode(Image.fromarray(GREY), "PNG"), limits=Limits(bytes=100))
+        assert "600" not in refuse(encode(Image.fromarray(GREY), "PNG"), limits=Limits(pixels=599))
+        read_picture(encode(Image.fromarray(GREY), "PNG"), "x", Limits(pixels=600))
+        assert "pixels" in refuse(b"P5\n100000 100000\n255\n")
+        assert "9000 x 9000" in refuse(b"P5\n9000 9000\n255\n")
+
+
+class TestDicom:
+    def test_eight_bits_come_as_they_are(self) -> None:
+        picture = read_picture(encode_dicom(GREY), "x.dcm")
+        np.testing.assert_array_equal(picture.array, GREY)
+        assert (picture.kind, picture.warnings) == ("dicom", [])
+        np.testing.assert_array_equal(read_picture(encode_dicom(COLOUR), "x").array, COLOUR)
+
+    def test_low_values_are_bright_in_monochrome1(self) -> None:
+        picture = read_picture(encode_dicom(GREY, PhotometricInterpretation="MONOCHROME1"), "x.dcm")
+        np.testing.assert_array_equal(picture.array, 255 - GREY)
+        assert "MONOCHROME1" in picture.warnings[0]
+
+    def test_the_first_window_of_rescaled_values_is_shown(self) -> None:
+        stored = np.array([[0, 50, 100, 150, 200]], np.int16)
+        content = encode_dicom(
+            stored, RescaleSlope=2, RescaleIntercept=-100, WindowCenter=[100.5, 7], WindowWidth=[201, 9]
+        )
+        picture = read_picture(content, "x.dcm")
+        # By the standard: black below 0, white above 200; the values are -100, 0, 100, 200, 300.
+        np.testing.assert_array_equal(picture.array, [[0, 0, 128, 255, 255]])
+        assert "centre 100.5 and width 201" in picture.warnings[0]
+
+    @pytest.mark.parametrize("function", ["SIGMOID", "LINEAR_EXACT"])
+    def test_the_middle_of_other_windows_is_grey(self, function: str) -> None:
+        stored = np.array([[0, 500, 1000]], np.uint16)
+        content = encode_dicom(stored, WindowCenter=500, WindowWidth=400, VOILUTFunction=function)
+        dark, middle, bright = read_picture(content, "x.dcm").array[0]
+        assert dark < 10
+        assert middle == 128
+        assert bright > 245
+
+    def test_without_a_window_all_values_are_kept(self) -> None:
+        stored = GREY.astype(np.uint16) * 10 + 300
+        picture = read_picture(encode_dicom(stored), "x.dcm")
+        assert (picture.array.min(), picture.array.max()) == (0, 65535)
+        assert "no window" in picture.warnings[0]
+
+    @pytest.mark.parametrize(
+        ("changes", "word"),
+        [
+            ({"NumberOfFrames": 12}, "12 frames"),
+            ({"PhotometricInterpretation": "PALETTE COLOR"}, "PALETTE COLOR"),
+            ({"PixelData": None}, "without a picture"),
+            ({"Rows": 60000, "Columns": 60000}, "60000 x 60000"),
+            ({"Rows": 200}, "get the file again"),
+        ],
+    )
+    def test_what_cannot_be_shown_is_refused_with_its_reason(
+        self, changes: dict[str, Any], word: str
+    ) -> None:
+        assert word in refuse(encode_dicom(GREY, **changes), "x.dcm")
+
+    def test_a_compression_without_a_decoder_is_named(self) -> None:
+        message = refuse(encode_dicom(GREY, JPEGLSLossless), "x.dcm")
+        assert "JPEG-LS Lossless" in message
+        assert "uncompressed" in message
+
+    def test_only_its_mark_makes_a_file_dicom(self) -> None:
+        assert "the mark DICM" in refuse(bytes(500), "x.dcm")
