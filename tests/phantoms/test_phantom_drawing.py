@@ -68,7 +68,7 @@ def test_specks_of_every_form_stand_out_from_the_tissue_they_lie_in(form):
     for seed in range(4):
         patch = draw_specks(region, [], 40, np.random.default_rng(seed))
         fine = patch - gaussian_filter(patch, 4.0)
-        assert fine.max() > 75.0 > -fine.min()
+        assert fine.max() > 60.0 > -fine.min()
 
 
 def test_the_breast_is_found_at_its_side_on_black_beyond_the_film():
