@@ -69,14 +69,14 @@ def draw_chest(look: ChestLook, seed: list[int]) -> np.ndarray:
 def _draw_opacities(
     rng: np.random.Generator, patches: int, apart: float, x: np.ndarray, y: np.ndarray
 ) -> np.ndarray:
-    """Cloudy patches of 0 to about 0.4, each in one of the lungs."""
+    """Cloudy patches of 0 to about 0.7, each in one of the lungs."""
     cloud = 0.75 + 0.25 * _draw_cloud(rng, 14, *x.shape)
     total = np.zeros_like(x)
     for _ in range(patches):
         side = apart * rng.choice([-1, 1]) + rng.normal(0, 0.08)
         place, size = rng.uniform(-0.35, 0.5), rng.uniform(0.14, 0.3)
         total = np.maximum(total, np.exp(-(((x - side) / size) ** 2) - ((y - place) / (1.2 * size)) ** 2))
-    return 0.34 * total * cloud
+    return 0.6 * total * cloud
 
 
 def _draw_ribs(x: np.ndarray, y: np.ndarray, build: np.random.Generator) -> np.ndarray:

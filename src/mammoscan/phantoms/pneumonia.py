@@ -93,7 +93,7 @@ def plan_films(patients: int, seed: int) -> list[Film]:
     serial = 0
     for patient in range(patients):
         count = int(rng.choice([1, 2, 3], p=[0.6, 0.28, 0.12]))
-        strength = float(rng.uniform(0.15, 1.0)) if ill[patient] else 0.0
+        strength = float(rng.uniform(0.3, 1.0)) if ill[patient] else 0.0
         germ = "bacteria" if rng.random() < 0.65 else "virus"
         shared = parts[patient] == "train" and count > 1 and rng.random() < SHARED_BETWEEN_PARTS
         for number in range(count):
@@ -143,13 +143,13 @@ def _name_normal(patient: int, number: int, count: int) -> str:
 
 def _draw_look(strength: float, rng: np.random.Generator) -> ChestLook:
     ill = strength > 0
-    height = int(rng.integers(240, 420) - (40 if ill else 0))
-    aspect = float(rng.normal(1.42 if ill else 1.3, 0.13))
+    height = int(rng.integers(240, 420) - (25 if ill else 0))
+    aspect = float(rng.normal(1.38 if ill else 1.3, 0.13))
     return ChestLook(
         height=height,
         width=int(height * np.clip(aspect, 0.95, 1.9)),
         # Faint shadows of vessels and folds, which well children have too.
-        strength=float(max(strength * rng.uniform(0.7, 1.2), rng.uniform(0.0, 0.35))),
+        strength=float(max(strength * rng.uniform(0.7, 1.2), rng.uniform(0.0, 0.3))),
         patches=int(rng.integers(1, 4)),
         exposure=float(rng.normal(0, 0.06)),
         noise=float(rng.uniform(0.01, 0.05)),
