@@ -46,6 +46,9 @@ class FakeClassifier:
     def __post_init__(self) -> None:
         self.may_go_on.set()
 
+    def is_whole_scan(self, picture: Any) -> bool:
+        return False
+
     def prepare(self, picture: Any) -> tuple[Any, list[str]]:
         if picture.name.startswith("trouble"):
             raise ZeroDivisionError

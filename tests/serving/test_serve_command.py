@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -106,6 +109,25 @@ def test_its_answers_are_those_of_the_packaged_model(served: Served) -> None:
     assert card == classifier.card
 
 
+def test_a_whole_scan_is_answered_by_its_likeliest_place_and_a_map(served: Served) -> None:
+    scan = served.find_scan()
+    [result] = served.post((scan.name, scan.read_bytes()), query="?explain=true").json()["results"]
+    assert result["warnings"][0].startswith("A whole scan: the answer is that of its likeliest place.")
+    assert "never saw normal tissue" in result["warnings"][1]
+    assert result["size"] == [1024, 1024]
+    places = result["places"]
+    assert [place["rank"] for place in places] == list(range(1, len(places) + 1))
+    assert places[0]["probability"] == pytest.approx(result["probabilities"]["malignant"], abs=1e-4)
+    for place in places:
+        assert place["y"] == pytest.approx(1024 - place["row"], abs=1e-3)
+    heat = Image.open(io.BytesIO(base64.b64decode(result["heat_map"].split(",")[1])))
+    assert heat.size == (640, 640)
+    # Coloured in the breast, clear in the air around it.
+    row, column = (round(places[0][key] * 640 / 1024) for key in ("row", "column"))
+    assert heat.getpixel((min(column, 639), min(row, 639)))[3] > 0
+    assert 0 in np.asarray(heat)[..., 3]
+
+
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
 def test_the_page_shows_what_the_real_model_says(served: Served, tmp_path: Path) -> None:
@@ -120,10 +142,12 @@ def test_the_page_shows_what_the_real_model_says(served: Served, tmp_path: Path)
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("request", lambda request: asked.append(request.url))
         page.goto(served.address)
-        page.set_input_files("#choose", [str(window)])
-        page.get_by_text("Answered. window.png").wait_for(timeout=60_000)
-        assert page.get_by_role("meter").count() == 1
-        assert page.locator(".heat").evaluate("image => image.naturalWidth") == 48
+        page.set_input_files("#choose", [str(window), str(served.find_scan())])
+        page.get_by_text("All 2 answered").wait_for(timeout=60_000)
+        assert page.get_by_role("meter").count() == 2
+        small, whole = page.locator(".answer").all()
+        assert small.locator(".heat").evaluate("image => image.naturalWidth") == 48
+        assert whole.locator(".places li").count() == whole.locator(".frame").count() > 0
         assert "phantom" in page.get_by_role("note").inner_text()
         assert "AUC" in page.locator("#card").inner_text()
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
@@ -136,8 +160,9 @@ def test_sigterm_lets_requests_under_way_finish_and_ends_well(served: Served) ->
     with ThreadPoolExecutor(8) as clients:
         window = draw_window(served, 300)
         asked = [clients.submit(served.post, *[(f"{i}.png", window)] * 8) for i in range(8)]
-        while requests.get(f"{served.address}/health", timeout=60).json()["inside"] < 20:
-            pass
+        deadline = time.monotonic() + 30
+        while requests.get(f"{served.address}/health", timeout=60).json()["inside"] < 8:
+            assert time.monotonic() < deadline
         served.process.send_signal(signal.SIGTERM)
         assert [one.result().status_code for one in asked] == [200] * 8
     assert served.process.wait(60) == 0
@@ -145,8 +170,6 @@ def test_sigterm_lets_requests_under_way_finish_and_ends_well(served: Served) ->
 
 
 def draw_window(served: Served, top: int) -> bytes:
-    import io
-
     scan = np.asarray(Image.open(served.find_scan()))
     file = io.BytesIO()
     Image.fromarray(scan[top : top + 256, 400:656]).save(file, "PNG")

@@ -55,6 +55,8 @@ class TestAnswers:
             "threshold": 0.4,
             "warnings": [],
             "notes": ["it was shrunk"],
+            "places": [],
+            "size": None,
             "seen": None,
             "heat_map": None,
         }

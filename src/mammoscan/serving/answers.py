@@ -41,7 +41,7 @@ class ImageAnswer(BaseModel):
     )
     notes: list[str] = Field(default=[], description="What was done to the image on the way to the network.")
     places: list[ScanPlace] = Field(default=[], description="Of a whole scan: the places to look at.")
-    size: tuple[int, int] | None = Field(default=None, description="Of a whole scan: its width and height.")
+    size: list[int] | None = Field(default=None, description="Of a whole scan: its width and height.")
     seen: str | None = Field(
         default=None, description="With `explain`: what the network saw, a PNG as a data URI."
     )
