@@ -37,8 +37,8 @@ USERS_WORDS = (
 )
 VERBS = re.findall(
     r"\w+",
-    "audit balance choose clean compare compute count describe divide draw export gather index measure open pack "
-    "pool predict report search split standardise subsample tabulate train write",
+    "audit balance choose clean compare compute count describe divide draw explain export gather index measure open "
+    "pack pool predict report search split standardise subsample tabulate train write",
 )
 ENVIRONMENTS = ("base", "test")
 

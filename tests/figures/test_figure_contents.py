@@ -342,3 +342,18 @@ def test_a_long_caption_loses_its_middle_not_its_end():
 def test_a_pick_is_spread_evenly():
     assert pick_spread(10, 5) == [0, 2, 4, 6, 8]
     assert pick_spread(3, 5) == [0, 1, 2]
+
+
+def test_an_explanation_stands_beside_its_own_wrong_image(pixels, samples, predictions, question):
+    wrong = find_wrong(predictions[predictions["model"] == "cnn"], question)
+    heats = {(name, 0): np.full((16, 16), k, np.uint8) for k, name in enumerate(wrong["sample_id"])}
+    del heats[wrong["sample_id"].iloc[-1], 0]
+    figure = draw_wrong_gallery(pixels, predictions, samples, question, "", heats=heats)
+    assert len(figure.axes) == 2 * len(wrong)
+    for k, name in enumerate(wrong["sample_id"].iloc[:-1]):
+        image, explained = figure.axes[2 * k], figure.axes[2 * k + 1]
+        np.testing.assert_array_equal(explained.images[0].get_array(), image.images[0].get_array())
+        assert name in image.texts[0].get_text()
+        assert (explained.images[1].get_array() == k).all()
+    assert not figure.axes[-1].images
+    assert not figure.axes[-1].axison

@@ -105,7 +105,7 @@ PLACES = pd.DataFrame(
     params=[
         "confusion", "confusion3", "roc", "precision_recall", "training", "training_one",
         "training_many", "training_none", "counts", "counts_same", "counts_none", "scans", "scans_none",
-        "samples", "samples_none", "views", "author_views", "wrong", "none_wrong", "topology",
+        "samples", "samples_none", "views", "author_views", "wrong", "wrong_explained", "none_wrong", "topology",
         "topology_none", "intervals", "intervals_none", "reliability", "reliability_none",
         "experiments", "experiments_none", "ablation", "ablation_none", "places", "places_none",
         "slides", "slides_one", "slides_none",
@@ -140,6 +140,14 @@ def draw(request, samples, pixels, predictions, question):
             pixels[0], stamp, [(f"mdb001_{name}", k) for name, k in AUTHOR_VIEWS]
         ),
         "wrong": lambda stamp: draw_wrong_gallery(pixels, predictions, samples, question, stamp),
+        "wrong_explained": lambda stamp: draw_wrong_gallery(
+            pixels,
+            predictions,
+            samples,
+            question,
+            stamp,
+            heats={(name, 0): np.full((16, 16), 200, np.uint8) for name in samples["sample_id"]},
+        ),
         "none_wrong": lambda stamp: draw_wrong_gallery(pixels, right, samples, question, stamp),
         "topology": lambda stamp: draw_topology(LAYERS, stamp),
         "topology_none": lambda stamp: draw_topology([], stamp),

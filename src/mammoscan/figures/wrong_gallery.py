@@ -1,14 +1,23 @@
-"""The wrong predictions, the most confident first."""
+"""The wrong predictions, the most confident first, each with what the network looked at."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mammoscan.figures.style import NOTICE, draw_nothing, name_model, new_figure
 from mammoscan.figures.tiles import fit_caption, new_tiles, show_image
 from mammoscan.studies import Question
+
+# So many a reader looks at.
+MOST_SHOWN = 24
+# The heat of an explanation over its image.
+EXPLAINED = "Beside each: where the network saw what it said (bright)."
+HEAT, HEAT_STRENGTH = "inferno", 0.6
 
 
 def draw_wrong_gallery(
@@ -18,10 +27,11 @@ def draw_wrong_gallery(
     question: Question,
     stamp: str,
     *,
-    limit: int = 24,
+    limit: int = MOST_SHOWN,
     model: str = "cnn",
     threshold: float = 0.5,
     columns: int = 6,
+    heats: Mapping[tuple[str, int], np.ndarray] | None = None,
 ) -> Figure:
     """Return the images that a model got wrong, with what it said, its probability and the truth.
 
@@ -35,6 +45,7 @@ def draw_wrong_gallery(
         model: Whose predictions.
         threshold: With two labels, the probability from which the positive one is said.
         columns: Images in a row.
+        heats: For sample and fold, ``uint8 [H, W]``: where the network saw what it said, shown beside the image.
     """
     title = "Wrong predictions, most confident first"
     chosen = predictions[predictions["model"] == model]
@@ -47,21 +58,35 @@ def draw_wrong_gallery(
             else f"{name_model(model)}: no predictions.",
         )
     shown = wrong.head(limit)
+    # An explanation takes a place of its own, beside its image.
+    places = 2 if heats else 1
+    columns += columns % places
     figure, (grid,) = new_tiles(
-        [("", len(shown))],
+        [("", places * len(shown))],
         columns,
         title,
         stamp,
         caption_lines=3,
         subtitle=f"{len(shown)} of {len(wrong):,} wrong among {len(chosen):,}; the number is the "
-        f"probability given to the wrong answer. {NOTICE}",
+        f"probability given to the wrong answer. {EXPLAINED if heats else ''} {NOTICE}".replace("  ", " "),
     )
     positions = {sample: position for position, sample in enumerate(samples["sample_id"])}
-    for axes, row in zip(grid, shown.to_dict("records"), strict=True):
+    for index, row in enumerate(shown.to_dict("records")):
         lines = (f"said {row['said']} {row['confidence']:.2f}", f"is {row['label']}", str(row["sample_id"]))
-        caption = "\n".join(fit_caption(line, columns) for line in lines)
-        show_image(axes, np.asarray(pixels[positions[row["sample_id"]]]), caption)
+        caption = "\n".join(fit_caption(line, columns // places) for line in lines)
+        image = np.asarray(pixels[positions[row["sample_id"]]])
+        show_image(grid[places * index], image, caption)
+        if heats:
+            _show_heat(grid[places * index + 1], image, heats.get((str(row["sample_id"]), int(row["fold"]))))
     return figure
+
+
+def _show_heat(axes: Axes, image: np.ndarray, heat: np.ndarray | None) -> None:
+    if heat is None:
+        axes.axis("off")
+        return
+    show_image(axes, image)
+    axes.imshow(heat, cmap=HEAT, vmin=0, vmax=255, alpha=HEAT_STRENGTH, interpolation="bilinear")
 
 
 def find_wrong(predictions: pd.DataFrame, question: Question, threshold: float = 0.5) -> pd.DataFrame:

@@ -14,7 +14,8 @@ CAPTIONS: dict[str, str] = {
     "The bars below say how many samples bear each probability.",
     "calibration": "The same samples on both sides: calibration moves the probabilities, not their order.",
     "wrong_gallery": "The mistakes that the network was surest of: "
-    "look here for a pattern, or for a wrong label.",
+    "look here for a pattern, or for a wrong label. The bright places speak most for what was said (Grad-CAM); "
+    "where they lie beside the finding, the network judged something else.",
     "class_counts": "How many samples of each class were used.",
     "scan_sheet": "Scans as they were read, with the annotated regions as rings.",
     "sample_sheet": "What the network was shown. "

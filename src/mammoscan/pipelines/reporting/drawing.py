@@ -86,10 +86,19 @@ def draw_wrong_gallery(
     samples: pd.DataFrame,
     question: Question,
     evaluation: EvaluationParams,
+    explained: pd.DataFrame,
+    explanations: np.ndarray,
 ) -> Figure:
-    """Draw what the network got wrong, the most confident first."""
+    """Draw what the network got wrong, the most confident first, each with where it saw what it said."""
+    keys = zip(explained["sample_id"].astype(str), explained["fold"].astype(int), strict=True)
     return figures.draw_wrong_gallery(
-        pixels, predictions, samples, question, choose_stamp(record), threshold=evaluation.cut
+        pixels,
+        predictions,
+        samples,
+        question,
+        choose_stamp(record),
+        threshold=evaluation.cut,
+        heats=dict(zip(keys, explanations, strict=True)),
     )
 
 

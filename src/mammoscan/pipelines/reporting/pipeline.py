@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from kedro.pipeline import Node, Pipeline
 
-from mammoscan.pipelines.reporting import drawing, measuring, writing
+from mammoscan.pipelines.reporting import drawing, explaining, measuring, writing
 from mammoscan.studies import Study
 
 MEASURED = ("predictions", "params:question", "params:evaluation")
@@ -62,7 +62,21 @@ def create_page(study: Study, figures: Iterable[str] = (), sections: Iterable[st
         draw("class_counts", "class_counts"),
         draw("sample_sheet", "pixels", "samples"),
         draw("views", "pixels", "params:views"),
-        draw("wrong_gallery", "pixels", "predictions", "samples", "params:question", "params:evaluation"),
+        Node(
+            explaining.explain_errors,
+            [
+                *("samples", "pixels", "predictions", "params:question", "params:evaluation"),
+                *("params:training", "params:views"),
+                *(f"fold_{number}.model" for number in range(study.folds)),
+            ],
+            ["explained", "explanations"],
+            name="explain_errors",
+        ),
+        draw(
+            "wrong_gallery",
+            *("pixels", "predictions", "samples", "params:question", "params:evaluation"),
+            *("explained", "explanations"),
+        ),
         draw("topology", "network"),
     ]
     shown = [

@@ -1,0 +1,64 @@
+"""The wrong predictions are explained by the models that made them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mammoscan.learning.explaining import explain_images
+from mammoscan.pipelines.reporting.explaining import explain_errors
+from mammoscan.studies import EvaluationParams, Question, Recipe, ViewParams
+
+
+@pytest.fixture
+def predictions(samples: pd.DataFrame) -> pd.DataFrame:
+    """All right but three: one of fold 0, two of fold 1; a baseline is wrong everywhere."""
+    wrong = samples.index.isin([4, 9, 30])
+    says = np.where(wrong, 1 - samples["target"], samples["target"])
+    network = samples[["sample_id", "patient_id", "label", "target"]].assign(
+        model="cnn",
+        fold=(samples.index > 8).astype(int),
+        p_benign=0.9 - 0.8 * says,
+        p_malignant=0.1 + 0.8 * says,
+    )
+    baseline = network.assign(
+        model="texture", p_benign=1.0 * samples["target"], p_malignant=1.0 - samples["target"]
+    )
+    return pd.concat([network, baseline], ignore_index=True)
+
+
+def test_each_error_is_explained_by_the_model_of_its_fold(
+    samples: pd.DataFrame,
+    pixels: np.ndarray,
+    predictions: pd.DataFrame,
+    question: Question,
+    evaluation: EvaluationParams,
+    recipe: Recipe,
+) -> None:
+    import keras
+
+    from mammoscan.networks.registry import build_network
+
+    models = [build_network("small_cnn", (16, 16, 1), 2, seed=seed) for seed in (1, 2)]
+    words: Any = (samples, pixels, predictions, question, evaluation, recipe, ViewParams())
+    explained, heats = explain_errors(*words, *models)
+    assert sorted(explained["sample_id"]) == [samples["sample_id"][row] for row in (4, 9, 30)]
+    assert heats.shape == (3, 16, 16)
+    assert heats.dtype == np.uint8
+    for row, heat in zip(explained.to_dict("records"), heats, strict=True):
+        [position] = np.flatnonzero(samples["sample_id"] == row["sample_id"])
+        label = question.labels.index(row["said"])
+        assert label == 1 - samples["target"][position]
+        [expected] = explain_images(
+            models[row["fold"]], pixels[[position]], [label], scale=recipe.scale, views=True
+        )
+        np.testing.assert_allclose(heat / 255, expected, atol=0.003)
+
+    flat = keras.Sequential([keras.Input((16, 16, 1)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    explained, heats = explain_errors(*words, flat, flat)
+    assert list(explained.columns) == ["sample_id", "fold", "said"]
+    assert explained.empty
+    assert heats.shape == (0, 16, 16)
