@@ -197,8 +197,9 @@ class TestClaims:
 
     def test_what_is_not_defined_is_said_to_be_so(self) -> None:
         nothing = {"value": None, "low": None, "high": None}
-        undefined = {"cnn": {**METRICS["cnn"], "auc": nothing, "specificity": nothing}}
+        undefined = {"cnn": {**METRICS["cnn"], "auc": nothing, "specificity": nothing, "precision": nothing}}
         folds = pd.DataFrame({"fold_0": ["train", "test"]})
         rows = self.read(claims.describe_breakhis_claims(undefined, HISTORY, folds, AUDIT))
         assert rows["ROC-AUC of probabilities"][1] == "not defined"
+        assert rows["Precision on malignant"][1] == "not defined"
         assert rows["ROC-AUC of hard labels"][1] == "not defined"

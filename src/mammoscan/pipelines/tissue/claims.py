@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from mammoscan.pipelines.author.tabulating import format_percent
+from mammoscan.pipelines.author import tabulating
 from mammoscan.studies import SplitParams
 
 # What the BreaKHis article states; its precision and recall are on as many benign as malignant images.
@@ -144,6 +144,11 @@ def _average(one: dict[str, Any], other: dict[str, Any]) -> str:
     if one["value"] is None or other["value"] is None:
         return "not defined"
     return f"{(one['value'] + other['value']) / 2:.2f}"
+
+
+def format_percent(measure: dict[str, Any]) -> str:
+    """Return a share with its interval in percent, or that it is not defined: nothing may be called malignant."""
+    return "not defined" if measure["value"] is None else tabulating.format_percent(measure)
 
 
 def _format(measure: dict[str, Any]) -> str:
