@@ -42,7 +42,8 @@ TISSUE = (
     "idc",
     "idc_author",
 )
-PIPELINES = ("mias", "mias_normal", "mias_author", "mias_author_all", *TISSUE)
+CHEST = ("pneumonia", "pneumonia_author")
+PIPELINES = ("mias", "mias_normal", "mias_author", "mias_author_all", *TISSUE, *CHEST)
 BASELINES = ("majority", "metadata", "texture")
 
 Finish = Callable[[str], FinishedRun]
@@ -257,6 +258,7 @@ class TestMias:
     def test_the_logged_model_answers_in_a_process_of_its_own_as_the_final_network_does(
         self, mias: FinishedRun, tmp_path: Path
     ) -> None:
+        from mammoscan.evaluation.temperature import apply_temperature
         from mammoscan.learning.models import load_model
         from mammoscan.learning.predict import predict_probabilities
 
@@ -265,11 +267,7 @@ class TestMias:
         model = client.get_logged_model(output.model_id)
         folder = mlflow.artifacts.download_artifacts(model.artifact_location)
         loaded = mlflow.models.Model.load(folder)
-        assert loaded.signature.inputs.to_dict()[0]["tensor-spec"] == {
-            "dtype": "uint8",
-            "shape": (-1, 48, 48, 1),
-        }
-        names = ["label", "p_benign", "p_malignant", "threshold"]
+        names = ["label", "p_benign", "p_malignant", "threshold", "warnings", "error"]
         assert loaded.signature.outputs.input_names() == names
         assert loaded.metadata["data"] == "phantom"
         code = (
@@ -298,8 +296,10 @@ class TestMias:
             views=ViewParams(**parameters["views"]),
             machine=MachineParams(),
         )
-        np.testing.assert_allclose(table[["p_benign", "p_malignant"]], expected, atol=1e-6)
-        assert set(table["threshold"]) == {parameters["evaluation"]["threshold"]}
+        trust = mias.read_json("mias.trust")
+        calibrated = apply_temperature(expected, trust["temperature"])
+        np.testing.assert_allclose(table[["p_benign", "p_malignant"]], calibrated, atol=1e-6)
+        assert set(table["threshold"]) == {trust["threshold"]}
         said = np.where(table["p_malignant"] >= table["threshold"], "malignant", "benign")
         assert (table["label"] == said).all()
 
@@ -425,6 +425,43 @@ class TestTissue:
         self, finish_pipeline: Finish, pipeline: str, said: str
     ) -> None:
         assert said in html.unescape(finish_pipeline(pipeline).find_file(f"{pipeline}.report").read_text())
+
+
+class TestPneumonia:
+    def test_every_film_is_tested_once_and_no_patient_stands_on_two_sides(
+        self, finish_pipeline: Finish
+    ) -> None:
+        run = finish_pipeline("pneumonia")
+        audit = run.read_json("pneumonia.leak_audit")
+        assert audit["test_images"] == audit["images"] == run.read_json("pneumonia.raw")["images"]
+        kinds = ("exact", "near", "views", "region", "source", "patient")
+        assert [audit[kind]["count"] for kind in kinds if kind != "near"] == [0] * 5
+        assert audit["validation"]["patient"]["count"] == 0
+
+    def test_the_published_folders_are_the_sides_and_the_audit_finds_what_they_share(
+        self, finish_pipeline: Finish
+    ) -> None:
+        run = finish_pipeline("pneumonia_author")
+        samples, folds = (run.read_table(f"pneumonia_author.{name}") for name in ("samples", "folds"))
+        sides = folds["fold_0"].map({"train": "train", "validation": "val", "test": "test"})
+        assert sides.tolist() == samples["published"].tolist()
+        audit = run.read_json("pneumonia_author.leak_audit")
+        seen = audit["validation"]
+        shared = (
+            samples.groupby("patient_id")["published"].agg(lambda parts: {"train", "val"} <= set(parts)).sum()
+        )
+        assert seen["patient"]["shared"] == shared > 0
+        assert seen["exact"]["count"] == 2
+        assert seen["near"]["count"] >= 4
+        assert f"{shared} patients stand in the training and the validation side" in audit["sentence"]
+
+    def test_the_networks_single_output_reaches_the_tables_as_two_probabilities(
+        self, finish_pipeline: Finish
+    ) -> None:
+        run = finish_pipeline("pneumonia_author")
+        assert run.read_json("pneumonia_author.network")[-1]["shape"][-1] == 1
+        table = run.read_table("pneumonia_author.predictions").query("model == 'cnn'")
+        np.testing.assert_allclose(table["p_Normal"] + table["p_Opacity"], 1, atol=1e-6)
 
 
 def test_the_same_seed_gives_the_same_bits_in_another_project_and_under_another_runner(

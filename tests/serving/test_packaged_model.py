@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,11 +14,20 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
+from mammoscan.errors import MammoscanError
+from mammoscan.evaluation.strangeness import describe_levels, fit_familiar, floor_levels
+from mammoscan.evaluation.temperature import apply_temperature
 from mammoscan.learning.predict import predict_probabilities
 from mammoscan.networks.registry import build_network
-from mammoscan.serving.package import log_model
+from mammoscan.serving.classifier import Classifier
+from mammoscan.serving.exporting import export_model
+from mammoscan.serving.finding import find_model
+from mammoscan.serving.package import log_model, name_registered
 from mammoscan.serving.packaged import PackagedClassifier
+from mammoscan.serving.reading import Picture
+from mammoscan.serving.watching import STRANGE
 from mammoscan.studies import MachineParams, Recipe, ViewParams
 
 TWO, THREE = ("benign", "malignant"), ("normal", "benign", "malignant")
@@ -31,8 +43,10 @@ def make_card(labels: tuple[str, ...], **changes: Any) -> dict[str, Any]:
         "labels": list(labels),
         "positive": "malignant",
         "threshold": 0.5,
+        "temperature": 1.0,
         "training": Recipe(epochs=1, scale="standard").model_dump(mode="json"),
         "views": ViewParams(stored="one", prediction=True).model_dump(mode="json"),
+        "input": {"kind": "window", "size": 24, "grid": {"size": 192, "margin": 2}, "scan_side": 1024},
         "shape": list(PIXELS.shape[1:]),
     } | changes
 
@@ -44,17 +58,36 @@ def labels(request: pytest.FixtureRequest) -> tuple[str, ...]:
 
 @pytest.fixture(scope="module")
 def network(labels: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("network") / "model.keras"
+    file = tmp_path_factory.mktemp("network") / "network.keras"
     build_network("small_cnn", PIXELS.shape[1:], len(labels), 3).save(file)
     return file
 
 
-def ask(network: Path, card: dict[str, Any], pixels: Any = PIXELS) -> pd.DataFrame:
+@pytest.fixture
+def tracked(database: str, tmp_path: Path) -> Iterator[str]:
+    """An MLflow database of the test's own, with an experiment in it."""
+    former = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(database)
+    yield mlflow.create_experiment("x", artifact_location=str(tmp_path / "artifacts"))
+    mlflow.set_tracking_uri(former)
+
+
+def load(network: Path, card: dict[str, Any]) -> PackagedClassifier:
     file = network.with_name("card.json")
     file.write_text(json.dumps(card))
     model = PackagedClassifier()
-    model.load_context(SimpleNamespace(artifacts={"network": str(network), "card": str(file)}))
-    return model.predict(None, pixels)
+    model.load_context(SimpleNamespace(artifacts={"network.keras": str(network), "card.json": str(file)}))
+    return model
+
+
+def ask(network: Path, card: dict[str, Any], pixels: Any = PIXELS) -> pd.DataFrame:
+    return load(network, card).predict(None, pixels)
+
+
+def encode(pixels: np.ndarray) -> bytes:
+    content = io.BytesIO()
+    Image.fromarray(pixels[..., 0]).save(content, "PNG")
+    return content.getvalue()
 
 
 def test_it_answers_a_row_an_image_with_the_networks_own_probabilities(
@@ -64,8 +97,9 @@ def test_it_answers_a_row_an_image_with_the_networks_own_probabilities(
 
     card = make_card(labels)
     answer = ask(network, card)
-    columns = ["label", *(f"p_{label}" for label in labels)]
-    assert list(answer.columns) == (columns if len(labels) == 3 else [*columns, "threshold"])
+    shares = [f"p_{label}" for label in labels]
+    threshold = ["threshold"] if len(labels) == 2 else []
+    assert list(answer.columns) == ["label", *shares, *threshold, "warnings", "error"]
     expected = predict_probabilities(
         load_model(network),
         PIXELS,
@@ -74,7 +108,9 @@ def test_it_answers_a_row_an_image_with_the_networks_own_probabilities(
         views=ViewParams(**card["views"]),
         machine=MachineParams(),
     )
-    np.testing.assert_array_equal(answer[columns[1:]].to_numpy(), expected.astype(float))
+    np.testing.assert_array_equal(answer[shares].to_numpy(), expected.astype(float))
+    warm = ask(network, card | {"temperature": 3.0})
+    np.testing.assert_allclose(warm[shares], apply_temperature(expected, 3.0), atol=1e-7)
 
 
 def test_its_preprocessing_is_the_cards(network: Path, labels: tuple[str, ...]) -> None:
@@ -104,28 +140,147 @@ def test_a_single_image_and_nested_lists_are_answered_too(network: Path, labels:
     pd.testing.assert_frame_equal(ask(network, card, PIXELS[:1].tolist()), ask(network, card, PIXELS[:1]))
 
 
-def test_it_is_logged_with_its_signature_its_card_and_the_package(
-    network: Path, labels: tuple[str, ...], database: str, tmp_path: Path
+@pytest.mark.parametrize(
+    "wrong",
+    [PIXELS + 0.5, PIXELS.astype(int) * 2, PIXELS[0], [], "text"],
+    ids=["fractions", "too bright", "one without a batch", "nothing", "text"],
+)
+def test_numbers_that_are_no_images_are_refused(network: Path, labels: tuple[str, ...], wrong: Any) -> None:
+    with pytest.raises(MammoscanError, match=r"^images: found .* expected"):
+        ask(network, make_card(labels), wrong)
+
+
+def test_files_are_answered_as_their_pixels_are_and_bad_ones_with_their_reason(
+    network: Path, labels: tuple[str, ...]
 ) -> None:
-    former = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(database)
-    try:
-        experiment = mlflow.create_experiment("x", artifact_location=str(tmp_path / "artifacts"))
-        with mlflow.start_run(experiment_id=experiment) as run:
-            log_model(network, make_card(labels))
-        [output] = mlflow.get_run(run.info.run_id).outputs.model_outputs
-        folder = Path(mlflow.artifacts.download_artifacts(f"models:/{output.model_id}"))
-    finally:
-        mlflow.set_tracking_uri(former)
+    card = make_card(labels)
+    files = [encode(PIXELS[0]), b"nonsense", base64.b64encode(encode(PIXELS[1])).decode(), "äöü"]
+    answer = ask(network, card, pd.DataFrame({"file": ["a.png", "b.png", "c.png", "d.png"], "image": files}))
+    shares = [f"p_{label}" for label in labels]
+    expected = ask(network, card, PIXELS[:2])
+    np.testing.assert_allclose(answer.loc[[0, 2], shares].astype(float), expected[shares], atol=1e-6)
+    assert list(answer.loc[[0, 2], "label"]) == list(expected["label"])
+    assert answer["error"].notna().tolist() == [False, True, False, True]
+    assert answer.loc[1, "error"].startswith("b.png")
+    assert "base64" in answer.loc[3, "error"]
+    assert answer.loc[1, "label"] is None
+    assert answer.loc[1, shares[0]] is None
+    assert "taken as it is" in answer.loc[0, "warnings"][0]
+    # JSON knows no NaN.
+    json.dumps(answer.to_dict("records"), allow_nan=False)
+    with pytest.raises(MammoscanError, match="expected a column image"):
+        ask(network, card, pd.DataFrame({"picture": files}))
+    assert list(load(network, card).predict(None, {"image": files[:1]})["error"]) == [None]
+
+
+def test_what_looks_like_no_training_image_is_warned_of(network: Path, labels: tuple[str, ...]) -> None:
+    levels = fit_familiar(describe_levels(PIXELS), np.arange(5), 0.99, floor_levels(1))
+    features = fit_familiar(np.random.default_rng(0).normal(size=(50, 64)), np.arange(50), 0.99)
+    familiar = {"levels": levels | {"limit": 50.0}, "features": features | {"limit": 1e9}}
+    from mammoscan.learning.models import load_model
+
+    classifier = Classifier(load_model(network), make_card(labels), familiar)
+    shown = np.concatenate([PIXELS[:1], np.zeros_like(PIXELS[:1])])
+    assert list(classifier.classify(shown)["warnings"]) == [[], [f"{STRANGE}: its grey levels"]]
+    assert classifier.classify(shown[:0]).empty
+    unsure = Classifier(
+        load_model(network), make_card(labels), familiar | {"features": features | {"limit": 0.0}}
+    )
+    assert unsure.classify(PIXELS[:1])["warnings"][0] == [f"{STRANGE}: what the network sees in it"]
+
+
+def test_a_picture_is_made_ready_classified_and_explained(network: Path, labels: tuple[str, ...]) -> None:
+    load(network, make_card(labels))
+    classifier = Classifier.load(network.parent)
+    pixels, warnings = classifier.prepare(Picture(PIXELS[0, ..., 0], "png", ["turned upright"], "x.png"))
+    assert warnings == ["turned upright", "taken as it is: 24 x 24 pixels, already cut and standardised"]
+    assert not classifier.is_whole_scan(Picture(PIXELS[0, ..., 0], "png"))
+    heat = classifier.explain(pixels)
+    assert (heat.shape, heat.dtype) == ((24, 24), np.float32)
+    assert not np.array_equal(heat, classifier.explain(pixels[None], labels[0])) or not np.array_equal(
+        heat, classifier.explain(pixels[None], labels[1])
+    )
+    with pytest.raises(MammoscanError, match="found label 'x'"):
+        classifier.explain(pixels, "x")
+    assert classifier.scale(PIXELS).dtype == np.float32
+    with pytest.raises(MammoscanError, match=r"expected uint8 of shape \[N, 24, 24, 1\]"):
+        classifier.classify(PIXELS[:, :20])
+    with pytest.raises(MammoscanError, match=r"holds no card\.json"):
+        Classifier.load(network.parent / "nowhere")
+
+
+def test_onnx_says_the_same_and_is_kept_only_then(
+    network: Path, labels: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("onnxruntime")
+    load(network, make_card(labels))
+    folder = network.parent
+    with pytest.raises(MammoscanError, match="kedro run --pipeline export"):
+        Classifier.load(folder, "onnx")
+    with pytest.raises(MammoscanError, match=r"images are \[20, 24, 1\]"):
+        export_model(folder, PIXELS[:, :20], 3)
+    with monkeypatch.context() as patch:
+        patch.setattr("mammoscan.serving.exporting.MOST_DIFFERENCE", -1.0)
+        with pytest.raises(MammoscanError, match="the ONNX file was not kept"):
+            export_model(folder, PIXELS, 3)
+    assert not list(folder.glob("*onnx*"))
+    parity = export_model(folder, PIXELS, 3)
+    assert parity["images"] == 3
+    assert 0 <= parity["largest_difference"] < 1e-4
+    keras, onnx = (Classifier.load(folder, runtime) for runtime in ("keras", "onnx"))
+    shares = [f"p_{label}" for label in labels]
+    np.testing.assert_allclose(onnx.classify(PIXELS)[shares], keras.classify(PIXELS)[shares], atol=1e-5)
+    assert onnx.classify(PIXELS[:0]).empty
+    (folder / "network.onnx").unlink()
+
+
+def test_it_is_logged_with_its_answers_its_card_and_the_package(
+    network: Path, labels: tuple[str, ...], tracked: str
+) -> None:
+    extra = network.with_name("some.md")
+    extra.write_text("# Model card")
+    with mlflow.start_run(experiment_id=tracked, tags={"study": "mias", "data": "phantom"}) as run:
+        log_model(network, make_card(labels), {"model_card.md": extra})
+    folder = find_model("mias", run.info.run_id, mlflow.get_tracking_uri()).parent
     model = mlflow.models.Model.load(folder)
     outputs = ["label", *(f"p_{label}" for label in labels), *(["threshold"] if len(labels) == 2 else [])]
-    assert model.signature.outputs.input_names() == outputs
-    [tensor] = model.signature.inputs.inputs
-    assert (tensor.type, tensor.shape) == (np.dtype("uint8"), (-1, 24, 24, 1))
+    assert model.signature.outputs.input_names() == [*outputs, "warnings", "error"]
+    # Arrays of images and tables of files are both taken: no one schema holds both.
+    assert model.signature.inputs is None
     assert model.metadata["data"] == "phantom"
     assert json.loads((folder / "artifacts" / "card.json").read_text()) == make_card(labels)
+    assert (folder / "artifacts" / "model_card.md").read_text() == "# Model card"
     assert (folder / "code" / "mammoscan" / "serving" / "packaged.py").is_file()
     assert not list(folder.rglob("*.pkl"))
-    assert not [
-        line for line in (folder / "requirements.txt").read_text().splitlines() if "mammoscan" in line
-    ]
+    lines = (folder / "requirements.txt").read_text().splitlines()
+    assert not [line for line in lines if "mammoscan" in line]
+    assert [line for line in lines if line.startswith("pydicom==")]
+    # A phantom's model must be named by its run.
+    with pytest.raises(MammoscanError, match=rf"mammoscan-mias.*{run.info.run_id} \(phantom data\)"):
+        find_model("mias", "latest", mlflow.get_tracking_uri())
+
+
+@pytest.mark.parametrize(
+    ("data", "protocol", "name"),
+    [
+        ("real", "patient", "mammoscan-mias"),
+        ("phantom", "patient", None),
+        ("modified", "patient", None),
+        ("real", "author", None),
+    ],
+)
+def test_only_what_was_trained_on_real_patients_kept_apart_is_registered(
+    data: str, protocol: str, name: str | None
+) -> None:
+    assert name_registered(make_card(TWO, data=data, protocol=protocol)) == name
+
+
+def test_latest_is_the_newest_registered_version(tracked: str, tmp_path: Path) -> None:
+    network = tmp_path / "network.keras"
+    build_network("small_cnn", PIXELS.shape[1:], 2, 3).save(network)
+    for threshold in (0.1, 0.2):
+        with mlflow.start_run(experiment_id=tracked):
+            log_model(network, make_card(TWO, data="real", threshold=threshold))
+    uri = mlflow.get_tracking_uri()
+    assert Classifier.load(find_model("mias", "latest", uri)).card["threshold"] == 0.2
+    assert Classifier.load(find_model("mias", "models:/mammoscan-mias/1", uri)).card["threshold"] == 0.1
