@@ -11,6 +11,7 @@ from mammoscan.figures.precision_recall import draw_precision_recall
 from mammoscan.figures.reliability import draw_reliability
 from mammoscan.figures.roc import draw_roc
 from mammoscan.figures.sample_sheet import draw_sample_sheet
+from mammoscan.figures.scan_map import draw_scan_map
 from mammoscan.figures.scan_sheet import draw_scan_sheet
 from mammoscan.figures.topology import draw_topology
 from mammoscan.figures.training_curves import draw_training_curves
@@ -30,6 +31,7 @@ __all__ = [
     "draw_reliability",
     "draw_roc",
     "draw_sample_sheet",
+    "draw_scan_map",
     "draw_scan_sheet",
     "draw_topology",
     "draw_training_curves",
