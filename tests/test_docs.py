@@ -111,7 +111,16 @@ class TestCommands:
         self, page: Path, words: list[str]
     ) -> None:
         options = read_options(words)
-        known = {"--pipeline", "--params", "--env", "--from-nodes", "--to-nodes", "--only-missing-outputs"}
+        known = {
+            "--pipeline",
+            "--params",
+            "--env",
+            "--from-nodes",
+            "--to-nodes",
+            "--only-missing-outputs",
+            "--runner",
+            "--runner-params",
+        }
         assert set(options) <= known
         assert options.get("--env", "test") in ("base", "test")
         name = options.get("--pipeline", "__default__")
