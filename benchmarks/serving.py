@@ -31,7 +31,7 @@ BATCHES = (1, 16)
 BOUNDARY = "a-line-that-no-image-holds"
 
 
-def write_model(folder: Path) -> Path:
+def write_model(folder: Path, runtime: str) -> Path:
     """An untrained network of the study's kind: how fast it answers does not depend on what it learnt."""
     from mammoscan.networks import build_network
     from mammoscan.studies import Recipe, ViewParams
@@ -54,6 +54,10 @@ def write_model(folder: Path) -> Path:
         "input": {"kind": "window", "size": 48, "grid": {"size": 192, "margin": 2}, "scan_side": 1024},
     }
     (folder / "card.json").write_text(json.dumps(card))
+    if runtime == "onnx":
+        from mammoscan.serving.exporting import export_model
+
+        export_model(folder, np.random.default_rng(0).integers(0, 256, (16, *shape)).astype(np.uint8), 16)
     return folder
 
 
@@ -126,7 +130,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
-        model = asked.model or str(write_model(Path(name)))
+        model = asked.model or str(write_model(Path(name), asked.runtime))
         ports = {
             batch: stack.enter_context(start_service(model, asked.study, asked.runtime, batch))
             for batch in BATCHES
