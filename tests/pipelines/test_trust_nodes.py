@@ -1,0 +1,260 @@
+"""What an answer is worth: the check for strange images, the section of the report, and the model's card."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mammoscan.evaluation.alarms import AS_IS
+from mammoscan.networks.registry import build_network
+from mammoscan.pipelines.trust import cards, nodes
+from mammoscan.pipelines.trust.sections import say_rule, write_trust_section
+from mammoscan.reporting.content import Section
+from mammoscan.reporting.model_card import list_limits, write_markdown
+from mammoscan.studies import (
+    CropParams,
+    EvaluationParams,
+    PackParams,
+    Question,
+    Recipe,
+    ScanGridParams,
+    ViewParams,
+)
+
+QUESTION = Question(
+    title="T", text="Is it?", unit="regions", labels=("benign", "malignant"), positive="malignant"
+)
+EVALUATION = EvaluationParams(
+    threshold={"rule": "sensitivity", "at": 0.8, "prevalence": 0.2}, resamples=50, metadata_columns=()
+)
+TRAINING = Recipe(epochs=3, scale="unit")
+RNG = np.random.default_rng(0)
+SIZE = 60
+SAMPLES = pd.DataFrame(
+    {
+        "sample_id": [f"s{i}" for i in range(SIZE)],
+        "patient_id": [f"p{i // 2}" for i in range(SIZE)],
+        "label": np.where(np.arange(SIZE) % 4 < 2, "benign", "malignant"),
+    }
+)
+# Smooth images: noise is what they are not.
+PIXELS = (
+    np.clip(
+        np.linspace(60, 160, 24)[None, :, None, None]
+        + 20 * RNG.normal(size=(SIZE, 1, 1, 1))
+        + 3 * RNG.normal(size=(SIZE, 24, 24, 1)),
+        1,
+        254,
+    )
+).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def network() -> Any:
+    return build_network("small_cnn", (24, 24, 1), 2, 0)
+
+
+@pytest.fixture(scope="module")
+def strangeness(network: Any) -> pd.DataFrame:
+    rows = pd.DataFrame({"row": np.arange(SIZE), "role": np.where(np.arange(SIZE) < 40, "train", "test")})
+    return nodes.measure_strangeness(network, SAMPLES, PIXELS, rows, TRAINING, EVALUATION)
+
+
+@pytest.fixture(scope="module")
+def trust(strangeness: pd.DataFrame) -> dict[str, Any]:
+    positive = SAMPLES["label"] == "malignant"
+    score = 1 / (1 + np.exp(-2.0 * (positive - 0.5) - 2 * RNG.normal(size=SIZE)))
+    predictions = SAMPLES.assign(
+        model="cnn", fold=np.arange(SIZE) // 2 % 3, p_benign=1 - score, p_malignant=score
+    )
+    others = predictions.assign(model="majority", p_benign=0.5, p_malignant=0.5)
+    return nodes.measure_trust(
+        pd.concat([predictions, others]), QUESTION, EVALUATION, strangeness, strangeness
+    )
+
+
+@pytest.fixture(scope="module")
+def card(trust: dict[str, Any]) -> dict[str, Any]:
+    return write_card(trust=trust)
+
+
+def measure(value: float) -> dict[str, Any]:
+    return {"value": value, "low": value - 0.1, "high": value + 0.1, "undefined": 0, "note": ""}
+
+
+def write_card(kind: str = "phantom", pipeline: str = "mias", **more: Any) -> dict[str, Any]:
+    subgroups = pd.DataFrame(
+        {
+            "model": ["cnn", "majority", "cnn"],
+            "by": "tissue",
+            "subgroup": ["F", "F", "D"],
+            "samples": 10,
+            "patients": 5,
+            "metric": "auc",
+            "value": [0.7, 0.5, np.nan],
+            "low": [0.6, 0.4, np.nan],
+            "high": [0.8, 0.6, np.nan],
+            "note": ["", "", "too few patients to say anything"],
+        }
+    )
+    record = {
+        "kind": kind,
+        "dataset": "mias",
+        "fingerprint": "f" * 64,
+        "citation": "Someone (1994)",
+        "licence": "research",
+        "address": "",
+        "limits": ["Films."],
+    }
+    run_info = {
+        "pipeline": pipeline,
+        "run_id": "r1",
+        "commit": "c1",
+        "command": None,
+        "python": "3.11",
+        "versions": {"mammoscan": "0.1", "keras": "3"},
+    }
+    blocks = {
+        "record": record,
+        "run_info": run_info,
+        "how": cards.describe_windows(CropParams(kind="window", size=24), ScanGridParams()),
+        "samples": SAMPLES,
+        "pixels": PIXELS,
+        "question": QUESTION,
+        "training": TRAINING,
+        "views": ViewParams(),
+        "evaluation": EVALUATION,
+        "metrics": {
+            "cnn": {"auc": measure(0.8), "accuracy": measure(0.7)},
+            "majority": {"auc": measure(0.5)},
+        },
+        "histories": {"folds": 3, "best_epochs": [2, 3, 4], "parameters": 1234},
+    }
+    if "trust" not in more:
+        return cards.write_author_card(**blocks)
+    return cards.write_card(**blocks, final={"epochs": [{}, {}, {}]}, subgroups=subgroups, **more)
+
+
+def test_held_out_images_are_familiar_and_noise_is_not(strangeness: pd.DataFrame) -> None:
+    assert len(strangeness) == 60
+    shares = strangeness.groupby("shown")["strange"].mean()
+    assert shares[AS_IS] < 0.3
+    assert shares["noise"] == 1
+    assert set(strangeness["sample_id"]) == set(SAMPLES["sample_id"][40:])
+
+
+def test_more_images_than_needed_are_drawn_from(network: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nodes, "MOST_REFERENCES", 20)
+    first, second = (
+        nodes.describe_familiar(network, SAMPLES, PIXELS, TRAINING, EVALUATION) for _ in range(2)
+    )
+    assert first == second
+    monkeypatch.setattr(nodes, "MOST_REFERENCES", 60)
+    whole = nodes.describe_familiar(network, SAMPLES, PIXELS, TRAINING, EVALUATION)
+    assert whole["levels"]["mean"] != first["levels"]["mean"]
+    json.dumps(whole, allow_nan=False)
+
+
+def test_trust_is_measured_on_the_network_alone(trust: dict[str, Any]) -> None:
+    assert trust["samples"] == SIZE
+    assert trust["alarms"][AS_IS]["samples"] == 40
+    json.dumps(trust, allow_nan=False)
+    figure = nodes.draw_calibration({"kind": "phantom"}, trust, QUESTION)
+    assert [axes.get_title(loc="left") for axes in figure.axes] == [
+        "as the network states them",
+        "calibrated",
+    ]
+
+
+def test_the_section_says_what_it_costs_and_what_is_not_promised(trust: dict[str, Any]) -> None:
+    entry = write_trust_section(trust, QUESTION)
+    section = Section.read("trust", entry)
+    words = " ".join(section.paragraphs)
+    assert f"From a calibrated probability of {trust['threshold']:.2f} on" in words
+    assert "at least 80 % of malignant" in words
+    assert "need not keep it" in words
+    assert [len(table.rows) for table in section.tables] == [2, 6, 3]
+    assert "prevalence of 20 %" in section.tables[1].rows[2][0]
+    assert section.tables[2].rows[0][0] == "held-out images (false alarms)"
+    three = write_trust_section(trust | {"threshold": None, "operation": {}}, QUESTION)
+    assert len(three["tables"]) == 2
+    fixed = write_trust_section(trust | {"rule": "fixed", "at": 0.5}, QUESTION)["paragraphs"][1]
+    assert fixed.endswith("The rule: fixed at 0.5.")
+
+
+@pytest.mark.parametrize(
+    ("temperature", "words"),
+    [(1.01, "nearly as the network states them"), (2, "surer of itself"), (0.5, "less sure of itself")],
+)
+def test_a_temperature_is_said_in_words(trust: dict[str, Any], temperature: float, words: str) -> None:
+    assert words in write_trust_section(trust | {"temperature": temperature}, QUESTION)["paragraphs"][0]
+
+
+def test_every_rule_is_said_in_words(trust: dict[str, Any]) -> None:
+    said = {
+        say_rule(trust | {"rule": rule, "at": 0.5}, "x")
+        for rule in ("fixed", "sensitivity", "youden", "cost")
+    }
+    assert len(said) == 4
+
+
+def test_the_card_holds_what_an_answer_needs_and_what_must_be_known(
+    card: dict[str, Any], trust: dict[str, Any]
+) -> None:
+    assert (card["threshold"], card["temperature"]) == (trust["threshold"], trust["temperature"])
+    assert card["input"] == {
+        "kind": "window",
+        "size": 24,
+        "grid": {"size": 192, "margin": 2},
+        "scan_side": 1024,
+    }
+    assert (card["epochs"], card["run_id"], card["shape"]) == (3, "r1", [24, 24, 1])
+    assert card["subgroups"][1]["value"] is None
+    assert card["command"] == "kedro run --pipeline mias"
+    json.dumps(card, allow_nan=False)
+
+
+def test_the_card_is_written_for_people_and_for_machines(card: dict[str, Any]) -> None:
+    text, data = cards.write_model_card(card)
+    for words in (
+        "# Model card: mias",
+        "Trained on a phantom",
+        "not a medical device",
+        "60 regions of 30 patients: 30 benign, 30 malignant",
+        "| AUC | 0.800 | [0.700, 0.900] |",
+        "| tissue D | 10 | 5 | not measured |  | too few patients to say anything |",
+        "- Films.",
+        "kedro run --pipeline mias",
+        "| keras | 3 |",
+        "where 20 % are malignant",
+    ):
+        assert words in text, words
+    assert data["network_data_format"]["inputs"]["image"]["spatial_shape"] == [24, 24]
+    assert data["label_classes"] == {"0": "benign", "1": "malignant"}
+    assert data["eval_metrics"]["auc"] == {"value": 0.8, "low": 0.7000000000000001, "high": 0.9}
+    assert data["required_packages_version"]["keras"] == "3"
+    json.dumps(data, allow_nan=False)
+
+
+def test_the_card_of_an_articles_own_procedure_says_so(trust: dict[str, Any]) -> None:
+    card = write_card("real", "mias_author")
+    text = write_markdown(card)
+    assert "test images are known from training" in card["notice"]
+    assert "Calibration" not in text
+    assert "Subgroups" not in text
+    assert any("does not notice" in limit for limit in list_limits(card))
+    assert (card["temperature"], card["threshold"]) == (1.0, 0.5)
+    assert "modified" in write_card("modified", trust=trust)["notice"]
+    assert write_card("real", trust=trust)["notice"] == "Research use. Not a medical device."
+
+
+def test_an_image_file_is_taken_whole() -> None:
+    assert cards.describe_images(PackParams(size=32, channels=3)) == {
+        "kind": "image",
+        "size": [32, 32],
+        "channels": 3,
+    }
