@@ -1,0 +1,126 @@
+"""A frozen backbone in the graph, and what the final model takes over from the folds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mammoscan.datasets import ArrayDataset
+from mammoscan.errors import MammoscanError
+from mammoscan.pipelines.modelling import dividing, freezing, nodes
+from mammoscan.pipelines.modelling.pipeline import create_pipeline
+from mammoscan.studies import BalanceParams, MachineParams, Question, Recipe, SplitParams, Study, ViewParams
+
+STILL = ViewParams(training="none", prediction=False)
+MACHINE = MachineParams(device="cpu")
+FROZEN = Recipe(epochs=2, network={"name": "mobilenet_v2"}, freeze=True, scale="backbone", batch_size=16)
+
+
+@pytest.fixture
+def pixels(samples: pd.DataFrame) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (len(samples), 32, 32, 3), dtype=np.uint8)
+
+
+def test_features_are_computed_once_and_every_model_is_whole(
+    samples: pd.DataFrame, pixels: np.ndarray, question: Question, tmp_path: Path
+) -> None:
+    dataset = ArrayDataset(filepath=str(tmp_path / "features.npy"))
+    dataset.save(freezing.compute_features(pixels, FROZEN, STILL, MACHINE))
+    features = dataset.load()
+    assert features.shape == (60, 1280)
+    split = SplitParams(folds=5)
+    folds = dividing.divide_samples(samples, split)
+    rows = dividing.split_folds(folds)["fold_0_rows"]
+    folder = tmp_path / "mias" / "fold_0" / "checkpoints"
+    model, history = nodes.train_fold(
+        samples, pixels, rows, question, FROZEN, STILL, split, MACHINE, folder, features
+    )
+    assert model.input_shape == (None, 32, 32, 3)
+    assert history["parameters"] == model.count_params() > 2_000_000
+    asked = (model, samples, pixels, rows, question, FROZEN, STILL, MACHINE)
+    quick, slow = nodes.predict_fold(*asked, features), nodes.predict_fold(*asked)
+    np.testing.assert_allclose(quick["p_malignant"], slow["p_malignant"], atol=1e-4)
+    final, _ = nodes.train_final_on_features(
+        samples,
+        pixels,
+        features,
+        folds,
+        question,
+        FROZEN,
+        STILL,
+        BalanceParams(),
+        MACHINE,
+        tmp_path / "mias" / "final" / "checkpoints",
+        history,
+    )
+    assert final.input_shape == model.input_shape
+    np.testing.assert_array_equal(final.get_weights()[0], model.get_weights()[0])
+
+
+def test_without_freeze_there_are_no_features_and_images_are_seen(pixels: np.ndarray) -> None:
+    recipe = Recipe(epochs=1)
+    features = freezing.compute_features(pixels, recipe, ViewParams(), MACHINE)
+    assert isinstance(features, np.ndarray)
+    assert features.shape == (60, 0)
+    assert freezing.choose_input(pixels, features, recipe, ViewParams()) is pixels
+    assert freezing.choose_input(pixels, None, FROZEN, ViewParams()) is pixels
+
+
+def test_features_of_another_recipe_or_with_views_are_refused(pixels: np.ndarray) -> None:
+    with pytest.raises(
+        MammoscanError, match=r"found 0 of 60 images.*run again from the node compute_features"
+    ):
+        freezing.choose_input(pixels, np.empty((60, 0), np.float32), FROZEN, STILL)
+    with pytest.raises(MammoscanError, match=r"views.training is 'random'"):
+        freezing.compute_features(pixels, FROZEN, ViewParams(), MACHINE)
+
+
+def test_the_final_model_follows_the_rates_of_the_fold_with_the_median_epoch(
+    samples: pd.DataFrame,
+    pixels: np.ndarray,
+    question: Question,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kept: dict[str, Any] = {}
+
+    def train(*_: Any, **words: Any) -> tuple[str, dict[str, Any]]:
+        kept.update(words)
+        return "model", {}
+
+    monkeypatch.setattr(nodes, "train_network", train)
+    histories = [
+        {"best_epoch": best, "epochs": [{"learning_rate": best / 10**epoch} for epoch in range(5)]}
+        for best in (1, 3, 4)
+    ]
+    folds = dividing.divide_samples(samples, SplitParams(folds=3))
+    for plateau, rates in (({"patience": 1, "factor": 0.1}, [3, 0.3, 0.03]), (None, None)):
+        nodes.train_final(
+            samples,
+            pixels,
+            folds,
+            question,
+            Recipe(epochs=5, plateau=plateau),
+            STILL,
+            BalanceParams(),
+            MACHINE,
+            tmp_path / "mias" / "final" / "checkpoints",
+            *histories,
+        )
+        assert kept["epochs"] == 3
+        assert kept["rates"] == (rates if rates is None else pytest.approx(rates))
+
+
+@pytest.mark.parametrize("features", [True, False])
+@pytest.mark.parametrize("protocol", ["patient", "author"])
+def test_the_graph_has_a_place_for_features_where_the_study_says_so(features: bool, protocol: Any) -> None:
+    graph = create_pipeline(Study("tried", "tried", protocol, 2, features))
+    names = {node.name for node in graph.nodes if "tried.features" in node.inputs}
+    users = {"tried.fold_0.train_fold", "tried.fold_0.predict_fold", "tried.fold_1.train_fold"}
+    users |= {"tried.fold_1.predict_fold", *(["tried.train_final"] if protocol == "patient" else [])}
+    assert names == (users if features else set())
+    assert ("tried.compute_features" in {node.name for node in graph.nodes}) == features
