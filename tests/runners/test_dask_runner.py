@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
+from kedro_datasets.json import JSONDataset
 
 from mammoscan.errors import MammoscanError
 from mammoscan.runners import DaskRunner, dask
@@ -89,6 +90,11 @@ def test_a_killed_workers_fold_is_computed_again_and_all_is_as_in_a_sequential_r
         assert run.data.metrics[f"{fold}/loss"] == history[-1]["loss"]
 
 
+def take_the_worker_down(number: int) -> int:
+    """End the process that computes this."""
+    os._exit(number)
+
+
 class TestWorkers:
     @pytest.fixture(scope="class")
     def cluster(self) -> Iterator[Any]:
@@ -116,6 +122,17 @@ class TestWorkers:
             assert "\n" not in str(raised.value)
             client.run(forget)
             dask.prepare_workers(client)
+
+    def test_a_node_that_takes_every_worker_down_ends_the_run_in_one_line(self, tmp_path: Path) -> None:
+        config = pytest.importorskip("dask").config
+        catalog = DataCatalog({"a": MemoryDataset(1), "b": JSONDataset(filepath=str(tmp_path / "b.json"))})
+        pipeline = Pipeline([Node(take_the_worker_down, "a", "b", name="make_b")])
+        with (
+            config.set({"distributed.scheduler.allowed-failures": 0}),
+            pytest.raises(MammoscanError, match="make_b: one worker after the other died") as raised,
+        ):
+            DaskRunner(n_workers=1).run(pipeline, catalog)
+        assert "\n" not in str(raised.value)
 
     def test_an_address_without_a_scheduler_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.importorskip("distributed")
