@@ -149,6 +149,7 @@ def test_held_out_images_are_familiar_and_noise_is_not(strangeness: pd.DataFrame
 
 def test_more_images_than_needed_are_drawn_from(network: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nodes, "MOST_REFERENCES", 20)
+    monkeypatch.setattr(nodes, "LEAST_REFERENCES", 20)
     first, second = (
         nodes.describe_familiar(network, SAMPLES, PIXELS, TRAINING, EVALUATION) for _ in range(2)
     )

@@ -20,9 +20,10 @@ from mammoscan.learning.penultimate import build_extractor, compute_penultimate
 from mammoscan.pipelines.reporting.drawing import choose_stamp
 from mammoscan.studies import EvaluationParams, Question, Recipe
 
-# More images say hardly more, and each costs a pass through the network.
-MOST_REFERENCES = 500
-MOST_TESTED = 300
+# More images say hardly more, and each costs a pass through the network: the larger they are, the fewer.
+MOST_REFERENCES, MOST_TESTED = 500, 300
+LEAST_REFERENCES, LEAST_TESTED = 100, 50
+REFERENCE_BYTES, TESTED_BYTES = 15_000_000, 6_000_000
 
 
 def measure_strangeness(
@@ -40,10 +41,10 @@ def measure_strangeness(
         shares of their limits, and whether it was called strange.
     """
     extractor = build_extractor(model)
-    familiar = _fit(
-        extractor, samples, pixels, _draw(rows, "train", MOST_REFERENCES, evaluation), training, evaluation
-    )
-    tested = _draw(rows, "test", MOST_TESTED, evaluation)
+    references = _draw(rows, "train", _count_references(pixels), evaluation)
+    familiar = _fit(extractor, samples, pixels, references, training, evaluation)
+    each = int(np.prod(pixels.shape[1:]))
+    tested = _draw(rows, "test", int(np.clip(TESTED_BYTES // each, LEAST_TESTED, MOST_TESTED)), evaluation)
     shown = np.asarray(pixels[tested])
     noise = np.random.default_rng(evaluation.seed).integers(0, 256, shown.shape, dtype=np.uint8)
     tables = []
@@ -64,7 +65,7 @@ def describe_familiar(
 ) -> dict[str, Any]:
     """Describe what the final model's training images look like, so that it can tell what does not."""
     everything = pd.DataFrame({"row": np.arange(len(samples)), "role": "train"})
-    rows = _draw(everything, "train", MOST_REFERENCES, evaluation)
+    rows = _draw(everything, "train", _count_references(pixels), evaluation)
     return _fit(build_extractor(model), samples, pixels, rows, training, evaluation)
 
 
@@ -88,6 +89,11 @@ def draw_calibration(record: dict[str, Any], measured: dict[str, Any], question:
     return figures.draw_calibration(
         sides["before"]["bins"], sides["after"]["bins"], choose_stamp(record), positive=question.positive
     )
+
+
+def _count_references(pixels: np.ndarray) -> int:
+    each = int(np.prod(pixels.shape[1:]))
+    return int(np.clip(REFERENCE_BYTES // each, LEAST_REFERENCES, MOST_REFERENCES))
 
 
 def _fit(
