@@ -15,6 +15,7 @@ import pytest
 import requests
 from PIL import Image
 
+from mammoscan.serving.wording import describe_threshold
 from services import CARD, FakeClassifier, Service, draw_png, run_service
 
 Sent = tuple[str, bytes]
@@ -132,8 +133,18 @@ class TestAnswers:
     def test_the_model_shows_its_card_its_threshold_in_words_and_the_limits(self, service: Service) -> None:
         said = requests.get(f"{service.address}/model", timeout=20).json()
         assert said["card"] == CARD
-        assert "From a probability of 0.40 on, the answer is “malignant”" in said["threshold_meaning"]
+        assert said["threshold_meaning"] == (
+            "From a probability of 0.40 for “malignant” on, the answer is “malignant”; below it, “benign”."
+        )
         assert said["limits"] == {"images": 4, "megabytes": 1.0, "megapixels": 0.25, "seconds": 60.0}
+
+    def test_the_threshold_is_told_with_its_rule_and_what_it_does(self) -> None:
+        chosen = {"sensitivity": {"value": 0.914}, "specificity": {"value": 0.4}}
+        card = CARD | {"threshold_rule": "fixed at 0.4", "operation": {"chosen": chosen}}
+        meaning = describe_threshold(card)
+        assert meaning is not None
+        assert "The rule of this threshold: fixed at 0.4." in meaning
+        assert "it found 91 % of “malignant” and left 40 % of the others alone" in meaning
 
     def test_a_model_that_breaks_answers_500_and_the_next_request_is_served(self, service: Service) -> None:
         assert post(service, ("a.png", draw_png(13))).status_code == 500

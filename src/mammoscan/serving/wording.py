@@ -26,7 +26,18 @@ def describe_threshold(card: Mapping[str, Any]) -> str | None:
     if len(labels) != 2:
         return None
     other = next(label for label in labels if label != positive)
-    return (
-        f"From a probability of {card['threshold']:.2f} on, the answer is “{positive}”; below it, “{other}”. "
-        f"The probability is that of “{positive}”."
-    )
+    words = [
+        f"From a probability of {card['threshold']:.2f} for “{positive}” on, the answer is “{positive}”; below it, "
+        f"“{other}”."
+    ]
+    if card.get("threshold_rule"):
+        words.append(f"The rule of this threshold: {card['threshold_rule']}.")
+    chosen = (card.get("operation") or {}).get("chosen") or {}
+    shares: list[Any] = [(chosen.get(key) or {}).get("value") for key in ("sensitivity", "specificity")]
+    if None not in shares:
+        found, left = (f"{100 * share:.0f} %" for share in shares)
+        words.append(
+            f"On {card['data']} patients that the networks had not seen it found {found} of “{positive}” and left "
+            f"{left} of the others alone."
+        )
+    return " ".join(words)

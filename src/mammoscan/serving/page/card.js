@@ -24,6 +24,7 @@ export function fillCard(about) {
     ["Answers", card.labels.join(", ")],
     ["Threshold", about.threshold_meaning],
     ["Trained on", DATA[model.data] || model.data],
+    ["Measured on", card.samples && `${card.samples} ${card.unit} of ${card.patients} patients`],
     ["Division", PROTOCOL[model.protocol] || model.protocol],
     ["Takes", `${card.shape[1]} × ${card.shape[0]} pixels, ${card.shape[2] === 1 ? "grey" : "colour"}`],
     ["Study", model.study],
@@ -36,12 +37,18 @@ export function fillCard(about) {
     row.append(make("dt", name), make("dd", value));
     list.append(row);
   }
+  const limits = make("ul", "", "limits");
+  limits.append(...(card.limits ?? []).map((sentence) => make("li", sentence)));
   const whole = document.createElement("details");
   const json = make("pre", JSON.stringify(card, null, 1), "scroll");
   json.tabIndex = 0;
   json.setAttribute("aria-label", "The whole card as JSON");
   whole.append(make("summary", "The whole card"), json);
-  document.getElementById("card").replaceChildren(list, whole);
+  document.getElementById("card").replaceChildren(
+    list,
+    ...(limits.children.length ? [make("h3", "Limits"), limits] : []),
+    whole,
+  );
 }
 
 function listMeasures(metrics) {
