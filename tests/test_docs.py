@@ -40,7 +40,7 @@ OWN_PIPELINES = {"docs/how-to/add-a-study.md": "shapes"}
 def list_commands() -> Iterator[tuple[Path, list[str]]]:
     for page in PAGES:
         for command in re.findall(r"\bkedro run\b[^`\n&|)]*", page.read_text()):
-            words = command.split()[2:]
+            words = command.replace("'", "").split()[2:]
             # In running text a sentence goes on behind `kedro run`.
             own = OWN_PIPELINES.get(name_page(page))
             if words and words[0].startswith("--") and own not in words:

@@ -43,7 +43,7 @@ def find_runs(ids: tuple[str, ...], condition: str, experiments: list[str] | Non
     client = mlflow.MlflowClient()
     if not (ids or condition):
         raise MammoscanError(
-            "compare.runs: found none, expected at least two runs' ids, --params 'compare.runs=ID1 ID2', or "
+            "compare.runs: found none, expected at least two runs' ids, --params compare.runs=ID1+ID2, or "
             "compare.filter; mlflow ui shows the ids"
         )
     if ids:

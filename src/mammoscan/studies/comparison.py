@@ -19,7 +19,7 @@ class CompareParams(Block):
     """
 
     runs: tuple[str, ...] = ()
-    filter: str = ""
+    filter: str | None = None
     resamples: int = Field(2000, ge=20)
     level: float = Field(0.95, gt=0.5, lt=1)
     seed: int = Field(0, ge=0)

@@ -26,7 +26,7 @@ def open_runs(compare: CompareParams) -> tuple[list[dict[str, Any]], pd.DataFram
     """
     # A filter looks where this run is tracked: runs at toy size have an experiment of their own.
     experiments = tracked.find_experiments(os.environ.get(RUN_ID_VARIABLE))
-    runs, predictions = tracked.read_runs(tracked.find_runs(compare.runs, compare.filter, experiments))
+    runs, predictions = tracked.read_runs(tracked.find_runs(compare.runs, compare.filter or "", experiments))
     for run in runs:
         logger.info("%s: run %s, %s on %s data", run["name"], run["id"], run["study"], run["data"])
     return runs, predictions
