@@ -459,7 +459,7 @@ class TestPneumonia:
         self, finish_pipeline: Finish
     ) -> None:
         run = finish_pipeline("pneumonia_author")
-        assert run.read_json("pneumonia_author.network")[-1]["shape"][-1] == 1
+        assert run.read_json("pneumonia_author.network")[-1]["output_shape"] == [1]
         table = run.read_table("pneumonia_author.predictions").query("model == 'cnn'")
         np.testing.assert_allclose(table["p_Normal"] + table["p_Opacity"], 1, atol=1e-6)
 

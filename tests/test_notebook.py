@@ -77,6 +77,17 @@ def test_the_notebooks_of_tissue_walk_their_runs(
     assert "report.html" in gather_output(notebook)
 
 
+def test_the_notebook_of_chest_films_walks_its_run(
+    finish_pipeline: Callable[[str], FinishedRun], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = finish_pipeline("pneumonia").project
+    said = gather_output(execute_notebook(ROOT / "notebooks" / "pneumonia.ipynb", project, monkeypatch))
+    assert "phantom" in said
+    assert "train + val" in said
+    assert "None of the" in said
+    assert "report.html" in said
+
+
 def test_the_notebook_says_what_to_run_where_nothing_was(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

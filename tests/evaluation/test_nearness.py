@@ -36,17 +36,24 @@ def test_plain_images_are_near_to_nothing_not_even_to_each_other() -> None:
     assert not find_near(hash_looks(plain), hash_looks(plain)).any()
 
 
-def test_up_to_three_bits_may_differ() -> None:
-    base = np.uint64(0x0F0F_0F0F_0F0F_0F0F)
-    flipped = np.array([base ^ np.uint64((1 << bits) - 1) for bits in range(6)], dtype=np.uint64)
-    assert find_near(flipped, np.array([base])).tolist() == [True, True, True, True, False, False]
-    assert find_near(flipped, np.array([], dtype=np.uint64)).tolist() == [False] * 6
+BASE = np.full((1, 4), 0x0F0F_0F0F_0F0F_0F0F, dtype=np.uint64)
+
+
+def flip(bits: int, word: int = 0) -> np.ndarray:
+    changed = BASE.copy()
+    changed[0, word] ^= np.uint64((1 << bits) - 1)
+    return changed
+
+
+def test_up_to_ten_bits_may_differ_wherever_they_stand() -> None:
+    asked = np.concatenate([BASE, flip(10), flip(10, 3), flip(11), flip(11, 2)])
+    assert find_near(asked, BASE).tolist() == [True, True, True, False, False]
+    assert find_near(asked, BASE[:0]).tolist() == [False] * 5
 
 
 def test_beyond_the_most_comparisons_only_equal_hashes_count(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nearness, "MOST_PAIRS", 0)
-    base = np.uint64(0x0F0F_0F0F_0F0F_0F0F)
-    assert find_near(np.array([base, base ^ np.uint64(1)]), np.array([base])).tolist() == [True, False]
+    assert find_near(np.concatenate([BASE, flip(1, 3)]), BASE).tolist() == [True, False]
 
 
 @pytest.mark.parametrize("shape", [(5, 48, 48, 1), (5, 500, 300, 3), (5, 4, 6, 1)])
@@ -55,4 +62,4 @@ def test_chunks_and_shapes_change_no_hash(shape: tuple[int, ...], monkeypatch: p
     whole = hash_looks(pixels)
     monkeypatch.setattr(nearness, "CHUNK_BYTES", 1)
     assert whole.tolist() == hash_looks(pixels).tolist()
-    assert len(set(whole.tolist())) == 5
+    assert len(np.unique(whole, axis=0)) == 5

@@ -75,7 +75,7 @@ def _count_seen(
         found["near"] = found["exact"] | find_near(looks[mine], looks[others])
         for name, before in found.items():
             seen[name] += int(before.sum())
-            shared[name] |= set((looks if name == "near" else keys[name])[mine[before]])
+            shared[name] |= set(keys["exact" if name == "near" else name][mine[before]])
     return {
         name: {"count": count, "share": count / total if total else 0.0, "shared": len(shared[name])}
         for name, count in seen.items()
@@ -122,7 +122,8 @@ def _describe_validation(seen: dict) -> str:
     who = "1 patient stands" if patients == 1 else f"{patients} patients stand"
     return (
         f" {who} in the training and the validation side: {images} of the images that chose the epoch are of a patient "
-        f"seen in training, {seen['exact']['count']} of them exact copies and {seen['near']['count']} nearly so."
+        f"seen in training. Of all images that chose the epoch {seen['exact']['count']} are exact copies of training "
+        f"images and {seen['near']['count']} are copies or nearly so."
     )
 
 
