@@ -50,8 +50,8 @@ def describe_breakhis_claims(
         "benign as malignant images that is the accuracy itself. An accuracy of 98.3 % would make it .983.",
         f"Its own precision of {PRECISION:.2f} at a recall of {RECALL:.2f} says the same: with equal classes they mean "
         f"false alarms on {100 * false_alarms:.0f} % of the benign images, hence an accuracy, and an area of hard "
-        f"labels, of about {implied:.2f}. The reading that makes both true: 98.3 % is of the images that chose the epoch, "
-        "and the other four figures are of other images, on which the network is right about seven times in ten.",
+        f"labels, of about {implied:.2f}. The reading that makes both true: 98.3 % is of the images that chose the "
+        "epoch, the other four figures of other images, on which the network is right about seven times in ten.",
         f"Here the best accuracy on the images that chose the epoch is {100 * best:.1f} %, and on the further images "
         f"it is {format_percent(network['accuracy'])}; the area of hard labels is {hard}, that of probabilities "
         f"{_format(network['auc'])}. Hard labels throw the ranking away: that is all that stands between the last two.",
