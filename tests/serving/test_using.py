@@ -17,13 +17,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
+from mammoscan.errors import MammoscanError
+from mammoscan.pipelines.export.nodes import export_model
+from mammoscan.pipelines.predict.nodes import open_model
 from mammoscan.serving.finding import find_model
 from mammoscan.serving.watching import STRANGE
+from mammoscan.studies import ExportParams, PredictParams
 from projects import FinishedRun
 
 Finish = Callable[[str], FinishedRun]
@@ -122,6 +127,7 @@ def test_a_folder_is_predicted_with_bad_files_and_whole_scans_as_rows(
     assert table.loc["broken.png", "error"].startswith("broken.png cannot be read")
     assert STRANGE in table.loc["deeper/noise.png", "warnings"]
     assert "a whole scan" in table.loc["scan.pgm", "warnings"]
+    assert "never saw normal tissue" in table.loc["scan.pgm", "warnings"]
     assert set(table["label"].dropna()) <= {"benign", "malignant"}
     said = np.where(table["p_malignant"] >= table["threshold"], "malignant", "benign")
     known = table["label"].notna()
@@ -142,19 +148,32 @@ def test_a_folder_is_predicted_with_bad_files_and_whole_scans_as_rows(
 
 
 @pytest.mark.parametrize(
-    ("words", "reason"),
+    ("asked", "reason"),
     [
-        ("predict.images=nowhere", "predict.images is nowhere, where there is nothing"),
-        ("predict.model=latest", "predict.images: found nothing"),
-        ("predict.images=.,predict.model=latest", "no model is registered as mammoscan-mias"),
+        ({"images": "nowhere"}, "predict.images is nowhere, where there is nothing"),
+        ({}, "predict.images: found nothing"),
+        ({"images": "."}, "no model is registered as mammoscan-mias"),
+        ({"images": ".", "study": "mias_normal", "model": "{run}"}, "is of study mias, expected mias_normal"),
+        ({"images": "{empty}"}, "which holds no file"),
     ],
+    ids=str,
 )
-def test_what_cannot_be_predicted_is_said_in_one_line(words: str, reason: str, mias: FinishedRun) -> None:
-    process = mias.project.start_kedro("run", "--env", "test", "--pipeline", "predict", "--params", words)
-    output, errors = process.communicate(timeout=120)
-    assert process.returncode != 0
-    [line] = [line for line in (output + errors).splitlines() if line.startswith("Error: ")]
-    assert reason in line
+def test_what_cannot_be_predicted_is_said_in_one_line(
+    asked: dict[str, str], reason: str, mias: FinishedRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mlflow, "get_tracking_uri", lambda: mias.project.tracking_uri)
+    known = {"run": mias.tracked.info.run_id, "empty": tmp_path}
+    with pytest.raises(MammoscanError, match=reason) as caught:
+        open_model(PredictParams(**{key: value.format(**known) for key, value in asked.items()}))
+    assert "\n" not in str(caught.value)
+
+
+def test_an_export_needs_the_studys_images(
+    mias: FinishedRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mlflow, "get_tracking_uri", lambda: mias.project.tracking_uri)
+    with pytest.raises(MammoscanError, match="run kedro run --pipeline mias first"):
+        export_model(ExportParams(model=mias.tracked.info.run_id), tmp_path)
 
 
 def test_the_export_lies_beside_the_keras_file_and_answers_the_same(mias: FinishedRun, model: Path) -> None:

@@ -62,6 +62,7 @@ def build_gallery(
         intended=INTENDED_USE,
         counts=answers["label"].dropna().value_counts().to_dict(),
         total=len(answers),
+        used=len(answers) - len(errors),
         warned=int((answers["warnings"].map(len) > 0).sum()),
         shown=shown,
         errors=errors[:MOST_ERRORS],

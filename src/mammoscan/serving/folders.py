@@ -13,7 +13,7 @@ from mammoscan.serving.batches import classify_files, open_picture
 from mammoscan.serving.classifier import Classifier
 from mammoscan.serving.fitting import flatten_grey
 from mammoscan.serving.reading import Limits
-from mammoscan.serving.scan_maps import REGION_COLUMNS, map_picture
+from mammoscan.serving.scan_maps import NEVER_NORMAL, REGION_COLUMNS, map_picture
 from mammoscan.sources.listing import list_files
 
 CHUNK = 64
@@ -114,5 +114,7 @@ def _map_scan(
         f"a whole scan: the answer is that of its likeliest place, x {top['x']:.0f}, y {top['y']:.0f} from the lower "
         "left; among so many places one is easily high"
     )
+    if "normal" not in card["labels"]:
+        said.append(NEVER_NORMAL)
     answer |= {"warnings": said, "error": None}
     return regions.assign(file=name)[["file", *REGION_COLUMNS]]
