@@ -9,7 +9,7 @@ from omegaconf.errors import InterpolationResolutionError
 from pydantic import ValidationError
 
 from mammoscan.errors import MammoscanError
-from mammoscan.studies import ABLATION, EXPERIMENTS, STUDIES, CropParams, Question, Recipe
+from mammoscan.studies import ABLATION, EXPERIMENTS, STUDIES, CropParams, PackParams, Question, Recipe
 from projects import LoadConf
 
 WITH_RECIPES = ("mias", "mias_normal", "mias_author")
@@ -102,6 +102,20 @@ class TestBlocks:
 
     def test_a_block_shows_itself_as_compact_json(self) -> None:
         assert str(CropParams(kind="window")) == '{"kind":"window","size":48,"normals_per_scan":3,"seed":0}'
+
+
+class TestPacks:
+    def test_one_number_is_a_square(self) -> None:
+        assert PackParams(size=48).size == PackParams(size=(48, 48)).size == (48, 48)
+
+    @pytest.mark.parametrize("size", [4, (48, 5000), (48, 4)])
+    def test_a_size_that_no_network_takes_is_refused(self, size: Any) -> None:
+        with pytest.raises(ValidationError, match=r"expected 8 to 4096 pixels a side"):
+            PackParams(size=size)
+
+    def test_the_recipe_chooses_images_and_training_together(self, load_conf: LoadConf) -> None:
+        block = load_conf(pneumonia_author={"recipe": "article"})["parameters"]["pneumonia_author"]
+        assert (block["pack"]["size"], block["training"]["patience"]) == ([500, 500], 3)
 
 
 def test_patients_are_kept_apart_in_every_study_of_that_protocol(load_conf: LoadConf) -> None:

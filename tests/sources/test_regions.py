@@ -173,3 +173,12 @@ def test_every_row_ends_exactly_once_whatever_is_wrong_with_it(protocol: str) ->
         assert all(rows[line] == content for line, content in zip(told["line"], told["text"], strict=True))
         assert (rejected["reason"].str.len() > 0).all()
         assert regions["region_id"].is_unique
+
+
+def test_what_mini_mias_cannot_be_asked_about_is_refused():
+    clean, malformed = clean_notes(TEXT, SCANS)
+    question = Question(text="?", about="label", labels=("a", "b"), positive="a")
+    with pytest.raises(
+        MammoscanError, match=r"question.about is 'label', expected one of: severity, abnormality"
+    ):
+        choose_regions(clean, malformed, question, "patient")
