@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from mammoscan.hooks.parameters import check_asked
 from mammoscan.pipeline_registry import register_pipelines
-from mammoscan.studies import STUDIES, Recipe
+from mammoscan.studies import STUDIES, PackParams, Recipe
 from projects import ROOT, load_project_conf
 
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "data" / "README.md"]
@@ -74,7 +74,7 @@ def list_defaults(block: type[BaseModel], at: str = "") -> dict[str, Any]:
 
 
 COMMANDS = list(list_commands())
-DEFAULTS = list_defaults(Recipe)
+DEFAULTS = list_defaults(Recipe) | list_defaults(PackParams, "pack.")
 
 
 class TestPages:
@@ -149,6 +149,7 @@ class TestParameters:
             if name not in explained:
                 short = strip_study(name)
                 short = re.sub(r"^(recipes\.\w+|training)\.(?=\w)", "", short)
+                short = re.sub(r"^packs\.\w+\.(?=\w)", "pack.", short)
                 # A block that is filled in whole from another one is explained key by key.
                 whole = any(key.startswith(f"{short}.") for key in explained)
                 assert short in explained or whole or short == "recipes", name
