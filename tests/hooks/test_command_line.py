@@ -47,6 +47,17 @@ def test_a_mistyped_pipeline_is_named_in_one_line_with_the_likely_one(project: P
     assert line == "Error: --pipeline mais: there is no such pipeline; did you mean mias?"
 
 
+def test_missing_first_weights_are_refused_before_any_image_is_packed(project: Project) -> None:
+    weights = "breakhis.training.network.weights=/nonexistent.weights.h5"
+    process = project.start_kedro("run", "--env", "test", "--pipeline", "breakhis", "--params", weights)
+    output, errors = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "Traceback" not in output + errors
+    [line] = [line for line in errors.splitlines() if line.startswith("Error:")]
+    assert line.startswith("Error: network.weights: found no file /nonexistent.weights.h5, expected one;")
+    assert not list((project.folder / "data").rglob("*.png"))
+
+
 def test_an_interrupted_run_is_killed_in_mlflow(tmp_path: Path, empty_database: Path) -> None:
     projects = {number: make_project(tmp_path / number.name) for number in (signal.SIGINT, signal.SIGTERM)}
     processes = {}

@@ -11,11 +11,12 @@ from kedro.config import OmegaConfigLoader
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
+from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from pydantic import TypeAdapter, ValidationError
 
 from mammoscan.errors import MammoscanError
-from mammoscan.studies import STUDIES
+from mammoscan.studies import STUDIES, Recipe
 
 PREFIX = "params:"
 
@@ -142,3 +143,22 @@ class ParameterHooks:
         parameters = loader["parameters"]
         check_types(parameters, list_types(pipelines.values()))
         check_folds(parameters)
+
+    @hook_impl(tryfirst=True)
+    def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+        """Find the weights that networks begin with before any image is packed."""
+        check_first_weights(pipeline, catalog)
+
+
+def check_first_weights(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    """Find, or fetch, the files of weights that the recipes of a run begin with; a missing one is an error."""
+    for name in sorted(pipeline.inputs()):
+        recipe = catalog.load(name) if name.startswith(PREFIX) and name.endswith(".training") else None
+        if not isinstance(recipe, Recipe) or recipe.network.weights == "none":
+            continue
+        from mammoscan.networks.weights import check_weights
+
+        study = name.removesuffix(".training")
+        if f"{study}.pack" in pipeline.inputs():
+            shape = catalog.load(f"{study}.pack").size  # height and width
+            check_weights(recipe.network, shape)
