@@ -167,9 +167,9 @@ def _read_units(samples: pd.DataFrame, split: SplitParams) -> pd.Series:
 def _require_units(samples: pd.DataFrame, units: pd.Series, split: SplitParams, folds: int) -> None:
     needed = max(folds, 3 if _wants_validation(split) else 2)
     if samples["label"].nunique() < 2:
-        found = f"labels {sorted(set(samples['label']))} of {units.nunique()} {split.together}s found"
+        held = f"labels {sorted(set(samples['label']))} of {units.nunique()} {split.together}s found"
         raise MammoscanError(
-            f"samples: {found}, expected at least two labels of {needed} {split.together}s each; use more data"
+            f"samples: {held}, expected at least two labels of {needed} {split.together}s each; use more data"
         )
     for label, found in units.groupby(samples["label"].astype(str)).nunique().items():
         if found < needed:
