@@ -12,6 +12,8 @@ import pytest
 
 from projects import FinishedRun, LoadConf, Project, load_project_conf, make_project
 
+pytest.register_assert_rewrite("end_to_end")
+
 
 @pytest.fixture
 def load_conf() -> LoadConf:

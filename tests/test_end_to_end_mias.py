@@ -1,4 +1,4 @@
-"""What each pipeline leaves behind when it is run as a person runs it: one real process a pipeline, at toy size."""
+"""What the pipelines on mini-MIAS leave behind, each run once as a person runs it, at toy size."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from end_to_end import EveryPipeline, Finish
 from mammoscan.imaging.views import AUTHOR_VIEWS
 from mammoscan.phantoms.notes import write_notes
 from mammoscan.phantoms.plan import plan_scans
@@ -25,7 +25,6 @@ from mammoscan.studies import (
     ABLATION,
     EXPERIMENTS,
     SIDE_CLAIM,
-    STUDIES,
     MachineParams,
     Question,
     Recipe,
@@ -33,20 +32,7 @@ from mammoscan.studies import (
 )
 from projects import FinishedRun, load_project_conf, make_project
 
-TISSUE = (
-    "breakhis",
-    "breakhis_threefold",
-    "breakhis_author",
-    "breakhis_400x",
-    "breakhis_400x_author",
-    "idc",
-    "idc_author",
-)
-CHEST = ("pneumonia", "pneumonia_author")
-PIPELINES = ("mias", "mias_normal", "mias_author", "mias_author_all", *TISSUE, *CHEST)
-BASELINES = ("majority", "metadata", "texture")
-
-Finish = Callable[[str], FinishedRun]
+PIPELINES = ("mias", "mias_normal", "mias_author", "mias_author_all")
 
 
 @pytest.fixture(params=PIPELINES)
@@ -69,116 +55,8 @@ def experiments(finish_pipeline: Finish) -> FinishedRun:
     return finish_pipeline("mias_author_all")
 
 
-def find_main_study(run: FinishedRun) -> str:
-    """The study whose figures head the report: of the six experiments the article's own."""
-    return f"{run.pipeline}.{EXPERIMENTS[0]}" if run.pipeline == "mias_author_all" else run.pipeline
-
-
-def find_dataset(run: FinishedRun) -> str:
-    return STUDIES[find_main_study(run)].dataset
-
-
-class TestEveryPipeline:
-    def test_every_output_of_the_pipeline_lies_in_its_place(self, finished: FinishedRun) -> None:
-        missing = [name for name in finished.list_outputs() if not finished.find_file(name).is_file()]
-        assert missing == []
-
-    def test_the_console_says_phantom_and_the_headline_and_little_else(self, finished: FinishedRun) -> None:
-        lines = finished.errors.splitlines()
-        assert finished.output == ""
-        if find_dataset(finished) == "mias":
-            assert lines[0].startswith("PHANTOM data: 80 synthetic scans")
-        else:
-            assert re.match(r"PHANTOM data: \d+ synthetic images of \d+ made-up patients", lines[0])
-        assert any(re.search(r"AUC for \w+: \d\.\d\d \[\d\.\d\d, \d\.\d\d\]", line) for line in lines)
-        assert lines[-2] == f"report: {finished.find_file(f'{finished.pipeline}.report')}"
-        assert lines[-1] == f"compare runs: mlflow ui --backend-store-uri {finished.project.tracking_uri}"
-        assert len(lines) < 40
-        assert not re.search(r"warning|traceback|error|\bINFO\b", finished.errors, re.IGNORECASE)
-
-    def test_the_report_is_one_file_that_says_phantom_and_how_to_repeat_it(
-        self, finished: FinishedRun
-    ) -> None:
-        page = finished.find_file(f"{finished.pipeline}.report").read_text()
-        assert set(re.findall(r'\bsrc="([^"]{5})', page)) == {"data:"}
-        assert not re.search(r"<link|<script|@import|url\((?!['\"]?data:)", page)
-        text = html.unescape(page)
-        assert "PHANTOM" in text
-        assert f"kedro run --env test --pipeline {finished.pipeline}" in text
-        assert finished.tracked.info.run_id in text
-
-    def test_mlflow_has_one_finished_run_with_what_it_was_made_of(self, finished: FinishedRun) -> None:
-        dataset = find_dataset(finished)
-        run, record = finished.tracked, finished.read_json(f"{dataset}.raw")
-        assert run.info.status == "FINISHED"
-        assert run.info.run_name == finished.pipeline
-        expected = {
-            "data": "phantom",
-            "data_fingerprint": record["fingerprint"],
-            "study": finished.pipeline,
-            "protocol": "author" if "author" in finished.pipeline else "patient",
-            "command": f"kedro run --env test --pipeline {finished.pipeline}",
-        }
-        assert run.data.tags.items() >= expected.items()
-        [logged] = run.inputs.dataset_inputs
-        assert logged.dataset.name == f"{dataset} (phantom)"
-        assert logged.dataset.digest == record["fingerprint"][:16]
-
-    def test_mlflow_has_every_parameter_by_its_own_name(self, finished: FinishedRun) -> None:
-        parameters = load_project_conf("test")["parameters"]
-        study = find_main_study(finished)
-        block = parameters
-        for key in study.split("."):
-            block = block[key]
-        for group, name in (("training", "epochs"), ("split", "together"), ("evaluation", "resamples")):
-            assert finished.tracked.data.params[f"{study}.{group}.{name}"] == str(block[group][name])
-        dataset = find_dataset(finished)
-        patients = parameters[dataset]["phantom"]["patients"]
-        assert finished.tracked.data.params[f"{dataset}.phantom.patients"] == str(patients)
-
-    def test_mlflow_has_the_numbers_of_the_metrics_file(self, finished: FinishedRun) -> None:
-        study = find_main_study(finished)
-        measure = finished.read_json(f"{study}.metrics")["cnn"]["auc"]
-        prefix = study.removeprefix(finished.pipeline).lstrip(".")
-        name = f"{prefix}/cnn/auc" if prefix else "cnn/auc"
-        found = finished.tracked.data.metrics
-        assert (found[name], found[f"{name}_low"], found[f"{name}_high"]) == tuple(
-            measure[key] for key in ("value", "low", "high")
-        )
-        assert measure["low"] <= measure["value"] <= measure["high"]
-
-    def test_mlflow_has_the_report_and_every_figure(self, finished: FinishedRun) -> None:
-        folder = Path(mlflow.artifacts.download_artifacts(finished.tracked.info.artifact_uri))
-        kept = {path.name: path for path in folder.iterdir()}
-        report = finished.find_file(f"{finished.pipeline}.report")
-        assert kept["report.html"].read_bytes() == report.read_bytes()
-        figures = {path.name for path in report.parent.glob("*.png")}
-        assert len(figures) >= 1
-        own = [name for name in finished.list_outputs() if name.count(".") == 1 and name.endswith("_figure")]
-        assert {finished.find_file(name).name for name in own if name.startswith(finished.pipeline)} <= set(
-            kept
-        )
-
-    def test_the_network_and_the_baselines_answer_the_same_samples(self, finished: FinishedRun) -> None:
-        predictions = finished.read_table(f"{find_main_study(finished)}.predictions")
-        asked = {model: sorted(part["sample_id"]) for model, part in predictions.groupby("model")}
-        assert set(asked) == {"cnn", *BASELINES}
-        assert all(asked[model] == asked["cnn"] for model in BASELINES)
-        assert len(set(asked["cnn"])) == len(asked["cnn"])
-        shares = predictions.filter(like="p_").sum(axis=1)
-        np.testing.assert_allclose(shares, 1, atol=1e-6)
-
-    def test_the_three_reports_and_the_confusion_counts_tell_one_story(self, finished: FinishedRun) -> None:
-        study = find_main_study(finished)
-        table = finished.read_table(f"{study}.classification_table")
-        counts = finished.read_table(f"{study}.confusion_counts")
-        text = finished.find_file(f"{study}.classification_report_text").read_text()
-        report = finished.read_json(f"{study}.classification_report")
-        for _, row in counts.iterrows():
-            label, seen = row.iloc[0], row.iloc[1:].sum()
-            assert report[label]["support"] == seen
-            assert re.search(rf"{label}.*\b{seen}\b", text)
-            assert table.loc[table.iloc[:, 0] == label, "support"].item() == seen
+class TestEveryPipeline(EveryPipeline):
+    pass
 
 
 class TestRows:
@@ -375,93 +253,6 @@ class TestAuthor:
             "benign",
             "malignant",
         }
-
-
-class TestTissue:
-    """BreaKHis and the IDC patches."""
-
-    @pytest.mark.parametrize("pipeline", ["breakhis", "breakhis_threefold", "breakhis_400x", "idc"])
-    def test_no_patient_is_tested_by_a_network_that_saw_another_image_of_it(
-        self, finish_pipeline: Finish, pipeline: str
-    ) -> None:
-        run = finish_pipeline(pipeline)
-        assert run.read_json(f"{pipeline}.leak_audit")["patient"]["count"] == 0
-        samples = run.read_table(f"{pipeline}.samples")
-        asked = run.read_table(f"{pipeline}.predictions").query("model == 'cnn'")
-        assert sorted(asked["sample_id"]) == sorted(samples["sample_id"])
-
-    @pytest.mark.parametrize("pipeline", ["breakhis_author", "breakhis_400x_author", "idc_author"])
-    def test_the_articles_divide_images_and_the_report_says_so(
-        self, finish_pipeline: Finish, pipeline: str
-    ) -> None:
-        run = finish_pipeline(pipeline)
-        assert run.read_json(f"{pipeline}.leak_audit")["patient"]["share"] > 0.5
-        page = html.unescape(run.find_file(f"{pipeline}.report").read_text())
-        assert "The article's figures beside ours" in page
-        assert "Images are divided, not patients" in page
-
-    def test_breakhis_author_has_as_many_of_each_label_on_each_side(self, finish_pipeline: Finish) -> None:
-        run = finish_pipeline("breakhis_author")
-        folds = run.read_table("breakhis_author.folds").merge(run.read_table("breakhis_author.samples"))
-        sides = pd.crosstab(folds["fold_0"], folds["label"]).drop(index="out", errors="ignore")
-        assert set(sides.index) == {"train", "validation", "test"}
-        assert (sides["benign"] - sides["malignant"]).abs().max() <= 1
-
-    def test_the_400x_study_reads_its_table(self, finish_pipeline: Finish) -> None:
-        run = finish_pipeline("breakhis_400x")
-        samples = run.read_table("breakhis_400x.samples")
-        [table] = run.find_file("breakhis_400x.raw").parent.rglob("dataset.csv")
-        assert sorted(samples["source"]) == sorted(pd.read_csv(table)["path"])
-
-    @pytest.mark.parametrize(
-        ("pipeline", "said"),
-        [
-            ("breakhis", "Image by image, and patient by patient"),
-            ("breakhis_400x", "Image by image, and patient by patient"),
-            ("idc", "Slides, patch by patch"),
-        ],
-    )
-    def test_the_report_has_the_studys_own_section(
-        self, finish_pipeline: Finish, pipeline: str, said: str
-    ) -> None:
-        assert said in html.unescape(finish_pipeline(pipeline).find_file(f"{pipeline}.report").read_text())
-
-
-class TestPneumonia:
-    def test_every_film_is_tested_once_and_no_patient_stands_on_two_sides(
-        self, finish_pipeline: Finish
-    ) -> None:
-        run = finish_pipeline("pneumonia")
-        audit = run.read_json("pneumonia.leak_audit")
-        assert audit["test_images"] == audit["images"] == run.read_json("pneumonia.raw")["images"]
-        kinds = ("exact", "near", "views", "region", "source", "patient")
-        assert [audit[kind]["count"] for kind in kinds if kind != "near"] == [0] * 5
-        assert audit["validation"]["patient"]["count"] == 0
-
-    def test_the_published_folders_are_the_sides_and_the_audit_finds_what_they_share(
-        self, finish_pipeline: Finish
-    ) -> None:
-        run = finish_pipeline("pneumonia_author")
-        samples, folds = (run.read_table(f"pneumonia_author.{name}") for name in ("samples", "folds"))
-        sides = folds["fold_0"].map({"train": "train", "validation": "val", "test": "test"})
-        assert sides.tolist() == samples["published"].tolist()
-        audit = run.read_json("pneumonia_author.leak_audit")
-        seen = audit["validation"]
-        shared = (
-            samples.groupby("patient_id")["published"].agg(lambda parts: {"train", "val"} <= set(parts)).sum()
-        )
-        assert seen["patient"]["shared"] == shared > 0
-        assert seen["exact"]["count"] == 2
-        assert seen["near"]["count"] >= 4
-        assert f"{shared} patients stand in the training and the validation side" in audit["sentence"]
-
-    def test_the_networks_single_output_reaches_the_tables_as_two_probabilities(
-        self, finish_pipeline: Finish
-    ) -> None:
-        run = finish_pipeline("pneumonia_author")
-        assert run.read_json("pneumonia_author.network")[-1]["output_shape"] == [1]
-        table = run.read_table("pneumonia_author.predictions").query("model == 'cnn'")
-        np.testing.assert_allclose(table["p_Normal"] + table["p_Opacity"], 1, atol=1e-6)
 
 
 def test_the_same_seed_gives_the_same_bits_in_another_project_and_under_another_runner(
