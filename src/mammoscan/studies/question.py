@@ -47,8 +47,8 @@ class ThresholdParams(Block):
     """
 
     rule: Literal["fixed", "sensitivity", "youden", "cost"] = "fixed"
-    at: float = Field(0.5, gt=0)
-    prevalence: float = Field(0.1, gt=0, lt=1)
+    at: float = Field(default=0.5, gt=0)
+    prevalence: float = Field(default=0.1, gt=0, lt=1)
 
     @model_validator(mode="after")
     def _at_suits_the_rule(self) -> ThresholdParams:
