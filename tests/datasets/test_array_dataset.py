@@ -110,5 +110,18 @@ class TestPreview:
         # Six in a row, two pixels between them.
         assert sheet.size == (6 * (6 + 2) + 2, 2 * (4 + 2) + 2)
 
+    def test_features_are_one_image_with_a_row_for_each(self, dataset: ArrayDataset) -> None:
+        features = np.linspace(-3, 5, 30 * 7, dtype=np.float32).reshape(30, 7)
+        dataset.save(features)
+        sheet = Image.open(io.BytesIO(base64.b64decode(dataset.preview(images=12))))
+        assert sheet.size == (7 + 4, 12 + 4)
+        shown = np.asarray(sheet)[2:-2, 2:-2].ravel().astype(int)
+        assert (shown[0], shown[-1]) == (0, 255)
+        assert (np.diff(shown) >= 0).all()
+
+    def test_values_that_are_all_alike_can_be_shown_too(self, dataset: ArrayDataset) -> None:
+        dataset.save(np.ones((2, 4, 6), np.float32))
+        assert np.asarray(Image.open(io.BytesIO(base64.b64decode(dataset.preview())))).max() == 255
+
     def test_kedro_viz_knows_it_by_the_name_of_its_type(self) -> None:
         assert ArrayDataset.preview.__annotations__["return"] == "ImagePreview"

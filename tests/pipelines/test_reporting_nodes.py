@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import Any
 
@@ -9,10 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from PIL import Image
 
 from mammoscan.pipelines.modelling.dividing import divide_samples
 from mammoscan.pipelines.reporting import drawing, measuring, writing
-from mammoscan.studies import EvaluationParams, Question, Recipe, SplitParams
+from mammoscan.studies import EvaluationParams, Question, Recipe, SplitParams, ViewParams
 
 
 @pytest.fixture
@@ -180,7 +182,7 @@ class TestWriting:
         split = SplitParams(folds=2)
         _, report, _ = measuring.report_classification(predictions, question, evaluation)
         counts = samples.groupby(["group", "severity"]).size().rename("before").reset_index()
-        page = writing.write_report(
+        written = (
             record,
             RUN_INFO,
             question,
@@ -196,6 +198,13 @@ class TestWriting:
             measuring.measure_calibration(predictions, question, evaluation),
             measuring.measure_subgroups(predictions, samples, question, evaluation),
         )
+        picture = io.BytesIO()
+        Image.new("L", (3, 2)).save(picture, "PNG")
+        page, plain = (
+            writing.write_report(*written, views, views_figure=picture.getvalue())
+            for views in (ViewParams(), ViewParams(stored="one", training="none", prediction=False))
+        )
+        assert ("<img" in page, "<img" in plain) == (True, False)
         assert page.lstrip().lower().startswith("<!doctype html>")
         assert "PHANTOM" in page
         headline = f"{metrics['cnn']['auc']['value']:.2f}"

@@ -19,6 +19,7 @@ from PIL import Image
 from mammoscan.errors import MammoscanError
 from mammoscan.evaluation.strangeness import describe_levels, fit_familiar, floor_levels
 from mammoscan.evaluation.temperature import apply_temperature
+from mammoscan.imaging.views import make_view
 from mammoscan.learning.predict import predict_probabilities
 from mammoscan.networks.registry import build_network
 from mammoscan.serving.classifier import Classifier
@@ -200,6 +201,9 @@ def test_a_picture_is_made_ready_classified_and_explained(network: Path, labels:
     assert not np.array_equal(heat, classifier.explain(pixels[None], labels[0])) or not np.array_equal(
         heat, classifier.explain(pixels[None], labels[1])
     )
+    # Its answers are means over all views, and so is where they come from.
+    turned = classifier.explain(make_view(pixels, 5), labels[0])
+    np.testing.assert_allclose(turned, make_view(classifier.explain(pixels, labels[0]), 5), atol=1e-4)
     with pytest.raises(MammoscanError, match="found label 'x'"):
         classifier.explain(pixels, "x")
     assert classifier.scale(PIXELS).dtype == np.float32

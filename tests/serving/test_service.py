@@ -147,7 +147,11 @@ class TestAnswers:
         assert "it found 91 % of “malignant” and left 40 % of the others alone" in meaning
 
     def test_a_model_that_breaks_answers_500_and_the_next_request_is_served(self, service: Service) -> None:
-        assert post(service, ("a.png", draw_png(13))).status_code == 500
+        reply = post(service, ("a.png", draw_png(13)))
+        assert reply.status_code == 500
+        assert reply.json()["detail"] == "the service failed; its log says why"
+        assert reply.headers["Content-Security-Policy"].startswith("default-src 'none'")
+        assert reply.headers["Cache-Control"] == "no-store"
         assert post(service, ("a.png", draw_png(14))).status_code == 200
 
 

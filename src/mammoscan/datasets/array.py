@@ -89,13 +89,17 @@ class ArrayDataset(AbstractDataset[np.ndarray | ArrayStream | ArrayFile, np.ndar
         del target
 
     def preview(self, images: int = 24) -> ImagePreview:
-        """Return the first images on one sheet, for Kedro-Viz."""
+        """Return the first images on one sheet, for Kedro-Viz; of features one image, a row of pixels an image's."""
         from PIL import Image
 
         array = self.load()
         some = np.asarray(array[:images])
         if some.ndim == 4:
             some = some if some.shape[-1] == 3 else some[..., 0]
+        if some.ndim == 2:
+            some = some[None]
+        if some.dtype != np.uint8:
+            some = _stretch_values(some)
         buffer = io.BytesIO()
         Image.fromarray(tile_images(some, columns=6)).save(buffer, format="PNG")
         return ImagePreview(base64.b64encode(buffer.getvalue()).decode("ascii"))
@@ -105,6 +109,13 @@ class ArrayDataset(AbstractDataset[np.ndarray | ArrayStream | ArrayFile, np.ndar
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath)}
+
+
+def _stretch_values(values: np.ndarray) -> np.ndarray:
+    """Return numbers of any kind as grey levels from the lowest to the highest."""
+    found = np.nan_to_num(values.astype(np.float64))
+    low, high = (found.min(), found.max()) if found.size else (0.0, 0.0)
+    return ((found - low) * (255 / ((high - low) or 1))).astype(np.uint8)
 
 
 def _link_file(source: Path, target: Path) -> None:

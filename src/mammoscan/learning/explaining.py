@@ -62,12 +62,14 @@ def explain_images(
     """
     wanted = np.asarray(label_indices, dtype=np.int64)
     found = np.zeros(pixels.shape[:3], np.float32)
-    for k in range(N_VIEWS) if views else (0,):
-        for first in range(0, len(pixels), _BATCH):
-            part = slice(first, first + _BATCH)
-            turned = np.stack([make_view(image, k) for image in pixels[part]])
-            maps = _compute_gradcams(model, scale_pixels(turned, scale), wanted[part], layer)
-            found[part] += np.stack([make_view(one, invert_view(k)) for one in maps])
+    turns = range(N_VIEWS) if views else range(1)
+    size = _BATCH // len(turns)
+    for first in range(0, len(pixels), size):
+        asked = [(row, k) for row in range(first, min(first + size, len(pixels))) for k in turns]
+        turned = np.stack([make_view(pixels[row], k) for row, k in asked])
+        maps = _compute_gradcams(model, scale_pixels(turned, scale), [wanted[row] for row, _ in asked], layer)
+        for (row, k), one in zip(asked, maps, strict=True):
+            found[row] += make_view(one, invert_view(k))
     return _normalise(found)
 
 

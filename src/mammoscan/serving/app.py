@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import FastAPI, HTTPException, Query, Request, Response
-from fastapi.responses import FileResponse, HTMLResponse
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
 from starlette.staticfiles import StaticFiles
 
 from mammoscan import __version__
@@ -21,7 +21,7 @@ from mammoscan.serving.answers import (
     ModelName,
     PredictAnswer,
 )
-from mammoscan.serving.bounds import BoundedExchange
+from mammoscan.serving.bounds import HEADERS, BoundedExchange
 from mammoscan.serving.exchange import drop_body, finish_work, receive_files
 from mammoscan.serving.intake import Intake
 from mammoscan.serving.limits import ServiceLimits
@@ -67,10 +67,17 @@ def create_app(classifier: Classifier, limits: ServiceLimits | None = None) -> F
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.add_middleware(BoundedExchange, megabytes=limits.megabytes)
+    app.add_exception_handler(Exception, _answer_failure)
     _add_prediction(app, classifier, queue, intake, limits)
     _add_model(app, classifier, queue, limits)
     _add_pages(app)
     return app
+
+
+async def _answer_failure(request: Request, error: Exception) -> JSONResponse:
+    """Answer what nobody expected; this goes out past all middleware, and past what adds the headers."""
+    del request, error
+    return JSONResponse({"detail": "the service failed; its log says why"}, 500, HEADERS)
 
 
 def _add_prediction(

@@ -142,7 +142,7 @@ class Classifier:
         return table
 
     def explain(self, pixels_one: NDArray[np.uint8], label: str | None = None) -> NDArray[np.float32]:
-        """Return where in an image a label's probability comes from.
+        """Return where in an image a label's probability comes from, over all views where an answer is their mean.
 
         Args:
             pixels_one: uint8 ``[H, W, C]`` or ``[1, H, W, C]``.
@@ -151,13 +151,19 @@ class Classifier:
         Returns:
             float32 ``[H, W]`` in 0 to 1.
         """
-        from mammoscan.learning.explaining import explain_gradcam
+        from mammoscan.learning.explaining import explain_images
 
         pixels = self._check(pixels_one[None] if pixels_one.ndim == 3 else pixels_one)
         label = label or str(self.classify(pixels)["label"].iloc[0])
         if label not in self.card["labels"]:
             raise MammoscanError(f"explain: found label {label!r}, expected one of {self.card['labels']}")
-        return explain_gradcam(self.network, self.scale(pixels), self.card["labels"].index(label))
+        return explain_images(
+            self.network,
+            pixels,
+            [self.card["labels"].index(label)],
+            scale=choose_scale(self._recipe),
+            views=self._views.prediction,
+        )[0]
 
     def _check(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != self.shape:

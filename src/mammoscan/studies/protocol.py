@@ -22,6 +22,11 @@ class ViewParams(Block):
     training: Literal["none", "random"] = "random"
     prediction: bool = True
 
+    @property
+    def used(self) -> bool:
+        """Whether any image is shown to the network turned or mirrored."""
+        return self.stored != "one" or self.training != "none" or self.prediction
+
 
 class SplitParams(Block):
     """How samples are divided.

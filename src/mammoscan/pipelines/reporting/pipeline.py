@@ -94,6 +94,7 @@ def create_page(study: Study, figures: Iterable[str] = (), sections: Iterable[st
                 "classification": "classification_report",
                 "calibration": "calibration",
                 "subgroups": "subgroup_metrics",
+                "views": "params:views",
             }
             | name_parts(shown, sections),
             "report",

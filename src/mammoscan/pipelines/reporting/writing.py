@@ -13,7 +13,7 @@ from mammoscan.evaluation.compare import compare_predictions
 from mammoscan.reporting.build_report import build_report
 from mammoscan.reporting.content import ReportContent, Section
 from mammoscan.reporting.words import find_best_baseline, say_worth
-from mammoscan.studies import STUDIES, EvaluationParams, Question, Recipe
+from mammoscan.studies import STUDIES, EvaluationParams, Question, Recipe, ViewParams
 
 logger = logging.getLogger("mammoscan")
 
@@ -35,12 +35,15 @@ def write_report(
     histories: dict[str, Any],
     calibration: dict[str, Any],
     subgroups: pd.DataFrame,
+    views: ViewParams,
     **parts: Any,
 ) -> str:
     """Put a study's results on one self-contained HTML page.
 
     ``parts`` are the page's figures and the study's own sections, by the names of their entries.
     """
+    if not views.used:
+        parts.pop("views_figure", None)
     content = describe_study(
         record,
         run_info,
