@@ -76,9 +76,9 @@ class TestSigmoid:
         }
         if network is BODY:
             words |= {"phases": {"head_epochs": 2, "fine_rate": 1e-3}, "scale": "backbone"}
-        from mammoscan.learning.engines import program
+        from mammoscan.learning.engines import pool
 
-        monkeypatch.setattr(program, "_idle", {})
+        monkeypatch.setattr(pool, "_idle", {})
         fast, fast_history = train(engine="auto", **words)
         plain, plain_history = train(engine="fit", **words)
         for a, b in zip(fast.get_weights(), plain.get_weights(), strict=True):
@@ -244,9 +244,9 @@ class TestFrozen:
         import keras
 
         monkeypatch.setattr(keras.layers.Dropout, "call", lambda self, inputs, training=False: inputs)
-        from mammoscan.learning.engines import program
+        from mammoscan.learning.engines import pool
 
-        monkeypatch.setattr(program, "_idle", {})
+        monkeypatch.setattr(pool, "_idle", {})
         words = {**self.RECIPE.model_dump(exclude_defaults=True), "training": "none", "engine": engine}
         head, _ = train(pixels=self.make_features(problem), **words)
         whole, _ = train(**words)

@@ -11,6 +11,10 @@ from mammoscan.errors import MammoscanError
 from mammoscan.studies import MachineParams
 
 
+# What a backend needs for a GPU.
+_GPU_PACKAGES = {"tensorflow": 'the extra: pip install -e ".[gpu]"', "jax": 'pip install "jax[cuda13]"'}
+
+
 class Device(TypedDict):
     """Where a network computes.
 
@@ -34,14 +38,13 @@ def choose_device(machine: MachineParams) -> Device:
     Returns:
         The device, its memory and the cores beside it.
     """
-    import keras
-
-    backend = keras.config.backend()
+    backend = _find_backend()
     gpus = _list_gpus(backend)
     if machine.device == "gpu" and not gpus:
+        package = _GPU_PACKAGES.get(backend, f"{backend} for your GPU")
         raise MammoscanError(
-            f"machine.device: gpu was asked for, but {backend} found only the CPU ({_name_cpu()}); "
-            'set machine.device to auto or cpu, or install the drivers and the extra: pip install -e ".[gpu]"'
+            f"train.device: gpu was asked for, but {backend} found only the CPU ({_name_cpu()}); "
+            f"set train.device to auto or cpu, or install the drivers and {package}"
         )
     if gpus and machine.device != "cpu":
         return gpus[0]
@@ -58,6 +61,8 @@ def choose_device(machine: MachineParams) -> Device:
 def make_deterministic() -> None:
     """Have the backend compute equal bits for equal input; it stays so for the rest of the process.
 
+    JAX is told of it where its functions are compiled.
+
     No global seed is set: every random draw has its own, TensorFlow then refuses one that has not, and setting a
     seed would throw away the compiled functions of earlier trainings.
     """
@@ -67,6 +72,17 @@ def make_deterministic() -> None:
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
+
+
+def _find_backend() -> str:
+    try:
+        import keras
+    except ModuleNotFoundError as error:
+        raise MammoscanError(
+            f"KERAS_BACKEND: found {os.environ.get('KERAS_BACKEND')!r}, but there is no module {error.name}; "
+            'install it (JAX: pip install -e ".[jax]"), or unset KERAS_BACKEND for TensorFlow'
+        ) from error
+    return keras.config.backend()
 
 
 def _list_gpus(backend: str) -> list[Device]:

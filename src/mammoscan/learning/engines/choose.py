@@ -20,13 +20,21 @@ def open_engine(job: Job, engine: str) -> Engine:
     Returns:
         The engine, ready for its first epoch; the caller closes it.
     """
-    if engine == "auto" and job.device["backend"] == "tensorflow":
+    if engine == "auto" and job.device["backend"] in ("tensorflow", "jax"):
         if not job.batch_hooks:
-            from mammoscan.learning.engines.tensorflow import TensorFlowEngine
-
-            return TensorFlowEngine(job)
+            return _open_compiled(job)
         names = ", ".join(type(hook).__name__ for hook in job.batch_hooks)
         _log.info("Training with Keras' own fit, which is slower: %s wants to hear of every batch.", names)
     from mammoscan.learning.engines.fit import FitEngine
 
     return FitEngine(job)
+
+
+def _open_compiled(job: Job) -> Engine:
+    if job.device["backend"] == "jax":
+        from mammoscan.learning.engines.jax import JaxEngine
+
+        return JaxEngine(job)
+    from mammoscan.learning.engines.tensorflow import TensorFlowEngine
+
+    return TensorFlowEngine(job)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from mammoscan.learning.engines.pool import ProgramKey
 from mammoscan.learning.heads import build_accuracy, build_loss, expand_tensor
-from mammoscan.learning.scaling import Scale, scale_tensor
+from mammoscan.learning.scaling import scale_tensor
 from mammoscan.learning.schedule import tabulate_views
 from mammoscan.learning.warps import NUMBERS, warp_tensor
 
@@ -13,30 +14,8 @@ if TYPE_CHECKING:
     import keras
 
 
-class ProgramKey(NamedTuple):
-    """All that changes the traced graph; ``scale`` is None where features are read as they are."""
-
-    network: str
-    input_shape: tuple[int, ...]
-    outputs: int
-    optimizer: str
-    loss: str
-    scale: Scale | None
-    precision: str
-    random_views: bool
-    augmented: bool
-    frozen: bool
-    place: str
-    deterministic: bool
-
-    @property
-    def dtype(self) -> str:
-        """Of the stored images or features."""
-        return "float32" if self.scale is None else "uint8"
-
-
 def compile_training(model: keras.Model, optimizer: keras.optimizers.Optimizer, key: ProgramKey) -> Any:
-    """Return the function that learns from batches of images; ``Program.train`` tells what it takes and gives."""
+    """Return the function that learns from batches of images; ``pool.Program`` tells what it takes and gives."""
     import tensorflow as tf
 
     width = int(model.output_shape[-1])

@@ -1,136 +1,96 @@
-"""The TensorFlow engine: whole epochs inside one compiled function, images gathered on the device."""
+"""The TensorFlow engine: an epoch is a loop inside one ``tf.function``."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mammoscan.learning.blocks import PixelBlocks
-from mammoscan.learning.engines.graphs import ProgramKey
-from mammoscan.learning.engines.interface import EndEpoch, check_loss
-from mammoscan.learning.engines.job import Job
-from mammoscan.learning.engines.program import Program, lease_program, return_program
-from mammoscan.learning.heads import build_loss
+from mammoscan.learning.engines.compiled import CompiledEngine
+from mammoscan.learning.engines.graphs import compile_prediction, compile_training
+from mammoscan.learning.engines.pool import Program, ProgramKey, choose_prediction_batch
+from mammoscan.learning.optimizers import build_optimizer, reset_optimizer
+from mammoscan.networks import build_network
+from mammoscan.networks.backbones import set_frozen
 
 if TYPE_CHECKING:
     import keras
 
 
-class TensorFlowEngine:
-    """Trains on a compiled program which is kept for the process's next training of the same shape."""
+class TensorFlowEngine(CompiledEngine):
+    """Trains with TensorFlow."""
 
     name = "tensorflow"
 
-    def __init__(self, job: Job) -> None:
-        """Give the program the weights that a fresh network has, and the device its images."""
+    @staticmethod
+    def _build_program(key: ProgramKey) -> Program:
+        return TensorFlowProgram(key)
+
+    def _place_array(self, images: NDArray) -> Any:
         import tensorflow as tf
 
-        recipe = job.recipe
-        self._job = job
-        self._key = ProgramKey(
-            network=recipe.network.name,
-            input_shape=job.input_shape,
-            outputs=job.outputs,
-            optimizer=recipe.optimizer,
-            loss=recipe.loss,
-            scale=job.scale,
-            precision=job.precision,
-            random_views=job.random_views,
-            augmented=recipe.augmentation is not None,
-            frozen=job.starts_frozen,
-            place=job.device["place"],
-            deterministic=job.deterministic,
-        )
-        with tf.device(job.device["place"]):
-            self._fresh = job.build_model()
-            self._training = PixelBlocks(job.pixels, job.training_rows, tf.constant)
-            self._validation = PixelBlocks(job.pixels, job.validation_rows, tf.constant)
-        self._program: Program = lease_program(self._key)
-        self._program.reset(self._fresh, recipe.learning_rate)
+        # Said here and not around it: images are also placed from a thread that reads ahead.
+        with tf.device(self._job.device["place"]):
+            return tf.constant(images)
+
+
+class TensorFlowProgram:
+    """A model, its optimiser, and the graphs that train and ask it; ``Program`` tells what each part does."""
+
+    def __init__(self, key: ProgramKey) -> None:
+        """Build and trace nothing yet: a function is traced when it is first called."""
+        import tensorflow as tf
+
+        with tf.device(key.place):
+            self.model = build_network(key.network, key.input_shape, key.outputs, 0, precision=key.precision)
+            if key.frozen:
+                set_frozen(self.model, True)
+            self.optimizer = build_optimizer(key.optimizer, self.model)
+            self._train = compile_training(self.model, self.optimizer, key)
+            self._predict = compile_prediction(self.model, key)
+        self._place = key.place
+        self.batch_size = choose_prediction_batch(key.input_shape)
 
     @property
-    def model(self) -> keras.Model:
-        """The model that learns, compiled so that callbacks find its optimiser."""
-        model = self._program.model
-        if getattr(model, "optimizer", None) is not self._program.optimizer:
-            loss = build_loss(self._key.loss, int(model.output_shape[-1]))
-            model.compile(optimizer=self._program.optimizer, loss=loss, jit_compile=False)
-        return model
+    def variables(self) -> list[Any]:
+        """All that the next batch depends on."""
+        return [*self.model.variables, *self.optimizer.variables]
 
-    def enter_phase(self, frozen: bool, rate: float) -> None:
-        """Go on with a fresh optimiser, and with the backbone frozen or not."""
-        before, key = self._program, self._key
-        if frozen == key.frozen:
-            before.reset(before.model, rate)
-            return
-        self._key = key._replace(frozen=frozen)
-        self._program = lease_program(self._key)
-        self._program.reset(before.model, rate)
-        return_program(key, before)
+    def reset(self, start: keras.Model, learning_rate: float) -> None:
+        """Start anew with the weights and dropout seeds of ``start``."""
+        for mine, theirs in zip(self.model.variables, start.variables, strict=True):
+            mine.assign(theirs)
+        reset_optimizer(self.optimizer, learning_rate)
 
-    def run_epochs(self, first: int, last: int, end_epoch: EndEpoch) -> None:
-        """Train from epoch ``first`` to ``last`` until ``end_epoch`` says stop."""
-        job = self._job
-        batch_size = job.recipe.batch_size
-        for epoch in range(first, last + 1):
-            order, views, warps = job.draw_epoch(epoch)
-            rows = job.training_rows[order]
-            targets, weights = job.targets[rows], job.weights[rows]
-            loss = correct = 0.0
-            for block in self._training.iterate(order, batch_size):
-                part = slice(block.first, block.first + len(block.places))
-                block_loss, block_correct, batch, last_loss = self._program.train(
-                    block.images,
-                    block.places,
-                    targets[part],
-                    weights[part],
-                    views[part],
-                    warps[part],
-                    batch_size,
-                )
-                check_loss(last_loss, epoch, block.first // batch_size + batch)
-                loss, correct = loss + block_loss, correct + block_correct
-            if end_epoch(epoch, loss / len(order), correct / len(order)):
-                return
+    def train(
+        self,
+        images: Any,
+        index: NDArray[np.int32],
+        targets: NDArray[np.int32],
+        weights: NDArray[np.float32],
+        views: NDArray[np.int32],
+        warps: NDArray[np.float32],
+        batch_size: int,
+    ) -> tuple[float, float, int, float]:
+        """Learn from batches of images."""
+        import tensorflow as tf
 
-    def predict_validation(self) -> NDArray[np.float32]:
-        """Return the probabilities of the validation rows."""
-        order = np.arange(len(self._validation))
-        return np.concatenate(
-            [
-                self._program.predict(block.images, block.places)
-                for block in self._validation.iterate(order, self._program.batch_size)
-            ]
-        )
+        with tf.device(self._place):
+            loss, correct, batches, last = self._train(
+                images,
+                tf.constant(index),
+                tf.constant(targets),
+                tf.constant(weights),
+                tf.constant(views),
+                tf.constant(warps),
+                tf.constant(batch_size),
+            )
+        return float(loss), float(correct), int(batches), float(last)
 
-    def read_rate(self) -> float:
-        """Return the present learning rate."""
-        return float(self._program.optimizer.learning_rate.numpy())
+    def predict(self, images: Any, index: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Return the probabilities of images by their places."""
+        import tensorflow as tf
 
-    def write_rate(self, rate: float) -> None:
-        """Set the learning rate of the next batches."""
-        self._program.optimizer.learning_rate.assign(rate)
-
-    def read_weights(self) -> list[NDArray]:
-        """Return the model's present weights."""
-        return self._program.model.get_weights()
-
-    def read_state(self) -> list[NDArray]:
-        """Return weights, dropout's seeds and the optimiser."""
-        return [np.asarray(variable.numpy()) for variable in self._program.variables]
-
-    def write_state(self, state: list[NDArray]) -> None:
-        """Go back to a state that ``read_state`` returned."""
-        for variable, value in zip(self._program.variables, state, strict=True):
-            variable.assign(value)
-
-    def release_model(self, weights: list[NDArray]) -> keras.Model:
-        """Return a model of its own with these weights."""
-        self._fresh.set_weights(weights)
-        return self._fresh
-
-    def close(self) -> None:
-        """Leave the program to the next training."""
-        return_program(self._key, self._program)
+        with tf.device(self._place):
+            return self._predict(images, tf.constant(index), tf.constant(self.batch_size)).numpy()
