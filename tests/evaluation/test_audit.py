@@ -54,6 +54,19 @@ def test_validation_counts_as_training_side_and_folds_add_up(toy):
     assert audit["exact"]["shared"] == 1
 
 
+def test_where_every_image_is_a_file_of_its_own_no_scan_is_spoken_of(toy):
+    samples, pixels = toy
+    samples = samples.assign(source=list("abcdef"), region_id=list("abcdef"))
+    leaking, apart = (
+        audit_leaks(samples, pixels, make_folds(roles))
+        for roles in (["train", "test", "test", "test", "test", "train"], ["train"] * 4 + ["test", "train"])
+    )
+    assert leaking["sources"] == leaking["images"] == 6
+    assert "scan" not in leaking["sentence"] + apart["sentence"]
+    assert "and 3 (75%) have an image of their patient there" in leaking["sentence"]
+    assert "copies or their patients were seen" in apart["sentence"]
+
+
 def test_patients_kept_apart_are_said_to_be_so(toy):
     audit = audit_leaks(*toy, make_folds(["train"] * 4 + ["test", "train"]))
     assert audit["sentence"].startswith("None of the 1 test images")

@@ -109,6 +109,15 @@ def test_class_counts_show_both_bars_only_where_balancing_changed_something(read
     assert same.count("1,440") == 1
 
 
+def test_class_counts_that_are_means_keep_their_decimal_and_say_so(read_texts):
+    counts = pd.DataFrame(
+        {"group": ["idc", "a_b"], "label": ["idc", "c"], "before": [0.8, 3.0], "after": [0.8, 3.0]}
+    )
+    texts = read_texts(draw_class_counts(counts, ""))
+    assert {"0.8", "3.0", "idc", "a b · c"} <= set(texts)
+    assert any("the mean of the folds" in text for text in texts)
+
+
 def test_class_counts_take_the_names_from_the_index_where_no_column_has_them(read_texts):
     counts = pd.DataFrame({"before": [7], "after": [7]}, index=["benign"])
 

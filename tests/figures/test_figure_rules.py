@@ -47,6 +47,12 @@ BINS = [
 LAYERS = [
     {"name": "image", "type": "Input", "output_shape": (48, 48, 1), "parameters": 0},
     {"name": "conv2d", "type": "Conv2D", "output_shape": (46, 46, 32), "parameters": 320},
+    {
+        "name": "expanded_conv_depthwise_BN",
+        "type": "BatchNormalization",
+        "output_shape": (2,),
+        "parameters": 4,
+    },
     {"name": "dense_with_a_long_name", "type": "Dense", "output_shape": (None, 2), "parameters": 12802},
 ]
 COUNTS = pd.DataFrame(

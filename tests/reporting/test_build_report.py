@@ -227,6 +227,43 @@ def test_what_an_authors_number_is_worth_stands_before_the_number(bare):
     assert text.index("Not much.") < text.index("0.72")
 
 
+def test_of_images_that_are_files_of_their_own_no_scan_or_note_is_spoken_of(full):
+    page, other = (
+        build_report(replace(full, data=data, audit=full.audit | sizes))
+        for data, sizes in (
+            (full.data, {"images": 9, "sources": 8}),
+            ({"kind": "real", "images": 9, "patients": 3}, {"images": 9, "sources": 9}),
+        )
+    )
+    for words in ("has another image of its scan there", "Rows of the notes that became no sample"):
+        assert words in page
+        assert words not in other
+    assert "Images that were left out" in other
+    assert "has another image of its patient there" in other
+
+
+def test_parameters_stand_by_their_dotted_names_as_they_are_configured(full):
+    network = {"name": "small_cnn", "weights": None}
+    page = build_report(
+        replace(full, parameters={"a": {"network": network, "freeze": False, "columns": ["x", "y"]}})
+    )
+    for name, value in (
+        ("network.name", "small_cnn"),
+        ("network.weights", "null"),
+        ("freeze", "false"),
+        ("columns", "x, y"),
+    ):
+        assert f"<code>a.{name}</code></th><td>{value}</td>" in page
+
+
+def test_a_subgroup_without_a_remark_has_none(full):
+    rows = pd.concat([full.subgroups.assign(note="too few"), full.subgroups.assign(note=None)])
+    assert rows["note"].isna().sum() == 1
+    page = build_report(replace(full, subgroups=rows))
+    assert page.count("too few<") == 1
+    assert ">nan<" not in page
+
+
 def test_sections_without_content_are_left_out(bare, full):
     def list_headings(content):
         return re.findall(r"<h2 id=\"(\w+)-heading", build_report(content))

@@ -30,10 +30,10 @@ def audit_leaks(
         epoch_chosen_on: ``test`` where the test side also chose the epoch.
 
     Returns:
-        ``images``, ``distinct``, ``distinct_up_to_views``, ``test_images`` and ``folds``; for each of ``exact``,
-        ``near``, ``views``, ``region``, ``source`` and ``patient`` the test images seen before (``count``, ``share``)
-        and how many images, regions, scans or patients are ``shared``; ``validation``: the same of the validation
-        images against the training rows alone; ``epoch_chosen_on_test``; a ``sentence``.
+        ``images``, ``distinct``, ``distinct_up_to_views``, ``sources``, ``test_images`` and ``folds``; for each of
+        ``exact``, ``near``, ``views``, ``region``, ``source`` and ``patient`` the test images seen before (``count``,
+        ``share``) and how many images, regions, scans or patients are ``shared``; ``validation``: the same of the
+        validation images against the training rows alone; ``epoch_chosen_on_test``; a ``sentence``.
     """
     prints: dict[str, Fingerprint] = {"exact": hash_images, "views": hash_views}
     keys = {name: fingerprint(pixels) for name, fingerprint in prints.items()}
@@ -46,6 +46,7 @@ def audit_leaks(
         "images": len(used),
         "distinct": len(np.unique(keys["exact"][used])),
         "distinct_up_to_views": len(np.unique(keys["views"][used])),
+        "sources": len(np.unique(keys["source"][used])),
         "test_images": sum(int((rows["role"] == "test").sum()) for rows in parts.values()),
         "folds": len(parts),
     }
@@ -98,20 +99,24 @@ def describe_leaks(audit: dict) -> str:
         else ""
     )
     chosen += _describe_validation(audit.get("validation") or {})
+    # Where every image is a file of its own there are no scans to speak of.
+    cut = audit.get("sources") != audit["images"]
     if not any(audit[name]["count"] for name in KINDS):
-        return (
-            f"None of the {total} test images, their turned or mirrored copies, their scans or their "
-            f"patients were seen in training.{chosen}"
-        )
+        things = ["their turned or mirrored copies", *(["their scans"] if cut else [])]
+        return f"None of the {total} test images, {', '.join(things)} or their patients were seen in training.{chosen}"
 
     def tell(name: str) -> str:
         return f"{audit[name]['count']} ({audit[name]['share']:.0%})"
 
+    shared = (
+        f"{tell('source')} have an image of their scan there and {tell('patient')} one of their patient"
+        if cut
+        else f"{tell('patient')} have an image of their patient there"
+    )
     return (
         f"Of {total} test images, {tell('exact')} are byte for byte in the training set, {tell('views')} are "
-        f"there as they are, turned or mirrored, {tell('source')} have an image of their scan there and "
-        f"{tell('patient')} one of their patient: the figures measured on them do not tell how the model "
-        f"does on new patients.{chosen}"
+        f"there as they are, turned or mirrored, {'' if cut else 'and '}{shared}: the figures measured on them do not "
+        f"tell how the model does on new patients.{chosen}"
     )
 
 

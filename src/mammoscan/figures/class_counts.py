@@ -22,16 +22,20 @@ def draw_class_counts(counts: pd.DataFrame, stamp: str, *, title: str = "Samples
         return draw_nothing(new_figure(1.2, title, stamp), "No samples.")
     names = [column for column in counts.columns if column not in ("before", "after")]
     labels = (
-        counts[names].astype(str).agg(" · ".join, axis=1).tolist()
+        # A group that is called like its label is said once.
+        [" · ".join(dict.fromkeys(map(str, row))).replace("_", " ") for row in counts[names].to_numpy()]
         if names
         else [str(name) for name in counts.index]
     )
-    before, after = counts["before"].to_numpy(dtype=int), counts["after"].to_numpy(dtype=int)
+    before, after = counts["before"].to_numpy(dtype=float), counts["after"].to_numpy(dtype=float)
     changed = bool((before != after).any())
+    # Whole numbers, unless they are means over folds.
+    digits = int(any(value % 1 for value in (*before, *after)))
+    what = "samples in a training side, the mean of the folds" if digits else "samples"
     subtitle = (
-        f"{before.sum():,} samples before balancing, {after.sum():,} after."
+        f"{before.sum():,.0f} {what}, before balancing, {after.sum():,.0f} after."
         if changed
-        else f"{before.sum():,} samples; no balancing, so all of them are used."
+        else f"{before.sum():,.0f} {what}; no balancing, so all of them are used."
     )
     pitch = 0.5 if changed else 0.34
     figure = new_figure(0.7 + pitch * len(labels), title, stamp, subtitle=subtitle)
@@ -44,7 +48,7 @@ def draw_class_counts(counts: pd.DataFrame, stamp: str, *, title: str = "Samples
         axes.barh(places + offset, values, height=0.38 if changed else 0.62, color=colour, label=name)
         for place, value in zip(places, values, strict=True):
             axes.annotate(
-                f"{value:,}",
+                f"{value:,.{digits}f}",
                 (value, place + offset),
                 xytext=(4, 0),
                 textcoords="offset points",

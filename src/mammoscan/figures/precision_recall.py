@@ -71,7 +71,7 @@ def draw_precision_recall(
     axes.legend(
         handles[1:] + handles[:1],
         names[1:] + names[:1],
-        loc="lower left",
+        loc="best",
         fontsize=SMALL_SIZE,
         framealpha=0.92,
     )

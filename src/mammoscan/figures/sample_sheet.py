@@ -33,13 +33,15 @@ def draw_sample_sheet(
         heading = (
             f"{label}: {len(shown)} of {len(found):,} images, {found['patient_id'].nunique():,} patients"
         )
-        blocks.append((heading, shown["position"].tolist(), shown["group"].astype(str).tolist()))
+        # Under its own heading a label is no caption.
+        captions = ["" if group == label else group.replace("_", " ") for group in shown["group"].astype(str)]
+        blocks.append((heading, shown["position"].tolist(), captions))
     figure, grids = new_tiles(
         [(heading, len(positions)) for heading, positions, _ in blocks],
         columns,
         title,
         stamp,
-        caption_lines=1,
+        caption_lines=int(any(caption for _, _, captions in blocks for caption in captions)),
         subtitle=f"{pixels.shape[1]} × {pixels.shape[2]} pixels each.",
     )
     for grid, (_, positions, groups) in zip(grids, blocks, strict=True):

@@ -177,4 +177,4 @@ def is_number(value: object) -> bool:
 
 
 def _wrap_subtitle(subtitle: str, width: float) -> list[str]:
-    return textwrap.wrap(subtitle, int(width * 14.5)) if subtitle else []
+    return textwrap.wrap(subtitle, int(width * 13.5)) if subtitle else []

@@ -90,7 +90,7 @@ def show_image(axes: Axes, image: np.ndarray, caption: str = "", *, colour: str 
 
 def fit_caption(text: str, columns: int) -> str:
     """Return a text that fits under an image in a row of ``columns``, without its middle where it must be."""
-    most = int((WIDTH / columns - _GAP) * DPI / 6.6)
+    most = int((WIDTH / columns - _GAP) * DPI / 7.2)
     if len(text) <= most:
         return text
     tail = (most - 1) // 2

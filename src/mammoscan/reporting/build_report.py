@@ -89,6 +89,13 @@ def build_report(content: ReportContent) -> str:
         audit_rows=_tabulate_audit(content.audit),
         classification_rows=_tabulate_classification(content.classification),
         count_table=_tabulate_counts(content.counts),
+        counted="each class's images in a training side, the mean of the folds"
+        if content.folds > 1
+        else "each class's images",
+        left_out="Images that were left out"
+        if "images" in content.data
+        else "Rows of the notes that became no sample",
+        parameters=_flatten(content.parameters),
         experiment_measures=_list_measures(content.experiments),
         ablation_measures=_list_measures(content.ablation),
         name_model=name_model,
@@ -167,17 +174,19 @@ def _tabulate_measures(content: ReportContent) -> list[dict[str, Any]]:
 
 def _tabulate_audit(audit: Mapping[str, Any]) -> list[tuple[str, int, str]]:
     names = (
-        ("exact", "byte for byte in the training set"),
-        ("near", "in the training set or nearly so, by a perceptual hash"),
-        ("views", "in the training set as it is, turned or mirrored"),
-        ("region", "another image of its region in the training set"),
-        ("source", "another image of its scan in the training set"),
-        ("patient", "another image of its patient in the training set"),
+        ("exact", "is there byte for byte"),
+        ("near", "is there or nearly so, by a perceptual hash"),
+        ("views", "is there as it is, turned or mirrored"),
+        ("region", "has another image of its region there"),
+        ("source", "has another image of its scan there"),
+        ("patient", "has another image of its patient there"),
     )
+    # Where every image is a file of its own, these two only say so.
+    left_out = ("region", "source") if audit.get("sources", -1) == audit.get("images") else ()
     return [
         (name, int(audit[key]["count"]), f"{100 * audit[key]['share']:.0f} %")
         for key, name in names
-        if isinstance(audit.get(key), Mapping)
+        if isinstance(audit.get(key), Mapping) and key not in left_out
     ]
 
 
@@ -199,7 +208,24 @@ def _tabulate_subgroups(content: ReportContent) -> list[dict[str, Any]]:
     if table is None or table.empty:
         return []
     chosen = table[(table["model"] == "cnn") & (table["metric"] == content.headline)]
-    return [{str(key): value for key, value in row.items()} for row in chosen.to_dict("records")]
+    # A table has NaN where there is no remark.
+    rows = [{str(key): value for key, value in row.items()} for row in chosen.to_dict("records")]
+    return [row | {"note": note if isinstance(note := row.get("note"), str) else ""} for row in rows]
+
+
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Return parameters as texts by their dotted names, as they are written in a configuration."""
+    flat: dict[str, str] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= _flatten(value, f"{prefix}{key}.")
+        elif value is None or isinstance(value, bool):
+            flat[f"{prefix}{key}"] = {None: "null", True: "true", False: "false"}[value]
+        elif isinstance(value, list | tuple):
+            flat[f"{prefix}{key}"] = ", ".join(map(str, value)) or "none"
+        else:
+            flat[f"{prefix}{key}"] = str(value)
+    return flat
 
 
 def _tabulate_counts(counts: pd.DataFrame | None) -> dict[str, Any] | None:

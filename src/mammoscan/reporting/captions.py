@@ -16,11 +16,12 @@ CAPTIONS: dict[str, str] = {
     "wrong_gallery": "The mistakes that the network was surest of: "
     "look here for a pattern, or for a wrong label. The bright places speak most for what was said (Grad-CAM); "
     "where they lie beside the finding, the network judged something else.",
-    "class_counts": "How many samples of each class were used.",
+    "class_counts": "How many samples of each class there were to learn from.",
     "scan_sheet": "Scans as they were read, with the annotated regions as rings.",
     "sample_sheet": "What the network was shown. "
     "What brightness or blur alone tells about the label, it will find.",
     "views": "Turned and mirrored copies of one image.",
+    "probability_map": "Left of each pair what was marked, right of it what the network said.",
     "place_map": "If the clouds differ from label to label, place alone tells something about the label.",
     "topology": "The layers from input to output.",
     "training_curves": "Where the two curves part, "
