@@ -57,16 +57,25 @@ def prepare_asking(
     """
     import keras
 
-    if keras.config.backend() != "tensorflow":
+    backend = keras.config.backend()
+    if backend not in ("tensorflow", "jax"):
         return lambda images: _ask_keras(model, images, manner, tables, warps)
+    key = (_describe_architecture(model), manner, place)
+    if backend == "jax":
+        from mammoscan.learning.asking_jax import bind_asking, compile_view
+        from mammoscan.learning.devices import find_jax_device
+
+        ask = _share(key, lambda: compile_view(model, manner.scale))
+        return bind_asking(
+            ask,
+            model,
+            find_jax_device(place),
+            tables if manner.eight else None,
+            warps if manner.drawn else None,
+        )
     import tensorflow as tf
 
-    key = (_describe_architecture(model), manner, place)
-    with _lock:
-        ask = _compiled.pop(key, None)
-        _compiled[key] = ask = _compile(model, manner) if ask is None else ask
-        while len(_compiled) > _KEPT:
-            del _compiled[next(iter(_compiled))]
+    ask = _share(key, lambda: _compile(model, manner))
     with tf.device(place):
         weights = [tf.convert_to_tensor(v.value) for v in model.trainable_variables]
         others = [tf.convert_to_tensor(v.value) for v in model.non_trainable_variables]
@@ -80,6 +89,15 @@ def prepare_asking(
             return ask(weights, others, tf.constant(images), *more).numpy()
 
     return run
+
+
+def _share(key: tuple[str, Manner, str], build: Callable[[], Callable[..., Any]]) -> Callable[..., Any]:
+    with _lock:
+        ask = _compiled.pop(key, None)
+        _compiled[key] = ask = build() if ask is None else ask
+        while len(_compiled) > _KEPT:
+            del _compiled[next(iter(_compiled))]
+    return ask
 
 
 def _compile(model: keras.Model, manner: Manner) -> Callable[..., Any]:

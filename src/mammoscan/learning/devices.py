@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import platform
 from pathlib import Path
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 from mammoscan.errors import MammoscanError
 from mammoscan.studies import MachineParams
-
 
 # What a backend needs for a GPU.
 _GPU_PACKAGES = {"tensorflow": 'the extra: pip install -e ".[gpu]"', "jax": 'pip install "jax[cuda13]"'}
@@ -56,6 +55,14 @@ def choose_device(machine: MachineParams) -> Device:
         backend=backend,
         place="/CPU:0" if backend == "tensorflow" else "cpu:0",
     )
+
+
+def find_jax_device(place: str) -> Any:
+    """Return JAX's device of a place like ``gpu:0``."""
+    import jax
+
+    kind, _, number = place.partition(":")
+    return jax.devices(kind)[int(number)]
 
 
 def make_deterministic() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mammoscan.learning.devices import find_jax_device
 from mammoscan.learning.engines.compiled import CompiledEngine
 from mammoscan.learning.engines.pool import Program, ProgramKey, choose_prediction_batch
 from mammoscan.learning.engines.scans import compile_prediction, compile_training
@@ -15,7 +16,6 @@ from mammoscan.networks import build_network
 from mammoscan.networks.backbones import set_frozen
 
 if TYPE_CHECKING:
-    import jax
     import keras
 
 # Up to this size, images are padded to a size that other folds have too: compiling anew would take longer.
@@ -34,7 +34,7 @@ class JaxEngine(CompiledEngine):
     def _place_array(self, images: NDArray) -> Any:
         import jax
 
-        device = find_device(self._job.device["place"])
+        device = find_jax_device(self._job.device["place"])
         if images.nbytes < _PADDED_BYTES:
             more = _round_up(len(images)) - len(images)
             images = np.concatenate([images, np.zeros((more, *images.shape[1:]), images.dtype)])
@@ -58,7 +58,7 @@ class JaxProgram:
             self.optimizer = build_optimizer(key.optimizer, self.model)
         self._train = compile_training(self.model, self.optimizer, key)
         self._predict = compile_prediction(self.model, key)
-        self._device = find_device(key.place)
+        self._device = find_jax_device(key.place)
         self.batch_size = choose_prediction_batch(key.input_shape)
 
     @property
@@ -126,14 +126,6 @@ class JaxProgram:
         for part, values in zip(self._list_variables(), state, strict=True):
             for variable, value in zip(part, values, strict=True):
                 variable.assign(value)
-
-
-def find_device(place: str) -> jax.Device:
-    """Return the device of a name like ``gpu:0``."""
-    import jax
-
-    kind, _, number = place.partition(":")
-    return jax.devices(kind)[int(number)]
 
 
 def _round_up(count: int) -> int:
