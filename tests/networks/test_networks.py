@@ -50,6 +50,12 @@ class TestBackbones:
         assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
         assert not np.array_equal(first[0], other[0])
 
+    def test_what_differs_between_images_reaches_the_end_of_a_drawn_backbone(self) -> None:
+        whole = build_network("mobilenet_v2", (32, 32, 3), 2, seed=5)
+        images = np.random.default_rng(0).uniform(-1, 1, (4, 32, 32, 3)).astype(np.float32)
+        features = np.asarray(cut_backbone(whole)(images, training=False))
+        assert features.std(axis=0).mean() > 0.01
+
     def test_the_head_alone_begins_as_the_head_of_the_whole_does(self) -> None:
         whole = build_network("mobilenet_v2", (32, 32, 3), 3, seed=5)
         alone = build_network("mobilenet_v2", (1280,), 3, seed=5)

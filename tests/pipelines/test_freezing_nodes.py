@@ -13,7 +13,17 @@ from mammoscan.datasets import ArrayDataset
 from mammoscan.errors import MammoscanError
 from mammoscan.pipelines.modelling import dividing, freezing, nodes
 from mammoscan.pipelines.modelling.pipeline import create_pipeline
-from mammoscan.studies import BalanceParams, MachineParams, Question, Recipe, SplitParams, Study, ViewParams
+from mammoscan.pipelines.trust import nodes as trust
+from mammoscan.studies import (
+    BalanceParams,
+    EvaluationParams,
+    MachineParams,
+    Question,
+    Recipe,
+    SplitParams,
+    Study,
+    ViewParams,
+)
 
 STILL = ViewParams(training="none", prediction=False)
 MACHINE = MachineParams(device="cpu")
@@ -25,7 +35,7 @@ def pixels(samples: pd.DataFrame) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (len(samples), 32, 32, 3), dtype=np.uint8)
 
 
-def test_features_are_computed_once_and_every_model_is_whole(
+def test_features_are_computed_once_folds_keep_heads_and_the_final_model_is_whole(
     samples: pd.DataFrame, pixels: np.ndarray, question: Question, tmp_path: Path
 ) -> None:
     dataset = ArrayDataset(filepath=str(tmp_path / "features.npy"))
@@ -39,10 +49,11 @@ def test_features_are_computed_once_and_every_model_is_whole(
     model, history = nodes.train_fold(
         samples, pixels, rows, question, FROZEN, STILL, split, MACHINE, folder, features
     )
-    assert model.input_shape == (None, 32, 32, 3)
-    assert history["parameters"] == model.count_params() > 2_000_000
-    asked = (model, samples, pixels, rows, question, FROZEN, STILL, MACHINE)
-    quick, slow = nodes.predict_fold(*asked, features), nodes.predict_fold(*asked)
+    assert model.input_shape == (None, 1280)
+    more = (samples, pixels, rows, question, FROZEN, STILL, MACHINE)
+    quick = nodes.predict_fold(model, *more, features)
+    complete = freezing.complete_model(model, pixels, question, FROZEN, MACHINE)
+    slow = nodes.predict_fold(complete, *more)
     np.testing.assert_allclose(quick["p_malignant"], slow["p_malignant"], atol=1e-4)
     final, _ = nodes.train_final_on_features(
         samples,
@@ -57,8 +68,21 @@ def test_features_are_computed_once_and_every_model_is_whole(
         tmp_path / "mias" / "final" / "checkpoints",
         history,
     )
-    assert final.input_shape == model.input_shape
-    np.testing.assert_array_equal(final.get_weights()[0], model.get_weights()[0])
+    assert final.input_shape == (None, 32, 32, 3)
+    assert history["parameters"] == final.count_params() > 2_000_000
+    np.testing.assert_array_equal(final.get_weights()[0], complete.get_weights()[0])
+
+    evaluation = EvaluationParams(resamples=50, metadata_columns=())
+    at_hand, anew = (
+        trust.describe_familiar(final, samples, pixels, FROZEN, evaluation, MACHINE, known)
+        for known in (features, None)
+    )
+    np.testing.assert_allclose(at_hand["features"]["mean"], anew["features"]["mean"], rtol=1e-2, atol=1e-4)
+    strange, slowly = (
+        trust.measure_strangeness(asked, samples, pixels, rows, FROZEN, evaluation, MACHINE, known)
+        for asked, known in ((model, features), (complete, None))
+    )
+    np.testing.assert_allclose(strange["features"], slowly["features"], rtol=2e-2)
 
 
 def test_without_freeze_there_are_no_features_and_images_are_seen(pixels: np.ndarray) -> None:
@@ -121,6 +145,8 @@ def test_the_graph_has_a_place_for_features_where_the_study_says_so(features: bo
     graph = create_pipeline(Study("tried", "tried", protocol, 2, features))
     names = {node.name for node in graph.nodes if "tried.features" in node.inputs}
     users = {"tried.fold_0.train_fold", "tried.fold_0.predict_fold", "tried.fold_1.train_fold"}
-    users |= {"tried.fold_1.predict_fold", *(["tried.train_final"] if protocol == "patient" else [])}
-    assert names == (users if features else set())
-    assert ("tried.compute_features" in {node.name for node in graph.nodes}) == features
+    users |= {"tried.fold_1.predict_fold", "tried.train_final"}
+    # Where no final model is trained, a fold's is the one that is handed on, and must be whole.
+    wanted = features and protocol == "patient"
+    assert names == (users if wanted else set())
+    assert ("tried.compute_features" in {node.name for node in graph.nodes}) == wanted

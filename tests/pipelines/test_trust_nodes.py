@@ -18,6 +18,7 @@ from mammoscan.reporting.model_card import list_limits, write_markdown
 from mammoscan.studies import (
     CropParams,
     EvaluationParams,
+    MachineParams,
     PackParams,
     Question,
     Recipe,
@@ -32,6 +33,7 @@ EVALUATION = EvaluationParams(
     threshold={"rule": "sensitivity", "at": 0.8, "prevalence": 0.2}, resamples=50, metadata_columns=()
 )
 TRAINING = Recipe(epochs=3, scale="unit")
+MACHINE = MachineParams(device="cpu")
 RNG = np.random.default_rng(0)
 SIZE = 60
 SAMPLES = pd.DataFrame(
@@ -61,7 +63,7 @@ def network() -> Any:
 @pytest.fixture(scope="module")
 def strangeness(network: Any) -> pd.DataFrame:
     rows = pd.DataFrame({"row": np.arange(SIZE), "role": np.where(np.arange(SIZE) < 40, "train", "test")})
-    return nodes.measure_strangeness(network, SAMPLES, PIXELS, rows, TRAINING, EVALUATION)
+    return nodes.measure_strangeness(network, SAMPLES, PIXELS, rows, TRAINING, EVALUATION, MACHINE)
 
 
 @pytest.fixture(scope="module")
@@ -151,11 +153,11 @@ def test_more_images_than_needed_are_drawn_from(network: Any, monkeypatch: pytes
     monkeypatch.setattr(nodes, "MOST_REFERENCES", 20)
     monkeypatch.setattr(nodes, "LEAST_REFERENCES", 20)
     first, second = (
-        nodes.describe_familiar(network, SAMPLES, PIXELS, TRAINING, EVALUATION) for _ in range(2)
+        nodes.describe_familiar(network, SAMPLES, PIXELS, TRAINING, EVALUATION, MACHINE) for _ in range(2)
     )
     assert first == second
     monkeypatch.setattr(nodes, "MOST_REFERENCES", 60)
-    whole = nodes.describe_familiar(network, SAMPLES, PIXELS, TRAINING, EVALUATION)
+    whole = nodes.describe_familiar(network, SAMPLES, PIXELS, TRAINING, EVALUATION, MACHINE)
     assert whole["levels"]["mean"] != first["levels"]["mean"]
     json.dumps(whole, allow_nan=False)
 

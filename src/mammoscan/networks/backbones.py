@@ -128,7 +128,18 @@ def _use_policy(policy: str) -> Iterator[None]:
 
 
 def _seed_kernels(model: keras.Model, seeds: LayerSeeds) -> None:
+    """Draw the kernels as He and others do: with smaller ones hardly anything reaches a deep backbone's end."""
+    from keras import ops
+
     for layer in model.layers:
         kernel = getattr(layer, "kernel", None)
-        if kernel is not None:
-            kernel.assign(seeds.draw_kernel()(kernel.shape, kernel.dtype))
+        if kernel is None:
+            continue
+        shape = tuple(kernel.shape)
+        if type(layer).__name__ == "DepthwiseConv2D":
+            # Each channel is seen by itself, so that its neighbours do not count as inputs.
+            height, width, channels, copies = shape
+            drawn = seeds.draw_he_kernel()((height, width, 1, channels * copies), kernel.dtype)
+            kernel.assign(ops.reshape(drawn, shape))
+        else:
+            kernel.assign(seeds.draw_he_kernel()(shape, kernel.dtype))

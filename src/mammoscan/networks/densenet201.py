@@ -26,7 +26,7 @@ def _build_head(outputs: int, seeds: LayerSeeds, policy: str) -> list[keras.laye
     return [
         layers.Dropout(0.5, seed=seeds.draw_seed(), dtype=policy, name="dropout"),
         layers.BatchNormalization(dtype=policy, name="norm"),
-        build_answer(outputs, seeds),
+        build_answer(outputs, seeds, undecided=True),
     ]
 
 

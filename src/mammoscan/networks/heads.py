@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     import keras
 
 
-def build_answer(outputs: int, seeds: LayerSeeds, *, single: bool = False) -> keras.layers.Layer:
+def build_answer(
+    outputs: int, seeds: LayerSeeds, *, single: bool = False, undecided: bool = False
+) -> keras.layers.Layer:
     """Build the layer that gives probabilities; they stay float32 whatever the other layers compute in.
 
     Args:
@@ -18,14 +20,17 @@ def build_answer(outputs: int, seeds: LayerSeeds, *, single: bool = False) -> ke
         seeds: Decide its first weights.
         single: Whether two labels share one sigmoid output, the probability of the second; more labels always have a
             softmax.
+        undecided: Whether it begins with the same answer to everything. On a backbone's many features a drawn
+            beginning says much, and few patients are not enough to unlearn it.
     """
     from keras import layers
 
     sigmoid = single and outputs == 2
+    drawn = seeds.draw_kernel()
     return layers.Dense(
         1 if sigmoid else outputs,
         activation="sigmoid" if sigmoid else "softmax",
-        kernel_initializer=seeds.draw_kernel(),
+        kernel_initializer="zeros" if undecided else drawn,
         dtype="float32",
         name="probabilities",
     )

@@ -28,7 +28,7 @@ def _build_head(outputs: int, seeds: LayerSeeds, policy: str) -> list[keras.laye
 
     return [
         layers.Dropout(0.2, seed=seeds.draw_seed(), dtype=policy, name="dropout"),
-        build_answer(outputs, seeds),
+        build_answer(outputs, seeds, undecided=True),
     ]
 
 

@@ -29,7 +29,7 @@ def _build_head(outputs: int, seeds: LayerSeeds, policy: str) -> list[keras.laye
         )
         for units, name in ((128, "dense_1"), (64, "dense_2"))
     ]
-    return [*dense, build_answer(outputs, seeds)]
+    return [*dense, build_answer(outputs, seeds, undecided=True)]
 
 
 def _find_published(height: int, width: int) -> Published:

@@ -13,7 +13,7 @@ from PIL import Image
 from mammoscan.phantoms.histology import Look, develop_slide, draw_stain, paint_tissue
 from mammoscan.studies import PhantomParams
 
-GENERATOR = 1
+GENERATOR = 2
 """Version of the drawing; raise it with any change of the pixels, so that older files are drawn anew."""
 
 MAGNIFICATIONS = (40, 100, 200, 400)
@@ -24,7 +24,7 @@ IMAGES = 2
 LISTED_IMAGES = 5
 """Images of a patient in the phantom of the set at 400X, of which the table lists all but the first."""
 # Of a benign or malignant tumour's sides of the latent severity, and what blurs them.
-SEVERITY, SPREAD = 0.95, 0.85
+SEVERITY, SPREAD = 1.3, 0.85
 # How often each type occurs, and by what its density, radius, order and lumen differ from its label's.
 KINDS = {
     "benign": (
@@ -149,11 +149,11 @@ def draw_look(
     # At 400X a nucleus is some 26 pixels across, 13 of the painted ones; at 40X it must still be drawn.
     pixels = {40: 1.1, 100: 2.0, 200: 3.6, 400: 6.5}[magnification]
     return Look(
-        density=float(3.6 * density * np.exp(0.27 * signs[0])),
-        radius=float(pixels * radius * np.exp(0.09 * signs[1])),
-        variety=float(np.clip(0.42 + 0.16 * signs[2], 0.05, 0.95)),
-        order=float(np.clip((0.48 - 0.17 * signs[3]) * order, 0.05, 0.9)),
-        lumen=float(np.clip((0.45 - 0.1 * signs[4]) * lumen, 0.1, 0.75)),
+        density=float(3.6 * density * np.exp(0.35 * signs[0])),
+        radius=float(pixels * radius * np.exp(0.12 * signs[1])),
+        variety=float(np.clip(0.42 + 0.21 * signs[2], 0.05, 0.95)),
+        order=float(np.clip((0.48 - 0.22 * signs[3]) * order, 0.05, 0.9)),
+        lumen=float(np.clip((0.45 - 0.13 * signs[4]) * lumen, 0.1, 0.75)),
     )
 
 

@@ -15,7 +15,8 @@ class Study:
         dataset: Namespace of the data set that it reads.
         protocol: ``patient`` keeps patients apart and trains a final model; ``author`` repeats an article.
         folds: Number of divisions; an ``author`` study that repeats an article has one.
-        features: Whether the graph has a place for the features of a frozen backbone, for recipes with ``freeze``.
+        features: Whether the graph has a place for the features of a frozen backbone, for recipes with ``freeze``;
+            only where a final model is trained, as the folds then keep heads alone.
     """
 
     name: str
@@ -23,6 +24,11 @@ class Study:
     protocol: Literal["patient", "author"]
     folds: int
     features: bool = False
+
+    @property
+    def uses_features(self) -> bool:
+        """Whether the graph computes features of a frozen backbone once."""
+        return self.features and self.protocol == "patient"
 
 
 # What the article reports on the side: calcifications unbalanced and without copies.

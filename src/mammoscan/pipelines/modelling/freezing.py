@@ -52,35 +52,29 @@ def choose_input(
     return features
 
 
-def choose_model(model: Any, seen: np.ndarray) -> Any:
-    """Return what is asked about ``seen``: the whole model about images, its head about features."""
-    return model if seen.ndim == 4 else frozen.cut_head(model)
+def count_parameters(
+    history: dict[str, Any], seen: np.ndarray, pixels: np.ndarray, training: Recipe, machine: MachineParams
+) -> dict[str, Any]:
+    """Return the history of a training with the parameters of the whole network, also where a head was trained."""
+    if seen is pixels:
+        return history
+    below = frozen.count_backbone(training, pixels.shape[1:], machine)
+    return history | {"parameters": below + history["parameters"]}
 
 
 def complete_model(
-    model: Any,
-    history: dict[str, Any],
-    seen: np.ndarray,
-    pixels: np.ndarray,
-    question: Question,
-    training: Recipe,
-    machine: MachineParams,
-) -> tuple[Any, dict[str, Any]]:
-    """Put a head that was trained on features on its backbone; any other model is whole already.
+    model: Any, pixels: np.ndarray, question: Question, training: Recipe, machine: MachineParams
+) -> Any:
+    """Put a head that was trained on features on its backbone.
 
     Args:
-        model: As it was trained.
-        history: Of that training.
-        seen: What ``choose_input`` returned.
+        model: The head.
         pixels: The images.
         question: Its labels are the outputs.
         training: The recipe.
         machine: Its precision.
 
     Returns:
-        The whole model, image in, and the history with its parameters.
+        The whole model, image in.
     """
-    if seen is pixels:
-        return model, history
-    whole = frozen.compose_model(model, training, pixels.shape[1:], len(question.labels), machine)
-    return whole, history | {"parameters": int(whole.count_params())}
+    return frozen.compose_model(model, training, pixels.shape[1:], len(question.labels), machine)

@@ -11,10 +11,11 @@ import pandas as pd
 
 from mammoscan.evaluation import balance as balancing
 from mammoscan.learning.fit import train_network
+from mammoscan.learning.heads_on_features import train_head
 from mammoscan.learning.predict import predict_probabilities
 from mammoscan.pipelines.modelling.fingerprints import describe_data
 from mammoscan.pipelines.modelling.following import follow_training, name_variant
-from mammoscan.pipelines.modelling.freezing import choose_input, choose_model, complete_model
+from mammoscan.pipelines.modelling.freezing import choose_input, complete_model, count_parameters
 from mammoscan.studies import (
     BalanceParams,
     MachineParams,
@@ -47,13 +48,14 @@ def train_fold(
     backbone is frozen, the head learns from ``features``.
 
     Returns:
-        The whole model, image in, with the weights of the best epoch; and the history of the training.
+        The model with the weights of the best epoch: image in, or of a frozen backbone's network its head alone;
+        and the history of the training.
     """
     fold = int(rows["fold"].iloc[0])
     title = f"{name_variant(checkpoints)}fold {fold + 1} of {split.folds}"
     seen = choose_input(pixels, features, training, views)
     with follow_training(checkpoints, title) as on_epoch:
-        model, history = train_network(
+        model, history = (train_network if seen is pixels else train_head)(
             seen,
             samples["target"].to_numpy(),
             _rows_of(rows, "train"),
@@ -73,7 +75,7 @@ def train_fold(
         history["best_epoch"],
         sum(epoch["seconds"] for epoch in history["epochs"]),
     )
-    return complete_model(model, history, seen, pixels, question, training, machine)
+    return model, count_parameters(history, seen, pixels, training, machine)
 
 
 def predict_fold(
@@ -94,8 +96,7 @@ def predict_fold(
     """
     test = _rows_of(rows, "test")
     seen = choose_input(pixels, features, training, views)
-    asked = choose_model(model, seen)
-    probabilities = predict_probabilities(asked, seen, test, recipe=training, views=views, machine=machine)
+    probabilities = predict_probabilities(model, seen, test, recipe=training, views=views, machine=machine)
     table = samples.iloc[test][["sample_id", "patient_id", "label", "target"]].reset_index(drop=True)
     table.insert(0, "model", "cnn")
     table.insert(1, "fold", int(rows["fold"].iloc[0]))
@@ -163,7 +164,7 @@ def _train_on_all(
     rows = balancing.balance_rows(rows, samples, balance)
     seen = choose_input(pixels, features, training, views)
     with follow_training(checkpoints, "final model") as on_epoch:
-        model, history = train_network(
+        model, history = (train_network if seen is pixels else train_head)(
             seen,
             samples["target"].to_numpy(),
             _rows_of(rows, "train"),
@@ -181,7 +182,9 @@ def _train_on_all(
             else None,
         )
     logger.info("final model: %d epochs on all %d patients", epochs, samples["patient_id"].nunique())
-    return complete_model(model, history, seen, pixels, question, training, machine)
+    history = count_parameters(history, seen, pixels, training, machine)
+    whole = model if seen is pixels else complete_model(model, pixels, question, training, machine)
+    return whole, history
 
 
 def _rows_of(rows: pd.DataFrame, role: str) -> np.ndarray:

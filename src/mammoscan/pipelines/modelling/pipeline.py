@@ -59,7 +59,7 @@ def create_pipeline(study: Study) -> Pipeline:
             name="describe_model",
         ),
     ]
-    if study.features:
+    if study.uses_features:
         common.append(
             Node(
                 compute_features,
@@ -76,7 +76,7 @@ def create_pipeline(study: Study) -> Pipeline:
 
 def _create_fold(study: Study, number: int) -> Pipeline:
     balanced = study.protocol == "patient"
-    features = ["features"] if study.features else []
+    features = ["features"] if study.uses_features else []
     nodes = [
         Node(
             train_fold,
@@ -133,12 +133,12 @@ def _create_fold(study: Study, number: int) -> Pipeline:
 
 
 def _create_patient_nodes(study: Study, names: list[str]) -> list[Node]:
-    features = ["features"] if study.features else []
+    features = ["features"] if study.uses_features else []
     return [
         Node(divide_samples, ["samples", "params:split"], "folds", name="divide_samples"),
         Node(gather_counts, [f"{name}.class_counts" for name in names], "class_counts", name="gather_counts"),
         Node(
-            train_final_on_features if study.features else train_final,
+            train_final_on_features if study.uses_features else train_final,
             [
                 "samples",
                 "pixels",

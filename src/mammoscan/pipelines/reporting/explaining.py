@@ -11,8 +11,9 @@ import pandas as pd
 from mammoscan.errors import MammoscanError
 from mammoscan.figures.wrong_gallery import MOST_SHOWN, find_wrong
 from mammoscan.learning.explaining import explain_images
+from mammoscan.learning.features import compose_model, is_head
 from mammoscan.learning.scaling import choose_scale
-from mammoscan.studies import EvaluationParams, Question, Recipe, ViewParams
+from mammoscan.studies import EvaluationParams, MachineParams, Question, Recipe, ViewParams
 
 logger = logging.getLogger("mammoscan")
 
@@ -37,14 +38,18 @@ def explain_errors(
     explained = wrong[["sample_id", "fold", "said"]].reset_index(drop=True)
     positions = pd.Series(range(len(samples)), index=samples["sample_id"].astype(str))
     heats = np.zeros((len(explained), *pixels.shape[1:3]), np.uint8)
+    whole = None
     for fold in sorted(set(explained["fold"].astype(int))):
         rows = explained[explained["fold"] == fold]
         images = np.asarray(pixels[positions[rows["sample_id"].astype(str)].to_numpy()])
         said = [question.labels.index(label) for label in rows["said"]]
-        try:
-            found = explain_images(
-                models[fold], images, said, scale=choose_scale(training), views=views.prediction
+        model = models[fold]
+        if is_head(model):
+            model = whole = compose_model(
+                model, training, pixels.shape[1:], len(question.labels), MachineParams(), onto=whole
             )
+        try:
+            found = explain_images(model, images, said, scale=choose_scale(training), views=views.prediction)
         except MammoscanError as error:
             logger.warning("the wrong predictions stay unexplained: %s", error)
             return explained.iloc[:0], heats[:0]

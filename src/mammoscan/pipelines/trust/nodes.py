@@ -16,9 +16,9 @@ from mammoscan.evaluation.strangeness import (
     measure_distance,
     share_each,
 )
-from mammoscan.learning.penultimate import build_extractor, compute_penultimate
+from mammoscan.learning.penultimate import Penultimate
 from mammoscan.pipelines.reporting.drawing import choose_stamp
-from mammoscan.studies import EvaluationParams, Question, Recipe
+from mammoscan.studies import EvaluationParams, MachineParams, Question, Recipe
 
 # More images say hardly more, and each costs a pass through the network: the larger they are, the fewer.
 MOST_REFERENCES, MOST_TESTED = 500, 300
@@ -33,40 +33,50 @@ def measure_strangeness(
     rows: pd.DataFrame,
     training: Recipe,
     evaluation: EvaluationParams,
+    machine: MachineParams,
+    features: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """Fit the check for strange images on a fold's training side, and try it on its test side.
+
+    ``features`` are those of a frozen backbone, where there is one: images as they are need not pass it again.
 
     Returns:
         A row a test image and way of showing it (as it is, inverted, or noise in its stead): its two distances as
         shares of their limits, and whether it was called strange.
     """
-    extractor = build_extractor(model)
+    seen = Penultimate(model, pixels, training, machine, features)
     references = _draw(rows, "train", _count_references(pixels), evaluation)
-    familiar = _fit(extractor, samples, pixels, references, training, evaluation)
+    familiar = _fit(seen, samples, pixels, references, evaluation)
     each = int(np.prod(pixels.shape[1:]))
     tested = _draw(rows, "test", int(np.clip(TESTED_BYTES // each, LEAST_TESTED, MOST_TESTED)), evaluation)
     shown = np.asarray(pixels[tested])
     noise = np.random.default_rng(evaluation.seed).integers(0, 256, shown.shape, dtype=np.uint8)
     tables = []
     for name, images in ((AS_IS, shown), ("inverted", 255 - shown), ("noise", noise)):
-        features = compute_penultimate(extractor, images, np.arange(len(images)), training)
+        found = seen.read(tested) if name == AS_IS else seen.look(images)
         table = samples.iloc[tested][["sample_id", "patient_id"]].assign(shown=name)
         table["levels"] = (
             measure_distance(describe_levels(images), familiar["levels"]) / familiar["levels"]["limit"]
         )
-        table["features"] = measure_distance(features, familiar["features"]) / familiar["features"]["limit"]
+        table["features"] = measure_distance(found, familiar["features"]) / familiar["features"]["limit"]
         tables.append(table)
     result = pd.concat(tables, ignore_index=True)
     return result.assign(strange=(result["levels"] > 1) | (result["features"] > 1))
 
 
 def describe_familiar(
-    model: Any, samples: pd.DataFrame, pixels: np.ndarray, training: Recipe, evaluation: EvaluationParams
+    model: Any,
+    samples: pd.DataFrame,
+    pixels: np.ndarray,
+    training: Recipe,
+    evaluation: EvaluationParams,
+    machine: MachineParams,
+    features: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """Describe what the final model's training images look like, so that it can tell what does not."""
     everything = pd.DataFrame({"row": np.arange(len(samples)), "role": "train"})
     rows = _draw(everything, "train", _count_references(pixels), evaluation)
-    return _fit(build_extractor(model), samples, pixels, rows, training, evaluation)
+    return _fit(Penultimate(model, pixels, training, machine, features), samples, pixels, rows, evaluation)
 
 
 def measure_trust(
@@ -97,19 +107,17 @@ def _count_references(pixels: np.ndarray) -> int:
 
 
 def _fit(
-    extractor: Any,
+    seen: Penultimate,
     samples: pd.DataFrame,
     pixels: np.ndarray,
     rows: np.ndarray,
-    training: Recipe,
     evaluation: EvaluationParams,
 ) -> dict[str, Any]:
     images = np.asarray(pixels[rows])
     patients, share = samples["patient_id"].to_numpy()[rows], share_each(evaluation.familiar_share)
-    features = compute_penultimate(extractor, images, np.arange(len(images)), training)
     return {
         "levels": fit_familiar(describe_levels(images), patients, share, floor_levels(images.shape[-1])),
-        "features": fit_familiar(features, patients, share),
+        "features": fit_familiar(seen.read(rows), patients, share),
     }
 
 

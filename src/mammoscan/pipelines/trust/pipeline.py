@@ -11,21 +11,24 @@ SECTIONS = ("trust",)
 
 def create_trust(study: Study) -> Pipeline:
     """Return what finds temperature, threshold and the check for strange images, and measures all three."""
+    features = ["features"] if study.uses_features else []
     folds = [
         Pipeline(
             [
                 Node(
                     nodes.measure_strangeness,
-                    ["model", "samples", "pixels", "rows", "params:training", "params:evaluation"],
+                    [
+                        *("model", "samples", "pixels", "rows"),
+                        *("params:training", "params:evaluation", "params:train", *features),
+                    ],
                     "strangeness",
                     name="measure_strangeness",
                 )
             ],
             namespace=f"{study.name}.fold_{number}",
-            inputs={name: f"{study.name}.{name}" for name in ("samples", "pixels")},
-            parameters={
-                f"params:{name}": f"params:{study.name}.{name}" for name in ("training", "evaluation")
-            },
+            inputs={name: f"{study.name}.{name}" for name in ("samples", "pixels", *features)},
+            parameters={"params:train": "params:train"}
+            | {f"params:{name}": f"params:{study.name}.{name}" for name in ("training", "evaluation")},
         )
         for number in range(study.folds)
     ]
@@ -33,7 +36,10 @@ def create_trust(study: Study) -> Pipeline:
     base = [
         Node(
             nodes.describe_familiar,
-            ["final.model", "samples", "pixels", "params:training", "params:evaluation"],
+            [
+                *("final.model", "samples", "pixels"),
+                *("params:training", "params:evaluation", "params:train", *features),
+            ],
             "final.familiar",
             name="describe_familiar",
         ),
@@ -56,7 +62,15 @@ def create_trust(study: Study) -> Pipeline:
             name="write_trust_section",
         ),
     ]
-    return sum(folds, start=Pipeline(base, namespace=study.name, inputs={"raw": f"{study.dataset}.raw"}))
+    return sum(
+        folds,
+        start=Pipeline(
+            base,
+            namespace=study.name,
+            inputs={"raw": f"{study.dataset}.raw"},
+            parameters={"params:train": "params:train"},
+        ),
+    )
 
 
 def create_card(study: Study) -> Pipeline:
