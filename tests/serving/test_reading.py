@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.encaps import encapsulate
-from pydicom.uid import ExplicitVRLittleEndian, JPEGLSLossless
+from pydicom.uid import JPEGLSLossless
 
 from mammoscan.errors import MammoscanError
 from mammoscan.serving.reading import Limits, read_picture
+from pictures import encode_dicom
 
 GREY = np.random.default_rng(0).integers(0, 256, (20, 30)).astype(np.uint8)
 COLOUR = np.random.default_rng(1).integers(0, 256, (20, 30, 3)).astype(np.uint8)
@@ -22,30 +21,6 @@ COLOUR = np.random.default_rng(1).integers(0, 256, (20, 30, 3)).astype(np.uint8)
 def encode(image: Image.Image, kind: str, **options: Any) -> bytes:
     content = io.BytesIO()
     image.save(content, kind, **options)
-    return content.getvalue()
-
-
-def encode_dicom(pixels: np.ndarray, syntax: str = ExplicitVRLittleEndian, **changes: Any) -> bytes:
-    file = Dataset()
-    file.file_meta = FileMetaDataset()
-    file.file_meta.TransferSyntaxUID = syntax
-    file.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.7"
-    file.file_meta.MediaStorageSOPInstanceUID = "1.2.3"
-    file.Rows, file.Columns = pixels.shape[:2]
-    file.SamplesPerPixel = 1 if pixels.ndim == 2 else 3
-    file.PhotometricInterpretation = "MONOCHROME2" if pixels.ndim == 2 else "RGB"
-    if pixels.ndim == 3:
-        file.PlanarConfiguration = 0
-    file.BitsAllocated = file.BitsStored = 8 * pixels.itemsize
-    file.HighBit, file.PixelRepresentation = file.BitsStored - 1, int(pixels.dtype.kind == "i")
-    file.PixelData = pixels.tobytes() if syntax == ExplicitVRLittleEndian else encapsulate([b"\0\0"])
-    for name, value in changes.items():
-        if value is None:
-            del file[name]
-        else:
-            setattr(file, name, value)
-    content = io.BytesIO()
-    file.save_as(content, enforce_file_format=True)
     return content.getvalue()
 
 

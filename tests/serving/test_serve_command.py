@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import base64
 import io
-import re
-import shutil
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import mlflow
@@ -26,53 +21,17 @@ from PIL import Image
 from mammoscan.command import main
 from mammoscan.errors import MammoscanError
 from mammoscan.serving.finding import find_model, read_tracking_uri
+from processes import CHROMIUM, Served, serve_study
 from projects import FinishedRun
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
 Finish = Callable[[str], FinishedRun]
-
-
-@dataclass
-class Served:
-    run: FinishedRun
-    process: subprocess.Popen[str]
-    first_line: str
-    address: str
-    errors: Path
-
-    def find_scan(self) -> Path:
-        return min((self.run.project.folder / "data").rglob("mdb*.pgm"))
-
-    def post(self, *files: tuple[str, bytes], query: str = "") -> requests.Response:
-        sent = [("images", file) for file in files]
-        return requests.post(f"{self.address}/predict{query}", files=sent, timeout=60)
 
 
 @pytest.fixture(scope="module")
 def served(finish_pipeline: Finish) -> Iterator[Served]:
     """One process for all tests of this file; the last test ends it."""
-    run = finish_pipeline("mias")
-    errors = run.project.folder / "serve.log"
-    words = ["serve", "--study", "mias", "--model", run.tracked.info.run_id, "--port", "0"]
-    with errors.open("w") as said:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "mammoscan.command", *words],
-            cwd=run.project.folder,
-            env=run.project.environment | {"PYTHONUNBUFFERED": "1"},
-            stdout=subprocess.PIPE,
-            stderr=said,
-            text=True,
-        )
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        found = re.search(r"http://127\.0\.0\.1:\d+", line)
-        assert found, line + errors.read_text()
-        yield Served(run, process, line, found[0], errors)
-    finally:
-        process.kill()
-        process.wait()
+    with serve_study(finish_pipeline("mias")) as served:
+        yield served
 
 
 def test_it_says_in_one_line_where_it_listens_and_which_model_answers(served: Served) -> None:
@@ -110,7 +69,7 @@ def test_its_answers_are_those_of_the_packaged_model(served: Served) -> None:
 
 
 def test_a_whole_scan_is_answered_by_its_likeliest_place_and_a_map(served: Served) -> None:
-    scan = served.find_scan()
+    scan = find_scan(served)
     [result] = served.post((scan.name, scan.read_bytes()), query="?explain=true").json()["results"]
     assert result["warnings"][0].startswith("A whole scan: the answer is that of its likeliest place.")
     assert "never saw normal tissue" in result["warnings"][1]
@@ -142,7 +101,7 @@ def test_the_page_shows_what_the_real_model_says(served: Served, tmp_path: Path)
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("request", lambda request: asked.append(request.url))
         page.goto(served.address)
-        page.set_input_files("#choose", [str(window), str(served.find_scan())])
+        page.set_input_files("#choose", [str(window), str(find_scan(served))])
         page.get_by_text("All 2 answered").wait_for(timeout=60_000)
         assert page.get_by_role("meter").count() == 2
         small, whole = page.locator(".answer").all()
@@ -169,8 +128,12 @@ def test_sigterm_lets_requests_under_way_finish_and_ends_well(served: Served) ->
     assert served.errors.read_text() == ""
 
 
+def find_scan(served: Served) -> Path:
+    return min((served.run.project.folder / "data").rglob("mdb*.pgm"))
+
+
 def draw_window(served: Served, top: int) -> bytes:
-    scan = np.asarray(Image.open(served.find_scan()))
+    scan = np.asarray(Image.open(find_scan(served)))
     file = io.BytesIO()
     Image.fromarray(scan[top : top + 256, 400:656]).save(file, "PNG")
     return file.getvalue()

@@ -5,12 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -29,6 +23,7 @@ from mammoscan.pipelines.predict.nodes import open_model
 from mammoscan.serving.finding import find_model
 from mammoscan.serving.watching import STRANGE
 from mammoscan.studies import ExportParams, PredictParams
+from processes import serve_with_mlflow
 from projects import FinishedRun
 
 Finish = Callable[[str], FinishedRun]
@@ -46,31 +41,8 @@ def model(mias: FinishedRun) -> Path:
 
 @pytest.fixture(scope="module")
 def server(mias: FinishedRun, model: Path) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    words = ["models", "serve", "-m", str(model.parent), "--env-manager", "local", "--port", str(port)]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "mlflow", *words],
-        env=mias.project.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        deadline = time.monotonic() + 120
-        while True:
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=5).close()
-                break
-            except OSError:
-                assert process.poll() is None
-                assert time.monotonic() < deadline
-                time.sleep(0.2)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(timeout=30)
+    with serve_with_mlflow(mias, model.parent) as address:
+        yield address
 
 
 def post(server: str, body: dict[str, Any]) -> list[dict[str, Any]]:

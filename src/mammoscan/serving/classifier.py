@@ -73,6 +73,11 @@ class Classifier:
         self._onnx = OnnxNetwork(file)
 
     @property
+    def runtime(self) -> Runtime:
+        """What computes probabilities."""
+        return "keras" if self._onnx is None else "onnx"
+
+    @property
     def shape(self) -> tuple[int, int, int]:
         """Height, width and channels of what the network takes."""
         height, width, channels = self.card["shape"]
