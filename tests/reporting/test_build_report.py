@@ -256,6 +256,14 @@ def test_parameters_stand_by_their_dotted_names_as_they_are_configured(full):
         assert f"<code>a.{name}</code></th><td>{value}</td>" in page
 
 
+def test_subgroups_in_none_of_which_anything_can_be_measured_are_left_out(full):
+    types = full.subgroups.assign(by="type", subgroup="adenosis", value=float("nan"))
+    page = build_report(replace(full, subgroups=pd.concat([full.subgroups, types])))
+    assert "CALC</th>" in page
+    assert "adenosis" not in page
+    assert "Within subgroups" not in build_report(replace(full, subgroups=types))
+
+
 def test_a_subgroup_without_a_remark_has_none(full):
     rows = pd.concat([full.subgroups.assign(note="too few"), full.subgroups.assign(note=None)])
     assert rows["note"].isna().sum() == 1

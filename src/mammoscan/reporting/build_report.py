@@ -203,11 +203,13 @@ def _tabulate_classification(report: Mapping[str, Any]) -> list[tuple[str, list[
 
 
 def _tabulate_subgroups(content: ReportContent) -> list[dict[str, Any]]:
-    """Return the network's headline measure in each subgroup."""
+    """Return the network's headline measure in each subgroup, by all that divides them so that it can be measured."""
     table = content.subgroups
     if table is None or table.empty:
         return []
     chosen = table[(table["model"] == "cnn") & (table["metric"] == content.headline)]
+    # Within a tumour type, for one, all images have one label: then there is nothing to tell.
+    chosen = chosen[chosen["value"].notna().groupby(chosen["by"]).transform("any")]
     # A table has NaN where there is no remark.
     rows = [{str(key): value for key, value in row.items()} for row in chosen.to_dict("records")]
     return [row | {"note": note if isinstance(note := row.get("note"), str) else ""} for row in rows]
