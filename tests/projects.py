@@ -71,6 +71,19 @@ class Project:
         return client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
 
 
+def copy_project(finished: Project, folder: Path) -> Project:
+    """Take over what finished runs left, but for scans and MLflow's artifacts.
+
+    Each pipeline makes the data set's entries anew, so what one left may be older than another's copy of its inputs;
+    here all files get one age, and a part of any pipeline can be run again.
+    """
+    shutil.copytree(finished.folder, folder, ignore=shutil.ignore_patterns("*.pgm", "mlartifacts", "*.ckpt*"))
+    now = time.time()
+    for file in folder.rglob("data/**/*"):
+        os.utime(file, (now, now))
+    return Project(folder)
+
+
 def make_project(folder: Path) -> Project:
     """Copy the project's configuration, without any data."""
     # Kedro wants the source folder to be there; the package itself is the installed one.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import sqlite3
 import time
@@ -15,7 +14,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from projects import FinishedRun, Project
+from projects import FinishedRun, Project, copy_project
 
 EPOCHS = 60
 # One training of a fold of its own, and what is measured of it; the files before it are those of a finished run.
@@ -24,12 +23,6 @@ PART = (
     *("--from-nodes", "mias_author.fold_0.train_fold", "--to-nodes", "mias_author.measure_predictions"),
 )
 LONG = f"mias_author.training.epochs={EPOCHS},mias_author.training.patience={EPOCHS}"
-
-
-def copy_project(finished: Project, folder: Path) -> Project:
-    """Take over what a finished run left, but for its scans and its MLflow artifacts."""
-    shutil.copytree(finished.folder, folder, ignore=shutil.ignore_patterns("*.pgm", "mlartifacts", "*.ckpt*"))
-    return Project(folder)
 
 
 def read_results(project: Project) -> tuple[Any, Any]:

@@ -75,7 +75,7 @@ def test_an_interrupted_run_is_killed_in_mlflow(tmp_path: Path, empty_database: 
             # Ctrl-C reaches the whole group, `kill` the one process.
             (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
         for number, process in processes.items():
-            process.communicate(timeout=60)
+            process.communicate(timeout=180)
             assert process.returncode != 0
             assert [run.info.status for run in projects[number].list_runs()] == ["KILLED"], number
     finally:

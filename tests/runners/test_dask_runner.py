@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import shutil
 import signal
 import sys
 import time
@@ -19,7 +18,7 @@ from kedro_datasets.json import JSONDataset
 
 from mammoscan.errors import MammoscanError
 from mammoscan.runners import DaskRunner, dask
-from projects import FinishedRun, Project
+from projects import FinishedRun, copy_project
 
 FOLDS = ("fold_0", "fold_1")
 
@@ -43,12 +42,7 @@ def test_a_killed_workers_fold_is_computed_again_and_all_is_as_in_a_sequential_r
 ) -> None:
     pytest.importorskip("distributed")
     finished: FinishedRun = finish_pipeline("mias")
-    project = Project(tmp_path / "project")
-    shutil.copytree(
-        finished.project.folder,
-        project.folder,
-        ignore=shutil.ignore_patterns("*.pgm", "mlartifacts", "*.ckpt*"),
-    )
+    project = copy_project(finished.project, tmp_path / "project")
     data = project.folder / "data" / "test"
     for fold in FOLDS:
         (data / "07_model_output" / "mias" / fold / "predictions.csv").unlink()

@@ -199,6 +199,7 @@ def test_three_labels_get_a_bar_each_and_no_threshold(page: Any) -> None:
         page.goto(service.address)
         page.set_input_files("#choose", [make_file("a.png", draw_png(200))])
         page.get_by_text("Answered.").wait_for()
+        page.get_by_role("meter").nth(2).wait_for()
         names = page.get_by_role("meter").evaluate_all("bars => bars.map(bar => bar.ariaLabel)")
         assert names == [f"Calibrated probability of {label}" for label in card["labels"]]
         assert page.locator(".tick:visible").count() == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import uuid
 from collections.abc import Callable
@@ -32,6 +33,9 @@ class RunSetup(WorkerPlugin):
     def setup(self, worker: Worker) -> None:
         """Configure the worker's process."""
         os.environ.update(self._environment)
+        # What goes wrong in a node comes back as its error; that a scheduler has gone is no news on a terminal.
+        for name in [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]:
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         configure_project(self._package)
 
 
