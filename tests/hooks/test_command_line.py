@@ -6,7 +6,10 @@ import os
 import shutil
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from projects import Project, make_project
 
@@ -58,6 +61,15 @@ def test_missing_first_weights_are_refused_before_any_image_is_packed(project: P
     assert not list((project.folder / "data").rglob("*.png"))
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C reach the processes of a test: what runs in the background ignores it, and so do its children."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupted_run_is_killed_in_mlflow(tmp_path: Path, empty_database: Path) -> None:
     projects = {number: make_project(tmp_path / number.name) for number in (signal.SIGINT, signal.SIGTERM)}
     processes = {}

@@ -85,7 +85,8 @@ def draw_tissue(
         (row - breast.nipple) / (0.36 * breast.reach)
     ) ** 2
     lumps = 0.5 * draw_field(rng, 9, CANVAS) + 0.35 * draw_field(rng, 24, CANVAS)
-    glands = 1.0 / (1.0 + np.exp(-(2.2 * share + 0.9 * lumps - 1.3 * reach) * 2.0))
+    # Far from the glands the power is beyond what a float32 holds.
+    glands = 1.0 / (1.0 + np.exp(np.minimum(-(2.2 * share + 0.9 * lumps - 1.3 * reach) * 2.0, 80.0)))
     # The crests of folded noise are thread-like, as glandular tissue is.
     threads = 0.6 - np.abs(draw_field(rng, look.coarseness, CANVAS))
     threads += 1.1 * (0.6 - np.abs(draw_field(rng, 30, CANVAS)))
