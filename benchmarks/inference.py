@@ -20,10 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from mammoscan.learning.devices import choose_device
-from mammoscan.learning.predict import predict_probabilities
-from mammoscan.networks import build_network
-from mammoscan.studies import MachineParams, Recipe, ViewParams
+from mammoscan.inference.predict import predict_probabilities
+from mammoscan.models import build_network
+from mammoscan.params import MachineParams, Recipe, ViewParams
+from mammoscan.training.devices import choose_device
 
 SHAPE = (48, 48, 1)
 Ask = Callable[[np.ndarray], np.ndarray]

@@ -42,8 +42,8 @@ KINDS = {"patches": Kind(50, 3, ".png"), "films": Kind(500, 1, ".jpeg")}
 
 def draw_pictures(kind: str) -> list[np.ndarray]:
     """Draw what the files are cut from."""
-    from mammoscan.phantoms.chest import ChestLook, draw_chest
     from mammoscan.phantoms.idc import draw_slide
+    from mammoscan.phantoms.pneumonia import ChestLook, draw_chest
 
     if kind == "patches":
         return [draw_slide(number, 7).picture for number in range(DRAWN)]
@@ -69,10 +69,10 @@ def write_files(folder: Path, kind: str, count: int) -> None:
 
 def measure_pack(folder: Path, kind: Kind, work: Path) -> tuple[int, float]:
     """Pack all files as a study does, fingerprint included."""
-    from mammoscan.sources.listing import index_folders, list_files
-    from mammoscan.sources.manifest import fingerprint_sums, hash_tree
-    from mammoscan.sources.packing import pack_images
-    from mammoscan.studies import PackParams
+    from mammoscan.data.checksums import fingerprint_sums, hash_tree
+    from mammoscan.data.image_folder import index_folders, list_files
+    from mammoscan.data.packing import pack_images
+    from mammoscan.params import PackParams
 
     started = time.perf_counter()
     images, _ = index_folders(folder, r"^(p\d+)_")

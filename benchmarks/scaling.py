@@ -38,12 +38,12 @@ def write_images(path: Path, count: int) -> None:
 
 def measure(path: Path, count: int, streamed: bool, epochs: int) -> dict[str, float]:
     """Train and return seconds and processor seconds of the last epochs, and the peak memory of this process."""
-    from mammoscan.learning import blocks
-    from mammoscan.learning.fit import train_network
-    from mammoscan.studies import MachineParams, Recipe, ViewParams
+    from mammoscan.params import MachineParams, Recipe, ViewParams
+    from mammoscan.training import pixel_blocks
+    from mammoscan.training.train import train_network
 
     if streamed:
-        blocks.RESIDENT_BYTES = 0
+        pixel_blocks.RESIDENT_BYTES = 0
     pixels = np.load(path, mmap_mode="r")
     clock = [sum(os.times()[:2])]
     _, history = train_network(

@@ -17,9 +17,9 @@ from functools import partial
 
 import numpy as np
 
-from mammoscan.learning.scanning import ScanMap, map_scan
-from mammoscan.networks import build_network
-from mammoscan.studies import MachineParams, Recipe, ViewParams
+from mammoscan.inference.scan_inference import ScanMap, map_scan
+from mammoscan.models import build_network
+from mammoscan.params import MachineParams, Recipe, ViewParams
 
 GRID, SIZE = 192, 48
 

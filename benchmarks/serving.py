@@ -33,8 +33,8 @@ BOUNDARY = "a-line-that-no-image-holds"
 
 def write_model(folder: Path, runtime: str) -> Path:
     """An untrained network of the study's kind: how fast it answers does not depend on what it learnt."""
-    from mammoscan.networks import build_network
-    from mammoscan.studies import Recipe, ViewParams
+    from mammoscan.models import build_network
+    from mammoscan.params import Recipe, ViewParams
 
     shape = (48, 48, 1)
     recipe = Recipe(epochs=1, scale="standard")
@@ -55,7 +55,7 @@ def write_model(folder: Path, runtime: str) -> Path:
     }
     (folder / "card.json").write_text(json.dumps(card))
     if runtime == "onnx":
-        from mammoscan.serving.exporting import export_model
+        from mammoscan.serving.export import export_model
 
         export_model(folder, np.random.default_rng(0).integers(0, 256, (16, *shape)).astype(np.uint8), 16)
     return folder
@@ -63,7 +63,7 @@ def write_model(folder: Path, runtime: str) -> Path:
 
 @contextmanager
 def start_service(model: str, study: str, runtime: str, batch: int) -> Iterator[int]:
-    command = [sys.executable, "-m", "mammoscan.command", "serve", "--port", "0", "--max-waiting", "256"]
+    command = [sys.executable, "-m", "mammoscan.commands", "serve", "--port", "0", "--max-waiting", "256"]
     command += ["--study", study, "--model", model, "--runtime", runtime, "--batch", str(batch)]
     server = subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"}

@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from mammoscan.data.mias_notes import clean_notes
+from mammoscan.data.pgm import read_pgm
 from mammoscan.imaging.crops import crop_radius
 from mammoscan.imaging.views import AUTHOR_VIEWS, make_views
-from mammoscan.sources.notes import clean_notes
-from mammoscan.sources.pgm import read_pgm
 
 SIZE = 48
 SCAN_SIZE = 1024
@@ -118,8 +118,8 @@ def main() -> None:
     if arguments.source:
         compare_both(arguments.source, arguments.repeats)
         return
+    from mammoscan.params import PhantomParams
     from mammoscan.phantoms.mias import write_phantom
-    from mammoscan.studies import PhantomParams
 
     with tempfile.TemporaryDirectory() as folder:
         print("writing a phantom of full size ...")

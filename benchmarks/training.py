@@ -19,10 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from mammoscan.learning.devices import choose_device
-from mammoscan.learning.engines import Job, open_engine
-from mammoscan.networks import build_network
-from mammoscan.studies import MachineParams, Recipe
+from mammoscan.models import build_network
+from mammoscan.params import MachineParams, Recipe
+from mammoscan.training.devices import choose_device
+from mammoscan.training.engines import Job, open_engine
 
 SIZE = 48
 Epochs = Callable[[int], None]

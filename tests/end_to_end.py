@@ -10,10 +10,7 @@ from pathlib import Path
 import mlflow
 import numpy as np
 
-from mammoscan.studies import (
-    EXPERIMENTS,
-    STUDIES,
-)
+from mammoscan.studies import EXPERIMENTS, STUDIES
 from projects import FinishedRun, load_project_conf
 
 BASELINES = ("majority", "metadata", "texture")

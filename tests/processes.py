@@ -75,7 +75,7 @@ def serve_study(run: FinishedRun, *words: str) -> Iterator[Served]:
     words = ("serve", "--study", run.pipeline, "--model", run.tracked.info.run_id, "--port", "0", *words)
     with errors.open("w") as said:
         process = subprocess.Popen(
-            [sys.executable, "-m", "mammoscan.command", *words],
+            [sys.executable, "-m", "mammoscan.commands", *words],
             cwd=run.project.folder,
             env=run.project.environment | {"PYTHONUNBUFFERED": "1"},
             stdout=subprocess.PIPE,

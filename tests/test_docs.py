@@ -13,8 +13,9 @@ import yaml
 from pydantic import BaseModel
 
 from mammoscan.hooks.parameters import check_asked
+from mammoscan.params import PackParams, Recipe
 from mammoscan.pipeline_registry import register_pipelines
-from mammoscan.studies import STUDIES, PackParams, Recipe
+from mammoscan.studies import STUDIES
 from projects import ROOT, load_project_conf
 
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "data" / "README.md"]

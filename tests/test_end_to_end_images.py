@@ -15,7 +15,7 @@ import requests
 from PIL import Image
 
 from end_to_end import EveryPipeline, Finish
-from mammoscan.serving.finding import find_model
+from mammoscan.serving.model_files import find_model
 from pictures import encode_dicom
 from processes import CHROMIUM, Served, serve_study, serve_with_mlflow
 from projects import FinishedRun

@@ -16,20 +16,13 @@ import pandas as pd
 import pytest
 
 from end_to_end import EveryPipeline, Finish
+from mammoscan.data.mias_notes import clean_notes
+from mammoscan.data.mias_regions import choose_regions
 from mammoscan.imaging.views import AUTHOR_VIEWS
-from mammoscan.phantoms.notes import write_notes
-from mammoscan.phantoms.plan import plan_scans
-from mammoscan.sources.notes import clean_notes
-from mammoscan.sources.regions import choose_regions
-from mammoscan.studies import (
-    ABLATION,
-    EXPERIMENTS,
-    SIDE_CLAIM,
-    MachineParams,
-    Question,
-    Recipe,
-    ViewParams,
-)
+from mammoscan.params import MachineParams, Question, Recipe, ViewParams
+from mammoscan.phantoms.mias import write_notes
+from mammoscan.phantoms.mias_plan import plan_scans
+from mammoscan.studies import ABLATION, EXPERIMENTS, SIDE_CLAIM
 from projects import FinishedRun, load_project_conf, make_project
 
 PIPELINES = ("mias", "mias_normal", "mias_author", "mias_author_all")
@@ -136,9 +129,9 @@ class TestMias:
     def test_the_logged_model_answers_in_a_process_of_its_own_as_the_final_network_does(
         self, mias: FinishedRun, tmp_path: Path
     ) -> None:
-        from mammoscan.evaluation.temperature import apply_temperature
-        from mammoscan.learning.models import load_model
-        from mammoscan.learning.predict import predict_probabilities
+        from mammoscan.evaluation.calibration import apply_temperature
+        from mammoscan.inference.predict import predict_probabilities
+        from mammoscan.models.registry import load_model
 
         [output] = mias.tracked.outputs.model_outputs
         client = mlflow.MlflowClient(mias.project.tracking_uri)

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mammoscan import extensions
+from mammoscan import plugins
 from mammoscan.errors import MammoscanError
-from mammoscan.extensions import load_extensions
+from mammoscan.plugins import load_extensions
 from projects import ROOT, make_project
 
 PAGE = ROOT / "docs" / "how-to" / "add-a-study.md"
@@ -59,7 +59,7 @@ def test_the_study_on_the_documentations_page_runs_as_it_stands_there(tmp_path: 
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(extensions, "find_project_root", lambda: str(tmp_path))
+    monkeypatch.setattr(plugins, "find_project_root", lambda: str(tmp_path))
     monkeypatch.setattr(sys, "path", list(sys.path))
     (tmp_path / "src").mkdir()
     return tmp_path

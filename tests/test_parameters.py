@@ -9,7 +9,8 @@ from omegaconf.errors import InterpolationResolutionError
 from pydantic import ValidationError
 
 from mammoscan.errors import MammoscanError
-from mammoscan.studies import ABLATION, EXPERIMENTS, STUDIES, CropParams, PackParams, Question, Recipe
+from mammoscan.params import CropParams, PackParams, Question, Recipe
+from mammoscan.studies import ABLATION, EXPERIMENTS, STUDIES
 from projects import LoadConf
 
 WITH_RECIPES = ("mias", "mias_normal", "mias_author")

@@ -8,8 +8,8 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from mammoscan import tracking
-from mammoscan.tracking import EpochLog
+from mammoscan.tracking import live
+from mammoscan.tracking.live import EpochLog
 
 
 @pytest.fixture
@@ -20,8 +20,8 @@ def client(database: str) -> mlflow.MlflowClient:
 @pytest.fixture
 def run_id(client: mlflow.MlflowClient, database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     run_id = client.create_run(client.create_experiment("x")).info.run_id
-    monkeypatch.setenv(tracking.RUN_ID_VARIABLE, run_id)
-    monkeypatch.setenv(tracking.TRACKING_URI_VARIABLE, database)
+    monkeypatch.setenv(live.RUN_ID_VARIABLE, run_id)
+    monkeypatch.setenv(live.TRACKING_URI_VARIABLE, database)
     return run_id
 
 
@@ -46,7 +46,7 @@ def test_every_epoch_arrives_at_its_own_step(client: mlflow.MlflowClient, run_id
 def test_they_arrive_while_training_goes_on(
     client: mlflow.MlflowClient, run_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tracking, "FLUSH_EVERY_S", 0.0)
+    monkeypatch.setattr(live, "FLUSH_EVERY_S", 0.0)
     EpochLog("fold_0").add(make_epoch(1))
     assert client.get_run(run_id).data.metrics == {"fold_0/loss": 1.0}
 
@@ -69,8 +69,8 @@ def test_more_than_one_batch_of_metrics_arrives(client: mlflow.MlflowClient, run
 
 
 def test_without_a_run_nothing_happens(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv(tracking.RUN_ID_VARIABLE, raising=False)
-    monkeypatch.setenv(tracking.TRACKING_URI_VARIABLE, f"sqlite:///{tmp_path}/mlflow.db")
+    monkeypatch.delenv(live.RUN_ID_VARIABLE, raising=False)
+    monkeypatch.setenv(live.TRACKING_URI_VARIABLE, f"sqlite:///{tmp_path}/mlflow.db")
     log = EpochLog("fold_0")
     log.add(make_epoch(1))
     log.flush()

@@ -2,7 +2,7 @@
 
 import os
 
-from mammoscan.quiet import silence_libraries
+from mammoscan.log_setup import silence_libraries
 
 # The project sends nothing anywhere; MLflow reads this when it is first imported.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")

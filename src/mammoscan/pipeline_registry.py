@@ -9,7 +9,6 @@ from types import ModuleType
 from kedro.pipeline import Pipeline
 
 from mammoscan.errors import MammoscanError
-from mammoscan.extensions import load_extensions
 from mammoscan.pipelines import (
     author,
     compare,
@@ -23,6 +22,7 @@ from mammoscan.pipelines import (
     tissue,
     trust,
 )
+from mammoscan.plugins import load_extensions
 from mammoscan.studies import ABLATION, EXPERIMENTS, SIDE_CLAIM, STUDIES, Study
 
 # Data sets with a road of their own from files to samples; every other one is a folder of image files.

@@ -15,7 +15,7 @@ from typing import Any
 
 from kedro.pipeline import Pipeline
 
-from mammoscan.datasets.files import write_whole
+from mammoscan.atomic_write import write_whole
 from mammoscan.errors import MammoscanError
 
 # How a machine runs a recipe changes nothing that a file means.

@@ -12,8 +12,8 @@ from kedro.io import DatasetError
 from matplotlib.figure import Figure
 from PIL import Image
 
+from mammoscan.atomic_write import write_whole
 from mammoscan.datasets import FigureDataset, FolderDataset, RunInfoDataset
-from mammoscan.datasets.files import write_whole
 from mammoscan.datasets.run_info import PACKAGES, read_command, read_commit
 
 

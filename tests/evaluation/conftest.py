@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mammoscan.studies import EvaluationParams, Question
+from mammoscan.params import EvaluationParams, Question
 
 # Scans of each abnormality class that the article kept, benign and malignant; each became 12 images.
 ARTICLE_SCANS = {

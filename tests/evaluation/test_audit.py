@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mammoscan.evaluation.audit import audit_leaks, hash_views
+from mammoscan.evaluation.leak_audit import audit_leaks, hash_views
 from mammoscan.imaging.views import make_views
 
 

@@ -3,7 +3,7 @@ import pytest
 
 from mammoscan.errors import MammoscanError
 from mammoscan.evaluation.balance import balance_rows, balance_samples, count_classes
-from mammoscan.studies import BalanceParams
+from mammoscan.params import BalanceParams
 
 
 def count(samples: pd.DataFrame) -> dict:

@@ -7,10 +7,10 @@ from threadpoolctl import threadpool_info
 
 from mammoscan.errors import MammoscanError
 from mammoscan.evaluation.baselines import predict_baselines
-from mammoscan.evaluation.metadata import build_features, refuse_defining
+from mammoscan.evaluation.metadata_features import build_features, refuse_defining
 from mammoscan.evaluation.splits import divide_samples
-from mammoscan.evaluation.textures import describe_textures
-from mammoscan.studies import EvaluationParams, Question, SplitParams
+from mammoscan.evaluation.texture_features import describe_textures
+from mammoscan.params import EvaluationParams, Question, SplitParams
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from mammoscan.errors import MammoscanError
-from mammoscan.evaluation.compare import compare_predictions
+from mammoscan.evaluation.comparison import compare_predictions
 from mammoscan.evaluation.metrics import measure_predictions
 
 

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from mammoscan.evaluation.intervals import TOO_FEW, draw_weights, resample_measures, summarise_draws
-from mammoscan.evaluation.scored import read_scored
-from mammoscan.evaluation.weighing import build_area
+from mammoscan.evaluation.bootstrap import TOO_FEW, draw_weights, resample_measures, summarise_draws
+from mammoscan.evaluation.predictions import read_scored
+from mammoscan.evaluation.weighted_metrics import build_area
 
 
 def test_weights_are_counts_of_patients_drawn_with_replacement():

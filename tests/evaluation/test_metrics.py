@@ -6,11 +6,11 @@ import pytest
 from sklearn import metrics as sk
 
 from mammoscan.errors import MammoscanError
-from mammoscan.evaluation.intervals import TOO_FEW
+from mammoscan.evaluation.bootstrap import TOO_FEW
 from mammoscan.evaluation.metrics import measure_predictions, measure_subgroups
-from mammoscan.evaluation.scored import read_scored
-from mammoscan.evaluation.weighing import build_measure
-from mammoscan.studies import EvaluationParams, ThresholdParams
+from mammoscan.evaluation.predictions import read_scored
+from mammoscan.evaluation.weighted_metrics import build_measure
+from mammoscan.params import EvaluationParams, ThresholdParams
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mammoscan.evaluation import nearness
-from mammoscan.evaluation.nearness import find_near, hash_looks
+from mammoscan.evaluation import near_copies
+from mammoscan.evaluation.near_copies import find_near, hash_looks
 
 
 def draw_smooth(seed: int, side: int = 96) -> np.ndarray:
@@ -52,7 +52,7 @@ def test_up_to_ten_bits_may_differ_wherever_they_stand() -> None:
 
 
 def test_beyond_the_most_comparisons_only_equal_hashes_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nearness, "MOST_PAIRS", 0)
+    monkeypatch.setattr(near_copies, "MOST_PAIRS", 0)
     assert find_near(np.concatenate([BASE, flip(1, 3)]), BASE).tolist() == [True, False]
 
 
@@ -60,6 +60,6 @@ def test_beyond_the_most_comparisons_only_equal_hashes_count(monkeypatch: pytest
 def test_chunks_and_shapes_change_no_hash(shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     whole = hash_looks(pixels)
-    monkeypatch.setattr(nearness, "CHUNK_BYTES", 1)
+    monkeypatch.setattr(near_copies, "CHUNK_BYTES", 1)
     assert whole.tolist() == hash_looks(pixels).tolist()
     assert len(np.unique(whole, axis=0)) == 5

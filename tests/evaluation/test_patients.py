@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from mammoscan.evaluation.patients import score_patients
-from mammoscan.studies import EvaluationParams, Question
+from mammoscan.evaluation.patient_accuracy import score_patients
+from mammoscan.params import EvaluationParams, Question
 
 RIGHT = {"a": [1, 1, 1, 1, 1, 1], "b": [0, 0], "c": [1, 0]}
 """Whether each image of each patient was answered rightly."""

@@ -1,8 +1,8 @@
 import numpy as np
 from sklearn.metrics import classification_report, confusion_matrix
 
-from mammoscan.evaluation.reports import report_classification, tabulate_confusion
-from mammoscan.studies import ThresholdParams
+from mammoscan.evaluation.classification_report import report_classification, tabulate_confusion
+from mammoscan.params import ThresholdParams
 
 
 def test_report_has_scikit_learns_shape_at_the_studys_threshold(make_predictions, question, evaluation):

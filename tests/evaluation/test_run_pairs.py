@@ -1,8 +1,8 @@
 import pandas as pd
 import pytest
 
-from mammoscan.evaluation.run_pairs import compare_pairs
-from mammoscan.studies import CompareParams
+from mammoscan.evaluation.comparison import compare_pairs
+from mammoscan.params import CompareParams
 
 RUN = {"labels": ["benign", "malignant"], "positive": "malignant", "data_fingerprint": "f"}
 

@@ -4,7 +4,7 @@ import pytest
 
 from mammoscan.errors import MammoscanError
 from mammoscan.evaluation.splits import check_folds, divide_samples, split_folds
-from mammoscan.studies import SplitParams
+from mammoscan.params import SplitParams
 
 FIVE = [f"fold_{k}" for k in range(5)]
 

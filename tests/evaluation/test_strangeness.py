@@ -8,15 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mammoscan.evaluation.alarms import measure_alarms
-from mammoscan.evaluation.strangeness import (
+from mammoscan.evaluation.out_of_distribution import (
     describe_levels,
     fit_familiar,
     floor_levels,
+    measure_alarms,
     measure_distance,
     share_each,
 )
-from mammoscan.studies import EvaluationParams
+from mammoscan.params import EvaluationParams
 
 
 def draw_features(count: int, seed: int, columns: int = 40) -> np.ndarray:

@@ -9,10 +9,9 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from mammoscan.evaluation.temperature import HOTTEST, apply_temperature, fit_temperature
-from mammoscan.evaluation.thresholds import choose_threshold, measure_operation
-from mammoscan.evaluation.trust import measure_trust
-from mammoscan.studies import EvaluationParams, Question, ThresholdParams
+from mammoscan.evaluation.calibration import HOTTEST, apply_temperature, fit_temperature
+from mammoscan.evaluation.operating_point import choose_threshold, measure_operation, measure_trust
+from mammoscan.params import EvaluationParams, Question, ThresholdParams
 
 SCORE = np.array([0.1, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8, 0.9])
 POSITIVE = np.array([0, 0, 1, 0, 0, 1, 1, 1], bool)

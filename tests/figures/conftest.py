@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from mammoscan.studies import Question
+from mammoscan.params import Question
 
 
 @pytest.fixture

@@ -5,25 +5,24 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from mammoscan.figures.ablation import draw_ablation
+from mammoscan.figures.calibration import draw_reliability
 from mammoscan.figures.class_counts import draw_class_counts
 from mammoscan.figures.confusion_matrix import draw_confusion_matrix
-from mammoscan.figures.experiment_chart import draw_experiment_chart
-from mammoscan.figures.intervals import find_limits
-from mammoscan.figures.metric_intervals import draw_metric_intervals
-from mammoscan.figures.precision_recall import draw_precision_recall
-from mammoscan.figures.reliability import draw_reliability
-from mammoscan.figures.roc import draw_roc
-from mammoscan.figures.sample_sheet import draw_sample_sheet
-from mammoscan.figures.scan_sheet import draw_scan_sheet
+from mammoscan.figures.error_gallery import draw_wrong_gallery, find_wrong
+from mammoscan.figures.image_grids import draw_sample_sheet, draw_views, fit_caption, pick_spread
+from mammoscan.figures.interval_charts import (
+    draw_ablation,
+    draw_experiment_chart,
+    draw_metric_intervals,
+    find_limits,
+)
+from mammoscan.figures.roc_curves import draw_precision_recall, draw_roc
+from mammoscan.figures.scans import draw_scan_sheet
 from mammoscan.figures.style import NOTICE, format_measure
-from mammoscan.figures.tiles import fit_caption, pick_spread
 from mammoscan.figures.topology import draw_topology, format_shape
 from mammoscan.figures.training_curves import draw_training_curves
-from mammoscan.figures.views import draw_views
-from mammoscan.figures.wrong_gallery import draw_wrong_gallery, find_wrong
 from mammoscan.imaging.views import AUTHOR_VIEWS
-from mammoscan.studies import Question
+from mammoscan.params import Question
 
 
 def test_the_confusion_matrix_shows_counts_and_row_percentages(read_texts):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from mammoscan.hooks.machines import describe_machines
+from mammoscan.tracking.machine import describe_machines
 
 CPU = {
     "kind": "cpu",

@@ -10,8 +10,9 @@ import pytest
 from mammoscan.errors import MammoscanError
 from mammoscan.hooks import ParameterHooks, parameters
 from mammoscan.hooks.parameters import find_value, list_types
+from mammoscan.params import Recipe
 from mammoscan.pipeline_registry import register_pipelines
-from mammoscan.studies import STUDIES, Recipe, Study
+from mammoscan.studies import STUDIES, Study
 from projects import LoadConf, load_project_conf
 
 REGISTERED = register_pipelines()

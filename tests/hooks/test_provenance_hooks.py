@@ -16,8 +16,8 @@ from kedro.runner import SequentialRunner
 from pydantic import BaseModel
 
 from mammoscan.errors import MammoscanError
-from mammoscan.hooks import ProvenanceHooks, provenance
-from mammoscan.hooks.provenance import find_file, find_registered
+from mammoscan.hooks import ProvenanceHooks, provenance_notes
+from mammoscan.hooks.provenance_notes import find_file, find_registered
 from mammoscan.provenance import CLOCK_SLACK_S, note_path
 
 
@@ -60,7 +60,7 @@ def make_catalog(folder: Path, size: int = 48, source: str = "phantom") -> DataC
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Run a part of the pipeline as Kedro would: hook, then nodes."""
-    monkeypatch.setattr(provenance, "pipelines", {"small": WHOLE})
+    monkeypatch.setattr(provenance_notes, "pipelines", {"small": WHOLE})
 
     def start(part: Pipeline = WHOLE, **parameters: Any) -> None:
         catalog = make_catalog(tmp_path, **parameters)
@@ -165,5 +165,5 @@ class TestFinding:
         self, monkeypatch: pytest.MonkeyPatch, run_params: dict[str, Any], size: int
     ) -> None:
         other = Pipeline([Node(copy, "report", "page", name="write_page")])
-        monkeypatch.setattr(provenance, "pipelines", {"small": WHOLE, "__default__": other})
+        monkeypatch.setattr(provenance_notes, "pipelines", {"small": WHOLE, "__default__": other})
         assert len(find_registered(run_params).nodes) == size

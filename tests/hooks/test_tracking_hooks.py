@@ -16,11 +16,16 @@ import pytest
 from kedro.io import DataCatalog
 from kedro.pipeline import Node, Pipeline
 
-from mammoscan.hooks import TrackingHooks, provenance
-from mammoscan.hooks.flat import flatten, flatten_metrics
-from mammoscan.hooks.tracking import list_protocols, name_pipeline, name_study
-from mammoscan.studies import CropParams, PhantomParams
-from mammoscan.tracking import PIPELINE_VARIABLE, RUN_ID_VARIABLE, STARTED_VARIABLE, TRACKING_URI_VARIABLE
+from mammoscan.hooks import TrackingHooks, provenance_notes
+from mammoscan.hooks.mlflow_run import list_protocols, name_pipeline, name_study
+from mammoscan.params import CropParams, PhantomParams
+from mammoscan.tracking.flatten import flatten, flatten_metrics
+from mammoscan.tracking.live import (
+    PIPELINE_VARIABLE,
+    RUN_ID_VARIABLE,
+    STARTED_VARIABLE,
+    TRACKING_URI_VARIABLE,
+)
 
 RECORD = {"dataset": "mias", "kind": "phantom", "fingerprint": "0123456789abcdef" * 4, "address": ""}
 METRICS = {"cnn": {"auc": {"value": 0.75, "low": 0.5, "high": 0.875}, "samples": 40}}
@@ -151,7 +156,7 @@ def session(tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch) -> I
     mlflow.set_experiment(
         experiment_id=mlflow.create_experiment("x", artifact_location=str(tmp_path / "artifacts"))
     )
-    monkeypatch.setattr(provenance, "pipelines", {"mias": WHOLE})
+    monkeypatch.setattr(provenance_notes, "pipelines", {"mias": WHOLE})
     handler = signal.getsignal(signal.SIGTERM)
     yield Session(tmp_path)
     while mlflow.active_run():

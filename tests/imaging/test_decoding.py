@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mammoscan.imaging import decoding
-from mammoscan.imaging.decoding import UnreadableImageError, decode_image
+from mammoscan.imaging import decode
+from mammoscan.imaging.decode import UnreadableImageError, decode_image
 
 GREY = np.tile(np.linspace(20, 230, 60).astype(np.uint8), (40, 1))
 
@@ -115,6 +115,6 @@ def test_what_is_no_image_or_a_broken_one_is_refused_with_a_reason() -> None:
 
 
 def test_a_small_file_that_holds_a_huge_image_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoding, "MOST_PIXELS", 2000)
+    monkeypatch.setattr(decode, "MOST_PIXELS", 2000)
     with pytest.raises(UnreadableImageError, match="60 x 40 pixels, expected 2,000 at most"):
         decode_image(encode(Image.fromarray(GREY)), (8, 8), 1)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mammoscan.imaging.masks import find_breast, find_side
+from mammoscan.imaging.breast_mask import find_breast, find_side
 
 
 def overlap(found, expected):

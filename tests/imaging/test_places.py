@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mammoscan.errors import MammoscanError
-from mammoscan.imaging.places import draw_matched_places, locate_in_breast, place_in_breast
+from mammoscan.imaging.breast_coordinates import draw_matched_places, locate_in_breast, place_in_breast
 
 SCALE = 192 / 1024
 

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from mammoscan.errors import MammoscanError
-from mammoscan.imaging.masks import find_breast
-from mammoscan.imaging.scans import prepare_scan, shrink_scan, standardise_scan
-from mammoscan.studies import ScanGridParams
+from mammoscan.imaging.breast_mask import find_breast
+from mammoscan.imaging.scan_grid import prepare_scan, shrink_scan, standardise_scan
+from mammoscan.params import ScanGridParams
 
 
 def test_shrinking_averages_areas():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mammoscan.errors import MammoscanError
-from mammoscan.imaging.sheets import frame_image, mark_circle, mark_outline, paint_colour, tile_images
+from mammoscan.imaging.contact_sheet import frame_image, mark_circle, mark_outline, paint_colour, tile_images
 
 
 def test_images_are_laid_row_by_row_with_gaps():

@@ -5,14 +5,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from mammoscan.errors import MammoscanError
-from mammoscan.imaging.views import (
-    AUTHOR_VIEWS,
-    N_VIEWS,
-    compose_views,
-    invert_view,
-    make_view,
-    make_views,
-)
+from mammoscan.imaging.views import AUTHOR_VIEWS, N_VIEWS, compose_views, invert_view, make_view, make_views
 
 VIEWS = range(N_VIEWS)
 PAIRS = list(itertools.product(VIEWS, VIEWS))

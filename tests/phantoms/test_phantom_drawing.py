@@ -2,14 +2,12 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
+from mammoscan.imaging.breast_mask import find_breast, find_side
 from mammoscan.imaging.crops import crop_radius
-from mammoscan.imaging.masks import find_breast, find_side
 from mammoscan.imaging.views import make_views
-from mammoscan.phantoms.lesions import draw_lesion
-from mammoscan.phantoms.plan import plan_scans
-from mammoscan.phantoms.region import Region
-from mammoscan.phantoms.scan import draw_scan
-from mammoscan.phantoms.specks import FORMS, draw_specks
+from mammoscan.phantoms.lesions import FORMS, Region, draw_lesion, draw_specks
+from mammoscan.phantoms.mias_plan import plan_scans
+from mammoscan.phantoms.mias_scan import draw_scan
 
 KINDS = ("CALC", "CIRC", "SPIC", "MISC", "ARCH", "ASYM")
 

@@ -11,11 +11,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from mammoscan.data.breakhis import index_breakhis, index_listed
+from mammoscan.data.idc import index_idc
+from mammoscan.params import PhantomParams
 from mammoscan.phantoms import breakhis, idc
-from mammoscan.sources.breakhis import index_breakhis
-from mammoscan.sources.breakhis_400x import index_listed
-from mammoscan.sources.idc import index_idc
-from mammoscan.studies import PhantomParams
 
 PARAMS = PhantomParams(patients=8, seed=3, workers=2)
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from mammoscan.errors import MammoscanError
+from mammoscan.params import PhantomParams
 from mammoscan.phantoms import mias
 from mammoscan.phantoms.mias import write_phantom
-from mammoscan.phantoms.plan import plan_scans
-from mammoscan.phantoms.scan import draw_scan
-from mammoscan.studies import PhantomParams
+from mammoscan.phantoms.mias_plan import plan_scans
+from mammoscan.phantoms.mias_scan import draw_scan
 
 ALONE = PhantomParams(patients=8, seed=7, workers=1)
 

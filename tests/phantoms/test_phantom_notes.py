@@ -1,8 +1,8 @@
 import re
 from collections import Counter
 
-from mammoscan.phantoms.notes import LICENCE, write_notes
-from mammoscan.phantoms.plan import plan_scans
+from mammoscan.phantoms.mias import LICENCE, write_notes
+from mammoscan.phantoms.mias_plan import plan_scans
 
 ROW = re.compile(r"mdb\d{3,} [FGD] (NORM |(CALC|CIRC|SPIC|MISC|ARCH|ASYM) [BM]( \d+ \d+ \d+| \*NOTE 3\* ?)?)")
 

@@ -3,10 +3,9 @@ from collections import Counter, defaultdict
 import numpy as np
 import pytest
 
-from mammoscan.phantoms.anatomy import SCAN
-from mammoscan.phantoms.looks import BEDS
-from mammoscan.phantoms.plan import ScanPlan, plan_scans
-from mammoscan.phantoms.specks import FORMS
+from mammoscan.phantoms.breast import SCAN
+from mammoscan.phantoms.lesions import BEDS, FORMS
+from mammoscan.phantoms.mias_plan import ScanPlan, plan_scans
 
 SIZES = (8, 12, 24, 40, 161, 400)
 

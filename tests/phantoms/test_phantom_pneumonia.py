@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from mammoscan.data.pneumonia import index_images
+from mammoscan.params import PhantomParams
 from mammoscan.phantoms.pneumonia import plan_films, write_phantom
-from mammoscan.sources.pneumonia import index_images
-from mammoscan.studies import PhantomParams
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mammoscan.studies import EvaluationParams, Question, Recipe
+from mammoscan.params import EvaluationParams, Question, Recipe
 
 LABELS = ("benign", "malignant")
 

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from mammoscan.pipelines.author import nodes, tabulating
+from mammoscan.pipelines.author import nodes
 from mammoscan.studies import ABLATION, EXPERIMENTS, SIDE_CLAIM
 
 NAN = float("nan")
@@ -19,7 +19,7 @@ def make_results(**aucs: float) -> dict[str, Any]:
     for number, (name, auc) in enumerate(aucs.items(), 1):
         measure = {"value": auc, "low": auc - 0.1, "high": auc + 0.1}
         results[f"{name}_metrics"] = {
-            "cnn": dict.fromkeys(tabulating.MEASURES, measure) | {"samples": 60, "patients": 10},
+            "cnn": dict.fromkeys(nodes.MEASURES, measure) | {"samples": 60, "patients": 10},
             "majority": {},
         }
         results[f"{name}_history"] = {"best_epoch": number}
@@ -30,13 +30,13 @@ def make_results(**aucs: float) -> dict[str, Any]:
 def ablation() -> pd.DataFrame:
     names = ("published", *ABLATION, SIDE_CLAIM)
     aucs = {name: 0.9 - 0.05 * number for number, name in enumerate(names)}
-    return tabulating.tabulate_variants(**make_results(**aucs))
+    return nodes.tabulate_variants(**make_results(**aucs))
 
 
 @pytest.fixture
 def experiments() -> pd.DataFrame:
     aucs = dict(zip(EXPERIMENTS, (0.8, 0.7, 0.6, 0.65, 0.75, 0.7), strict=True))
-    return tabulating.tabulate_variants(**make_results(**aucs))
+    return nodes.tabulate_variants(**make_results(**aucs))
 
 
 class TestVariants:
@@ -44,15 +44,15 @@ class TestVariants:
         assert list(ablation["variant"]) == ["published", *ABLATION, SIDE_CLAIM]
         row = ablation.iloc[0]
         assert (row["name"], row["images"], row["patients"], row["best_epoch"]) == ("as published", 60, 10, 1)
-        for name in tabulating.MEASURES:
+        for name in nodes.MEASURES:
             assert (row[name], row[f"{name}_low"], row[f"{name}_high"]) == pytest.approx((0.9, 0.8, 1.0))
 
     def test_every_variant_and_experiment_has_words_of_its_own(self) -> None:
-        assert set(tabulating.VARIANTS) == {"published", *ABLATION, SIDE_CLAIM, *EXPERIMENTS}
-        assert len(set(tabulating.VARIANTS.values())) == len(tabulating.VARIANTS)
+        assert set(nodes.VARIANTS) == {"published", *ABLATION, SIDE_CLAIM, *EXPERIMENTS}
+        assert len(set(nodes.VARIANTS.values())) == len(nodes.VARIANTS)
 
     def test_what_was_tabulated_is_read_back(self, ablation: pd.DataFrame) -> None:
-        row = next(tabulating.read_variants(ablation))
+        row = next(nodes.read_variants(ablation))
         assert (row["variant"], row["best_epoch"]) == ("published", 1)
         assert row["auc"] == pytest.approx({"value": 0.9, "low": 0.8, "high": 1.0})
 
@@ -60,7 +60,7 @@ class TestVariants:
 class TestClaims:
     def test_the_articles_claims_stand_beside_what_came_out(self, ablation: pd.DataFrame) -> None:
         counts = pd.DataFrame({"after": [120, 120]})
-        table = tabulating.tabulate_reproduction({"scans": 322}, counts, {"test_images": 60}, ablation)
+        table = nodes.tabulate_reproduction({"scans": 322}, counts, {"test_images": 60}, ablation)
         rows = table.set_index("claim")
         assert rows.loc["Scans in the data set", ["article", "ours"]].tolist() == ["332", "322"]
         assert rows.loc["Images of calcifications, class-balanced", "ours"] == "240"
@@ -70,7 +70,7 @@ class TestClaims:
         assert rows.loc[side, "ours"] == "60 % [50, 70]"
 
     def test_class_balancing_is_compared_question_by_question(self, experiments: pd.DataFrame) -> None:
-        rows = tabulating.tabulate_comparisons(experiments).set_index("claim")
+        rows = nodes.tabulate_comparisons(experiments).set_index("claim")
         assert rows.loc["Class-balanced beats fully balanced", "ours"] == "by AUC for 2 of 3 questions"
         assert rows.loc["Class-balanced beats fully balanced", "note"] == "calcifications, all classes"
         assert rows.loc["Masses need 1,000 epochs", "ours"] == "best epoch 3"
@@ -86,7 +86,7 @@ class TestClaims:
     def test_a_share_is_given_in_percent_with_its_interval_where_there_is_one(
         self, measure: dict[str, Any], words: str
     ) -> None:
-        assert tabulating.format_percent(measure) == words
+        assert nodes.format_percent(measure) == words
 
 
 class TestDrawing:
@@ -95,8 +95,8 @@ class TestDrawing:
     ) -> None:
         shown = read_words(nodes.draw_ablation(record, ablation))
         for name in ("published", *ABLATION):
-            assert tabulating.VARIANTS[name] in shown
-        assert tabulating.VARIANTS[SIDE_CLAIM] not in shown
+            assert nodes.VARIANTS[name] in shown
+        assert nodes.VARIANTS[SIDE_CLAIM] not in shown
         assert "PHANTOM" in shown
 
     def test_the_closing_chart_shows_six_experiments(

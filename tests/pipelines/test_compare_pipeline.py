@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from mammoscan.studies import CompareParams
+from mammoscan.params import CompareParams
 from projects import FinishedRun, Project, make_project
 
 PIPELINES = ("mias", "mias_normal")

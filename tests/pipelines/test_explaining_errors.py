@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mammoscan.learning.explaining import explain_images
-from mammoscan.pipelines.reporting.explaining import explain_errors
-from mammoscan.studies import EvaluationParams, Question, Recipe, ViewParams
+from mammoscan.inference.gradcam import explain_images
+from mammoscan.params import EvaluationParams, Question, Recipe, ViewParams
+from mammoscan.pipelines.reporting.nodes import explain_errors
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_each_error_is_explained_by_the_model_of_its_fold(
 ) -> None:
     import keras
 
-    from mammoscan.networks.registry import build_network
+    from mammoscan.models.registry import build_network
 
     models = [build_network("small_cnn", (16, 16, 1), 2, seed=seed) for seed in (1, 2)]
     words: Any = (samples, pixels, predictions, question, evaluation, recipe, ViewParams())

@@ -11,19 +11,19 @@ import pytest
 
 from mammoscan.datasets import ArrayDataset
 from mammoscan.errors import MammoscanError
-from mammoscan.pipelines.modelling import dividing, freezing, nodes
-from mammoscan.pipelines.modelling.pipeline import create_pipeline
-from mammoscan.pipelines.trust import nodes as trust
-from mammoscan.studies import (
+from mammoscan.params import (
     BalanceParams,
     EvaluationParams,
     MachineParams,
     Question,
     Recipe,
     SplitParams,
-    Study,
     ViewParams,
 )
+from mammoscan.pipelines.modelling import nodes
+from mammoscan.pipelines.modelling.pipeline import create_pipeline
+from mammoscan.pipelines.trust import nodes as trust
+from mammoscan.studies import Study
 
 STILL = ViewParams(training="none", prediction=False)
 MACHINE = MachineParams(device="cpu")
@@ -39,12 +39,12 @@ def test_features_are_computed_once_folds_keep_heads_and_the_final_model_is_whol
     samples: pd.DataFrame, pixels: np.ndarray, question: Question, tmp_path: Path
 ) -> None:
     dataset = ArrayDataset(filepath=str(tmp_path / "features.npy"))
-    dataset.save(freezing.compute_features(pixels, FROZEN, STILL, MACHINE))
+    dataset.save(nodes.compute_features(pixels, FROZEN, STILL, MACHINE))
     features = dataset.load()
     assert features.shape == (60, 1280)
     split = SplitParams(folds=5)
-    folds = dividing.divide_samples(samples, split)
-    rows = dividing.split_folds(folds)["fold_0_rows"]
+    folds = nodes.divide_samples(samples, split)
+    rows = nodes.split_folds(folds)["fold_0_rows"]
     folder = tmp_path / "mias" / "fold_0" / "checkpoints"
     model, history = nodes.train_fold(
         samples, pixels, rows, question, FROZEN, STILL, split, MACHINE, folder, features
@@ -52,7 +52,7 @@ def test_features_are_computed_once_folds_keep_heads_and_the_final_model_is_whol
     assert model.input_shape == (None, 1280)
     more = (samples, pixels, rows, question, FROZEN, STILL, MACHINE)
     quick = nodes.predict_fold(model, *more, features)
-    complete = freezing.complete_model(model, pixels, question, FROZEN, MACHINE)
+    complete = nodes.complete_model(model, pixels, question, FROZEN, MACHINE)
     slow = nodes.predict_fold(complete, *more)
     np.testing.assert_allclose(quick["p_malignant"], slow["p_malignant"], atol=1e-4)
     final, _ = nodes.train_final_on_features(
@@ -87,20 +87,20 @@ def test_features_are_computed_once_folds_keep_heads_and_the_final_model_is_whol
 
 def test_without_freeze_there_are_no_features_and_images_are_seen(pixels: np.ndarray) -> None:
     recipe = Recipe(epochs=1)
-    features = freezing.compute_features(pixels, recipe, ViewParams(), MACHINE)
+    features = nodes.compute_features(pixels, recipe, ViewParams(), MACHINE)
     assert isinstance(features, np.ndarray)
     assert features.shape == (60, 0)
-    assert freezing.choose_input(pixels, features, recipe, ViewParams()) is pixels
-    assert freezing.choose_input(pixels, None, FROZEN, ViewParams()) is pixels
+    assert nodes.choose_input(pixels, features, recipe, ViewParams()) is pixels
+    assert nodes.choose_input(pixels, None, FROZEN, ViewParams()) is pixels
 
 
 def test_features_of_another_recipe_or_with_views_are_refused(pixels: np.ndarray) -> None:
     with pytest.raises(
         MammoscanError, match=r"found 0 of 60 images.*run again from the node compute_features"
     ):
-        freezing.choose_input(pixels, np.empty((60, 0), np.float32), FROZEN, STILL)
+        nodes.choose_input(pixels, np.empty((60, 0), np.float32), FROZEN, STILL)
     with pytest.raises(MammoscanError, match=r"views.training is 'random'"):
-        freezing.compute_features(pixels, FROZEN, ViewParams(), MACHINE)
+        nodes.compute_features(pixels, FROZEN, ViewParams(), MACHINE)
 
 
 def test_the_final_model_follows_the_rates_of_the_fold_with_the_median_epoch(
@@ -121,7 +121,7 @@ def test_the_final_model_follows_the_rates_of_the_fold_with_the_median_epoch(
         {"best_epoch": best, "epochs": [{"learning_rate": best / 10**epoch} for epoch in range(5)]}
         for best in (1, 3, 4)
     ]
-    folds = dividing.divide_samples(samples, SplitParams(folds=3))
+    folds = nodes.divide_samples(samples, SplitParams(folds=3))
     for plateau, rates in (({"patience": 1, "factor": 0.1}, [3, 0.3, 0.03]), (None, None)):
         nodes.train_final(
             samples,

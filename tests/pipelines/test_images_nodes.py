@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from mammoscan.datasets import ArrayDataset, ArrayFile
+from mammoscan.params import PackParams, PhantomParams, Question
 from mammoscan.pipelines.images import nodes
-from mammoscan.studies import PackParams, PhantomParams, Question
 
 QUESTION = Question(text="?", labels=("Normal", "Opacity"), positive="Opacity")
 PACK = PackParams(size=32, channels=1, workers=2)

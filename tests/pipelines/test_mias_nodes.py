@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mammoscan.data import mias
+from mammoscan.data.mias_regions import SCAN_SIDE
+from mammoscan.data.tables import read_folds
 from mammoscan.imaging.crops import crop_radius, cut_window
 from mammoscan.imaging.views import AUTHOR_VIEWS, make_view
+from mammoscan.params import CropParams, PhantomParams, Question, ScanGridParams, ViewParams
 from mammoscan.pipelines.mias import nodes
-from mammoscan.sources import mias
-from mammoscan.sources.mias_rois import SCAN_SIDE
-from mammoscan.sources.tables import read_folds
-from mammoscan.studies import CropParams, PhantomParams, Question, ScanGridParams, ViewParams
 
 SEVERITY = Question(text="?", about="severity", labels=("benign", "malignant"), positive="malignant")
 ABNORMALITY = Question(text="?", about="abnormality", labels=("normal", "abnormal"), positive="abnormal")

@@ -9,9 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mammoscan.pipelines.modelling import describing, dividing, fingerprints, following, nodes, pooling
-from mammoscan.pipelines.modelling.fingerprints import describe_data
-from mammoscan.studies import (
+from mammoscan.params import (
     BalanceParams,
     EvaluationParams,
     MachineParams,
@@ -20,6 +18,8 @@ from mammoscan.studies import (
     SplitParams,
     ViewParams,
 )
+from mammoscan.pipelines.modelling import nodes
+from mammoscan.pipelines.modelling.nodes import describe_data
 
 SPLIT = SplitParams(folds=5)
 MACHINE = MachineParams()
@@ -28,12 +28,12 @@ VIEWS = ViewParams()
 
 @pytest.fixture
 def folds(samples: pd.DataFrame) -> pd.DataFrame:
-    return dividing.divide_samples(samples, SPLIT)
+    return nodes.divide_samples(samples, SPLIT)
 
 
 @pytest.fixture
 def rows(folds: pd.DataFrame) -> pd.DataFrame:
-    return dividing.split_folds(folds)["fold_2_rows"]
+    return nodes.split_folds(folds)["fold_2_rows"]
 
 
 @pytest.fixture
@@ -72,11 +72,11 @@ class TestDividing:
     ) -> None:
         turned = folds.rename(columns={"fold_0": "fold_1", "fold_1": "fold_0"})[folds.columns]
         turned.to_csv(tmp_path / "folds.csv", index=False)
-        given = dividing.divide_samples(samples, SPLIT.model_copy(update={"file": tmp_path / "folds.csv"}))
+        given = nodes.divide_samples(samples, SPLIT.model_copy(update={"file": tmp_path / "folds.csv"}))
         pd.testing.assert_frame_equal(given, turned, check_dtype=False)
 
     def test_each_fold_gets_its_own_rows_and_number(self, folds: pd.DataFrame) -> None:
-        divided = dividing.split_folds(folds)
+        divided = nodes.split_folds(folds)
         assert list(divided) == [f"fold_{number}_rows" for number in range(5)]
         for number, rows in enumerate(divided.values()):
             assert list(rows["role"]) == list(folds[f"fold_{number}"])
@@ -84,16 +84,16 @@ class TestDividing:
 
     def test_what_balancing_left_out_is_out_of_every_fold(self, samples: pd.DataFrame) -> None:
         pool = samples.iloc[::2]
-        folds = dividing.divide_pool(samples, pool, SplitParams(folds=1, together="image"))
+        folds = nodes.divide_pool(samples, pool, SplitParams(folds=1, together="image"))
         assert set(folds.loc[~folds["sample_id"].isin(pool["sample_id"]), "fold_0"]) == {"out"}
-        rows = dividing.split_folds(folds)["fold_0_rows"]
+        rows = nodes.split_folds(folds)["fold_0_rows"]
         assert set(rows["sample_id"]) == set(pool["sample_id"])
         assert set(samples["sample_id"].iloc[rows["row"]]) == set(pool["sample_id"])
 
 
 class TestBalancing:
     def test_only_the_training_side_is_cut(self, rows: pd.DataFrame, samples: pd.DataFrame) -> None:
-        kept, _ = dividing.balance_samples(rows, samples, BalanceParams(method="class"))
+        kept, _ = nodes.balance_samples(rows, samples, BalanceParams(method="class"))
         for role in ("validation", "test"):
             pd.testing.assert_frame_equal(
                 kept[kept["role"] == role].reset_index(drop=True),
@@ -105,7 +105,7 @@ class TestBalancing:
         assert len(training) < (rows["role"] == "train").sum()
 
     def test_none_passes_through_and_still_counts(self, rows: pd.DataFrame, samples: pd.DataFrame) -> None:
-        kept, counts = dividing.balance_samples(rows, samples, BalanceParams())
+        kept, counts = nodes.balance_samples(rows, samples, BalanceParams())
         pd.testing.assert_frame_equal(kept, rows)
         assert list(counts["before"]) == list(counts["after"])
         assert counts["before"].sum() == (rows["role"] == "train").sum()
@@ -114,7 +114,7 @@ class TestBalancing:
         calcifications = samples[samples["group"] == "CALC"]
         small = samples[(samples["group"] == "CIRC") & (samples["label"] == "malignant")].index[4:]
         census = samples.drop(index=small)[["group", "severity", "label"]]
-        pool, counts = dividing.balance_pool(calcifications, census, BalanceParams(method="full"))
+        pool, counts = nodes.balance_pool(calcifications, census, BalanceParams(method="full"))
         assert pool.groupby("label").size().to_dict() == {"benign": 4, "malignant": 4}
         assert counts["after"].sum() == len(pool)
 
@@ -124,9 +124,7 @@ class TestBalancing:
             table.insert(0, "group", "CALC")
             return table
 
-        table = dividing.gather_counts(
-            count(("benign", 10, 4), ("malignant", 4, 4)), count(("benign", 11, 0))
-        )
+        table = nodes.gather_counts(count(("benign", 10, 4), ("malignant", 4, 4)), count(("benign", 11, 0)))
         assert table.to_dict("list") == {
             "group": ["CALC", "CALC"],
             "severity": ["benign", "malignant"],
@@ -202,7 +200,7 @@ class TestTraining:
     ) -> None:
         first = describe_data(samples, pixels, rows)
         assert describe_data(samples.copy(), pixels.copy(), rows.copy()) == first
-        monkeypatch.setattr(fingerprints, "BLOCK_BYTES", 1000)
+        monkeypatch.setattr(nodes, "BLOCK_BYTES", 1000)
         assert describe_data(samples, pixels, rows) == first
         flipped = pixels.copy()
         flipped[-1, -1, -1] ^= 1
@@ -242,14 +240,14 @@ class TestFollowing:
             def flush(self) -> None:
                 self.flushed = True
 
-        monkeypatch.setattr(following, "EpochLog", Log)
+        monkeypatch.setattr(nodes, "EpochLog", Log)
         folder = Path("data", "06_models", study, part, "checkpoints")
         epoch = {"epoch": 1, "epochs": 5, "loss": 0.5}
-        with following.follow_training(folder, "x") as on_epoch:
+        with nodes.follow_training(folder, "x") as on_epoch:
             on_epoch(epoch)
         [log] = logs
         assert (log.name, log.epochs, log.flushed) == (prefix, [epoch], True)
-        assert following.name_variant(folder) == title
+        assert nodes.name_variant(folder) == title
 
 
 class TestPredicting:
@@ -287,14 +285,14 @@ class TestPredicting:
         question: Question,
         evaluation: EvaluationParams,
     ) -> None:
-        folds = dividing.divide_samples(samples, SplitParams(folds=2))
-        table = pooling.predict_baselines(samples, pixels, folds, question, evaluation)
+        folds = nodes.divide_samples(samples, SplitParams(folds=2))
+        table = nodes.predict_baselines(samples, pixels, folds, question, evaluation)
         for _, part in table.groupby("model"):
             assert sorted(part["sample_id"]) == sorted(samples["sample_id"])
 
     def test_tables_are_pooled_with_a_new_index(self) -> None:
         tables = [pd.DataFrame({"model": ["cnn"], "fold": [number]}) for number in (0, 1)]
-        pooled = pooling.pool_predictions(*tables)
+        pooled = nodes.pool_predictions(*tables)
         assert list(pooled.index) == [0, 1]
         assert list(pooled["fold"]) == [0, 1]
 
@@ -303,7 +301,7 @@ def test_the_network_is_described_before_it_is_trained(
     pixels: np.ndarray, question: Question, recipe: Recipe
 ) -> None:
     big = np.zeros((1, 48, 48, 1), np.uint8)
-    layers, text = describing.describe_model(big, question, recipe)
+    layers, text = nodes.describe_model(big, question, recipe)
     assert sum(layer["parameters"] for layer in layers) == 72_706
     assert "72,706" in text
 
@@ -311,7 +309,7 @@ def test_the_network_is_described_before_it_is_trained(
 def test_a_network_is_really_trained_and_asked(
     samples: pd.DataFrame, pixels: np.ndarray, folds: pd.DataFrame, question: Question, tmp_path: Path
 ) -> None:
-    rows = dividing.split_folds(folds)["fold_0_rows"]
+    rows = nodes.split_folds(folds)["fold_0_rows"]
     recipe = Recipe(epochs=1, batch_size=16)
     machine = MachineParams(engine="fit", device="cpu")
     folder = tmp_path / "mias" / "fold_0" / "checkpoints"

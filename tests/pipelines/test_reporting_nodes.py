@@ -12,9 +12,9 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from mammoscan.pipelines.modelling.dividing import divide_samples
-from mammoscan.pipelines.reporting import drawing, measuring, writing
-from mammoscan.studies import EvaluationParams, Question, Recipe, SplitParams, ViewParams
+from mammoscan.params import EvaluationParams, Question, Recipe, SplitParams, ViewParams
+from mammoscan.pipelines.modelling.nodes import divide_samples
+from mammoscan.pipelines.reporting import nodes
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ class TestMeasuring:
     def test_every_model_is_measured(
         self, predictions: pd.DataFrame, question: Question, evaluation: EvaluationParams
     ) -> None:
-        metrics = measuring.measure_predictions(predictions, question, evaluation)
+        metrics = nodes.measure_predictions(predictions, question, evaluation)
         assert set(metrics) == {"cnn", "majority"}
         assert metrics["cnn"]["auc"]["value"] > 0.9
         assert metrics["majority"]["auc"]["value"] == 0.5
@@ -72,7 +72,7 @@ class TestMeasuring:
     def test_a_report_is_text_json_and_table_with_the_same_numbers(
         self, predictions: pd.DataFrame, question: Question, evaluation: EvaluationParams
     ) -> None:
-        text, report, table = measuring.report_classification(predictions, question, evaluation)
+        text, report, table = nodes.report_classification(predictions, question, evaluation)
         recall = report["malignant"]["recall"]
         assert f"{recall:.2f}" in text
         row = table[table.eq("malignant").any(axis=1)].iloc[0]
@@ -86,9 +86,9 @@ class TestMeasuring:
         evaluation: EvaluationParams,
         record: dict[str, Any],
     ) -> None:
-        counts = measuring.tabulate_confusion(predictions, question, evaluation)
+        counts = nodes.tabulate_confusion(predictions, question, evaluation)
         assert counts.drop(columns="true").to_numpy().sum() == 60
-        figure = drawing.draw_confusion_matrix(record, counts)
+        figure = nodes.draw_confusion_matrix(record, counts)
         shown = {text.get_text() for axes in figure.axes for text in axes.texts}
         for count in counts.drop(columns="true").to_numpy().ravel():
             assert any(str(count) in text for text in shown)
@@ -97,7 +97,7 @@ class TestMeasuring:
         split = SplitParams(folds=1, together="image", choose_epoch_on="test")
         folds = divide_samples(samples, split)
         honest = split.model_copy(update={"choose_epoch_on": "validation"})
-        audits = [measuring.audit_leaks(samples, pixels, folds, each) for each in (split, honest)]
+        audits = [nodes.audit_leaks(samples, pixels, folds, each) for each in (split, honest)]
         assert audits[0] != audits[1]
         assert audits[0]["test_images"] == (folds["fold_0"] == "test").sum()
 
@@ -109,14 +109,14 @@ class TestDrawing:
     def test_what_is_not_the_published_set_says_so(
         self, record: dict[str, Any], kind: str, stamp: str
     ) -> None:
-        found = drawing.choose_stamp(record | {"kind": kind})
+        found = nodes.choose_stamp(record | {"kind": kind})
         assert found.startswith(stamp)
         assert bool(found) == bool(stamp)
 
     def test_folds_are_counted_from_one(
         self, record: dict[str, Any], histories: list[dict[str, Any]]
     ) -> None:
-        figure = drawing.draw_training_curves(record, SplitParams(folds=2), *histories)
+        figure = nodes.draw_training_curves(record, SplitParams(folds=2), *histories)
         assert isinstance(figure, Figure)
         words = " ".join(
             text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))
@@ -126,13 +126,13 @@ class TestDrawing:
 
 class TestWriting:
     def test_the_folds_trainings_are_put_together(self, histories: list[dict[str, Any]]) -> None:
-        facts = writing.gather_histories(*histories)
+        facts = nodes.gather_histories(*histories)
         assert facts["folds"] == 2
         assert facts["epochs"] == facts["best_epochs"] == [3, 2]
         assert facts["seconds"] == 2.5
 
     def test_figures_and_sections_go_by_their_bare_names(self) -> None:
-        parts = writing.sort_parts({"roc_figure": b"1", "trust_section": {"title": "Trust"}})
+        parts = nodes.sort_parts({"roc_figure": b"1", "trust_section": {"title": "Trust"}})
         assert parts["figures"] == {"roc": b"1"}
         assert [(section.name, section.title) for section in parts["sections"]] == [("trust", "Trust")]
 
@@ -147,7 +147,7 @@ class TestWriting:
         pipeline: str,
         protocol: str,
     ) -> None:
-        content = writing.describe_study(
+        content = nodes.describe_study(
             record,
             RUN_INFO | {"pipeline": pipeline},
             question,
@@ -157,7 +157,7 @@ class TestWriting:
             {},
             pd.DataFrame(),
             pd.DataFrame({"reason": ["a", "a", "b"]}),
-            writing.gather_histories(*histories),
+            nodes.gather_histories(*histories),
         )
         assert content["command"] == f"kedro run --pipeline {pipeline}"
         assert content["protocol"] == protocol
@@ -178,9 +178,9 @@ class TestWriting:
         caplog: pytest.LogCaptureFixture,
     ) -> None:
         caplog.set_level("INFO", "mammoscan")
-        metrics = measuring.measure_predictions(predictions, question, evaluation)
+        metrics = nodes.measure_predictions(predictions, question, evaluation)
         split = SplitParams(folds=2)
-        _, report, _ = measuring.report_classification(predictions, question, evaluation)
+        _, report, _ = nodes.report_classification(predictions, question, evaluation)
         counts = samples.groupby(["group", "severity"]).size().rename("before").reset_index()
         written = (
             record,
@@ -190,18 +190,18 @@ class TestWriting:
             recipe,
             predictions,
             metrics,
-            measuring.audit_leaks(samples, pixels, divide_samples(samples, split), split),
+            nodes.audit_leaks(samples, pixels, divide_samples(samples, split), split),
             counts.assign(after=counts["before"]),
             pd.DataFrame({"reason": ["a normal scan"]}),
             report,
-            writing.gather_histories(*histories),
-            measuring.measure_calibration(predictions, question, evaluation),
-            measuring.measure_subgroups(predictions, samples, question, evaluation),
+            nodes.gather_histories(*histories),
+            nodes.measure_calibration(predictions, question, evaluation),
+            nodes.measure_subgroups(predictions, samples, question, evaluation),
         )
         picture = io.BytesIO()
         Image.new("L", (3, 2)).save(picture, "PNG")
         page, plain = (
-            writing.write_report(*written, views, views_figure=picture.getvalue())
+            nodes.write_report(*written, views, views_figure=picture.getvalue())
             for views in (ViewParams(), ViewParams(stored="one", training="none", prediction=False))
         )
         assert ("<img" in page, "<img" in plain) == (True, False)

@@ -13,9 +13,7 @@ from pydantic import ValidationError
 
 from mammoscan.errors import MammoscanError
 from mammoscan.evaluation import splits
-from mammoscan.learning.engines.interface import EngineError
-from mammoscan.pipelines.search import evaluating, nodes, telling, trials
-from mammoscan.studies import (
+from mammoscan.params import (
     BalanceParams,
     EvaluationParams,
     MachineParams,
@@ -26,6 +24,9 @@ from mammoscan.studies import (
     ViewParams,
     apply_values,
 )
+from mammoscan.pipelines.search import nodes
+from mammoscan.training import search
+from mammoscan.training.engines.base import EngineError
 
 SPLIT = SplitParams(folds=5)
 RANGES: dict[str, Any] = {
@@ -49,9 +50,9 @@ def rate(values: dict[str, Any]) -> tuple[float, dict[str, Any]]:
 
 
 def run(folder: Path, search: SearchParams, evaluate: Any = rate, fold: int = 1) -> pd.DataFrame:
-    study = trials.open_search(folder, "abc", search)
-    trials.run_trials(study, search, OWN, evaluate, fold=fold)
-    return trials.tabulate_trials(study, fold, list(search.list_ranges()))
+    study = search.open_search(folder, "abc", search)
+    search.run_trials(study, search, OWN, evaluate, fold=fold)
+    return search.tabulate_trials(study, fold, list(search.list_ranges()))
 
 
 @pytest.fixture
@@ -75,8 +76,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         positive = pixels[test].mean(axis=(1, 2, 3)) / 255
         return np.column_stack([1 - positive, positive]).astype(np.float32)
 
-    monkeypatch.setattr(evaluating, "train_network", train)
-    monkeypatch.setattr(evaluating, "predict_probabilities", predict)
+    monkeypatch.setattr(search, "train_network", train)
+    monkeypatch.setattr(search, "predict_probabilities", predict)
     return kept
 
 
@@ -147,7 +148,7 @@ class TestTrials:
     def test_a_training_that_diverges_ends_its_trial_and_not_the_search(self, tmp_path: Path) -> None:
         def diverge(values: dict[str, Any]) -> Any:
             if values["learning_rate"] > 1e-3:
-                raise trials.DivergedError("the loss became nan in epoch 1")
+                raise search.DivergedError("the loss became nan in epoch 1")
             return rate(values)
 
         table = run(tmp_path, make_search(), diverge)
@@ -158,7 +159,7 @@ class TestTrials:
 
     def test_a_search_in_which_all_diverge_says_so(self, tmp_path: Path) -> None:
         def diverge(values: dict[str, Any]) -> Any:
-            raise trials.DivergedError("x")
+            raise search.DivergedError("x")
 
         with pytest.raises(MammoscanError, match=r"search, fold 2: 2 trials ended and none with a value"):
             run(tmp_path, make_search(trials=2), diverge)
@@ -318,7 +319,7 @@ class TestTelling:
                 "chosen": [False, True, True, False],
             }
         )
-        section = telling.describe_search(
+        section = nodes.describe_search(
             nodes.count_trainings(make_search(), SPLIT),
             tried,
             predict(0.9),
@@ -335,7 +336,7 @@ class TestTelling:
             ["1", "0.5", "0.75", "1", "0.001", "32", "none", "random"],
             ["2", "0.7", "0.7", "0", "0.001", "32", "none", "random"],
         ]
-        assert telling.tell_value(None) == "none"
+        assert nodes.tell_value(None) == "none"
 
 
 class TestRanges:

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mammoscan.figures.probability_map import draw_probability_map as draw_map
-from mammoscan.figures.probability_map import pick_slides
-from mammoscan.pipelines.tissue import breakdown, claims, slides
-from mammoscan.studies import EvaluationParams, Question, SplitParams
+from mammoscan.figures.slide_map import draw_probability_map as draw_map
+from mammoscan.figures.slide_map import pick_slides
+from mammoscan.params import EvaluationParams, Question, SplitParams
+from mammoscan.pipelines.tissue import nodes
 
 EVALUATION = EvaluationParams(resamples=50, metadata_columns=())
 BREAKHIS = Question(text="?", labels=("benign", "malignant"), positive="malignant")
@@ -69,10 +69,10 @@ def answer(samples: pd.DataFrame, question: Question, scores: np.ndarray) -> pd.
 class TestBreakdown:
     def describe(self, samples: pd.DataFrame, scores: np.ndarray) -> dict[str, Any]:
         predictions = answer(samples, BREAKHIS, scores)
-        table = breakdown.score_breakdown(predictions, samples, BREAKHIS, EVALUATION)
+        table = nodes.score_breakdown(predictions, samples, BREAKHIS, EVALUATION)
         # As the catalog hands it on: through a file.
         table = pd.read_csv(io.StringIO(table.to_csv(index=False)))
-        return breakdown.describe_breakdown(table, samples, predictions, EVALUATION)
+        return nodes.describe_breakdown(table, samples, predictions, EVALUATION)
 
     def test_every_magnification_and_type_has_its_row(self, biopsies: pd.DataFrame) -> None:
         section = self.describe(biopsies, np.where(biopsies["label"] == "malignant", 0.9, 0.1))
@@ -122,7 +122,7 @@ class TestSlides:
     def test_the_auc_within_a_slide_ranks_its_patches_only(self, patches: pd.DataFrame) -> None:
         # Right within each slide, whatever the slides' own levels are.
         scores = 0.5 - 0.1 * patches["patient_id"].astype(int) + np.where(patches["label"] == "idc", 0.05, 0)
-        section = slides.describe_slides(answer(patches, IDC, scores.to_numpy()), patches, IDC)
+        section = nodes.describe_slides(answer(patches, IDC, scores.to_numpy()), patches, IDC)
         [table] = section["tables"]
         assert [row[0] for row in table["rows"]] == ["0", "1", "2", "3"]
         assert [row[3] for row in table["rows"]] == [None, "1.00", "1.00", "1.00"]
@@ -132,13 +132,13 @@ class TestSlides:
 
     def test_slides_of_one_label_say_nothing(self, patches: pd.DataFrame) -> None:
         plain = patches[patches["label"] == "no_idc"]
-        section = slides.describe_slides(answer(plain, IDC, np.full(len(plain), 0.3)), plain, IDC)
+        section = nodes.describe_slides(answer(plain, IDC, np.full(len(plain), 0.3)), plain, IDC)
         assert "No slide holds patches of both labels" in section["paragraphs"][1]
 
     def test_the_map_shows_each_patch_in_its_place(self, patches: pd.DataFrame) -> None:
         scores = patches["x"].to_numpy() / 1000
         record = {"kind": "phantom"}
-        figure = slides.draw_probability_map(record, answer(patches, IDC, scores), patches, IDC)
+        figure = nodes.draw_probability_map(record, answer(patches, IDC, scores), patches, IDC)
         images = [axes.images[0].get_array() for axes in figure.axes if axes.images]
         # A truth and a prediction for each of four slides.
         assert [image.shape for image in images[:8]] == [(3, 5)] * 8
@@ -147,7 +147,7 @@ class TestSlides:
 
     def test_a_patch_that_is_not_there_stays_empty(self, patches: pd.DataFrame) -> None:
         one = patches[patches["patient_id"] == "1"].iloc[1:]
-        figure = slides.draw_probability_map({"kind": "real"}, answer(one, IDC, np.full(14, 0.5)), one, IDC)
+        figure = nodes.draw_probability_map({"kind": "real"}, answer(one, IDC, np.full(14, 0.5)), one, IDC)
         assert figure.axes[0].images[0].get_array().mask.tolist()[0] == [True] + [False] * 4
 
     def test_the_slides_shown_go_from_the_least_to_the_most_tumour(self, patches: pd.DataFrame) -> None:
@@ -168,7 +168,7 @@ class TestClaims:
 
     def test_breakhis_sets_the_areas_of_hard_labels_and_probabilities_side_by_side(self) -> None:
         folds = pd.DataFrame({"fold_0": ["train"] * 16 + ["validation"] * 4 + ["test"] * 5})
-        section = claims.describe_breakhis_claims(METRICS, HISTORY, folds, AUDIT)
+        section = nodes.describe_breakhis_claims(METRICS, HISTORY, folds, AUDIT)
         rows = self.read(section)
         assert rows["ROC-AUC of hard labels"] == ["0.692", "0.70"]
         assert rows["ROC-AUC of probabilities"] == ["", "0.83 [0.73, 0.93]"]
@@ -182,14 +182,14 @@ class TestClaims:
 
     def test_the_400x_images_tell_when_training_accuracy_is_whole(self) -> None:
         split = SplitParams(choose_epoch_on="test", together="image")
-        section = claims.describe_listed_claims(METRICS, HISTORY, AUDIT, split)
+        section = nodes.describe_listed_claims(METRICS, HISTORY, AUDIT, split)
         rows = self.read(section)
         assert rows["Training accuracy of 100 %"] == ["by about epoch 3", "by epoch 2"]
         assert rows["Time to train"] == ["256 s", "5 s"]
         assert "the tested images also chose the epoch" in section["paragraphs"][1]
 
     def test_the_patches_are_held_against_the_more_frequent_answer(self) -> None:
-        section = claims.describe_patch_claims(METRICS, AUDIT, SplitParams())
+        section = nodes.describe_patch_claims(METRICS, AUDIT, SplitParams())
         rows = self.read(section)
         assert rows["Always the more frequent answer"] == ["", "70 %"]
         assert rows["Accuracy on the other patches"] == ["over 85 %", "70 % [60, 80]"]
@@ -199,7 +199,7 @@ class TestClaims:
         nothing = {"value": None, "low": None, "high": None}
         undefined = {"cnn": {**METRICS["cnn"], "auc": nothing, "specificity": nothing, "precision": nothing}}
         folds = pd.DataFrame({"fold_0": ["train", "test"]})
-        rows = self.read(claims.describe_breakhis_claims(undefined, HISTORY, folds, AUDIT))
+        rows = self.read(nodes.describe_breakhis_claims(undefined, HISTORY, folds, AUDIT))
         assert rows["ROC-AUC of probabilities"][1] == "not defined"
         assert rows["Precision on malignant"][1] == "not defined"
         assert rows["ROC-AUC of hard labels"][1] == "not defined"

@@ -9,13 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mammoscan.evaluation.alarms import AS_IS
-from mammoscan.networks.registry import build_network
-from mammoscan.pipelines.trust import cards, nodes
-from mammoscan.pipelines.trust.sections import say_rule, write_trust_section
-from mammoscan.reporting.content import Section
-from mammoscan.reporting.model_card import list_limits, write_markdown
-from mammoscan.studies import (
+from mammoscan.evaluation.out_of_distribution import AS_IS
+from mammoscan.models.registry import build_network
+from mammoscan.params import (
     CropParams,
     EvaluationParams,
     MachineParams,
@@ -25,6 +21,10 @@ from mammoscan.studies import (
     ScanGridParams,
     ViewParams,
 )
+from mammoscan.pipelines.trust import nodes
+from mammoscan.pipelines.trust.nodes import say_rule, write_trust_section
+from mammoscan.reporting.model_card import list_limits, write_markdown
+from mammoscan.reporting.report_content import Section
 
 QUESTION = Question(
     title="T", text="Is it?", unit="regions", labels=("benign", "malignant"), positive="malignant"
@@ -123,7 +123,7 @@ def write_card(kind: str = "phantom", pipeline: str = "mias", **more: Any) -> di
     blocks = {
         "record": record,
         "run_info": run_info,
-        "how": cards.describe_windows(CropParams(kind="window", size=24), ScanGridParams()),
+        "how": nodes.describe_windows(CropParams(kind="window", size=24), ScanGridParams()),
         "samples": SAMPLES,
         "pixels": PIXELS,
         "question": QUESTION,
@@ -137,8 +137,8 @@ def write_card(kind: str = "phantom", pipeline: str = "mias", **more: Any) -> di
         "histories": {"folds": 3, "best_epochs": [2, 3, 4], "parameters": 1234},
     }
     if "trust" not in more:
-        return cards.write_author_card(**blocks)
-    return cards.write_card(**blocks, final={"epochs": [{}, {}, {}]}, subgroups=subgroups, **more)
+        return nodes.write_author_card(**blocks)
+    return nodes.write_card(**blocks, final={"epochs": [{}, {}, {}]}, subgroups=subgroups, **more)
 
 
 def test_held_out_images_are_familiar_and_noise_is_not(strangeness: pd.DataFrame) -> None:
@@ -222,7 +222,7 @@ def test_the_card_holds_what_an_answer_needs_and_what_must_be_known(
 
 
 def test_the_card_is_written_for_people_and_for_machines(card: dict[str, Any]) -> None:
-    text, data = cards.write_model_card(card)
+    text, data = nodes.write_model_card(card)
     for words in (
         "# Model card: mias",
         "Trained on a phantom",
@@ -256,7 +256,7 @@ def test_the_card_of_an_articles_own_procedure_says_so(trust: dict[str, Any]) ->
 
 
 def test_an_image_file_is_taken_whole() -> None:
-    assert cards.describe_images(PackParams(size=32, channels=3)) == {
+    assert nodes.describe_images(PackParams(size=32, channels=3)) == {
         "kind": "image",
         "size": [32, 32],
         "channels": 3,

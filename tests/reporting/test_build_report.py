@@ -9,8 +9,8 @@ import pytest
 
 from mammoscan.figures.confusion_matrix import draw_confusion_matrix
 from mammoscan.figures.style import NOTICE, PHANTOM_STAMP, render_png
-from mammoscan.reporting.build_report import build_report, measure_png
-from mammoscan.reporting.content import Picture, ReportContent, Section
+from mammoscan.reporting.report import build_report, measure_png
+from mammoscan.reporting.report_content import Picture, ReportContent, Section
 
 
 def measure(value, half=0.1):

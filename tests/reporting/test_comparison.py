@@ -6,7 +6,7 @@ import pytest
 
 from mammoscan.figures.compared_runs import average_folds, draw_compared_roc, draw_compared_training
 from mammoscan.figures.style import PHANTOM_STAMP, render_png
-from mammoscan.reporting.comparison import build_comparison, judge_pair, list_differences, say_chances
+from mammoscan.reporting.comparison_page import build_comparison, judge_pair, list_differences, say_chances
 
 AUC = {"value": 0.7, "low": 0.6, "high": 0.8}
 PAIR = {"first": "A", "second": "B", "samples": 35, "patients": 27, "a": AUC, "b": {"value": 0.6}}

@@ -1,6 +1,6 @@
 import pytest
 
-from mammoscan.reporting.words import (
+from mammoscan.reporting.sentences import (
     find_best_baseline,
     find_chance,
     find_leak,

@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from mammoscan.errors import MammoscanError
-from mammoscan.imaging.decoding import decode_image
-from mammoscan.imaging.scans import standardise_scan
-from mammoscan.serving.fitting import fit_picture, is_whole_scan, window_side
-from mammoscan.serving.reading import Picture, read_picture
+from mammoscan.imaging.decode import decode_image
+from mammoscan.imaging.scan_grid import standardise_scan
+from mammoscan.serving.image_reader import Picture, read_picture
+from mammoscan.serving.prepare_input import fit_picture, is_whole_scan, window_side
 
 WINDOW = {"kind": "window", "size": 48, "grid": {"size": 192, "margin": 2}, "scan_side": 1024}
 SHAPE = (48, 48, 1)

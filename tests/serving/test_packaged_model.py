@@ -17,19 +17,18 @@ import pytest
 from PIL import Image
 
 from mammoscan.errors import MammoscanError
-from mammoscan.evaluation.strangeness import describe_levels, fit_familiar, floor_levels
-from mammoscan.evaluation.temperature import apply_temperature
+from mammoscan.evaluation.calibration import apply_temperature
+from mammoscan.evaluation.out_of_distribution import describe_levels, fit_familiar, floor_levels
 from mammoscan.imaging.views import make_view
-from mammoscan.learning.predict import predict_probabilities
-from mammoscan.networks.registry import build_network
-from mammoscan.serving.classifier import Classifier
-from mammoscan.serving.exporting import export_model
-from mammoscan.serving.finding import find_model
-from mammoscan.serving.package import log_model, name_registered
-from mammoscan.serving.packaged import PackagedClassifier
-from mammoscan.serving.reading import Picture
-from mammoscan.serving.watching import STRANGE
-from mammoscan.studies import MachineParams, Recipe, ViewParams
+from mammoscan.inference.predict import predict_probabilities
+from mammoscan.models.registry import build_network
+from mammoscan.params import MachineParams, Recipe, ViewParams
+from mammoscan.serving.classifier import STRANGE, Classifier
+from mammoscan.serving.export import export_model
+from mammoscan.serving.image_reader import Picture
+from mammoscan.serving.log_model import log_model, name_registered
+from mammoscan.serving.model_files import find_model
+from mammoscan.serving.pyfunc_model import PackagedClassifier
 
 TWO, THREE = ("benign", "malignant"), ("normal", "benign", "malignant")
 PIXELS = np.random.default_rng(0).integers(0, 256, (5, 24, 24, 1)).astype(np.uint8)
@@ -94,7 +93,7 @@ def encode(pixels: np.ndarray) -> bytes:
 def test_it_answers_a_row_an_image_with_the_networks_own_probabilities(
     network: Path, labels: tuple[str, ...]
 ) -> None:
-    from mammoscan.learning.models import load_model
+    from mammoscan.models.registry import load_model
 
     card = make_card(labels)
     answer = ask(network, card)
@@ -178,7 +177,7 @@ def test_what_looks_like_no_training_image_is_warned_of(network: Path, labels: t
     levels = fit_familiar(describe_levels(PIXELS), np.arange(5), 0.99, floor_levels(1))
     features = fit_familiar(np.random.default_rng(0).normal(size=(50, 64)), np.arange(50), 0.99)
     familiar = {"levels": levels | {"limit": 50.0}, "features": features | {"limit": 1e9}}
-    from mammoscan.learning.models import load_model
+    from mammoscan.models.registry import load_model
 
     classifier = Classifier(load_model(network), make_card(labels), familiar)
     shown = np.concatenate([PIXELS[:1], np.zeros_like(PIXELS[:1])])
@@ -224,7 +223,7 @@ def test_onnx_says_the_same_and_is_kept_only_then(
     with pytest.raises(MammoscanError, match=r"images are \[20, 24, 1\]"):
         export_model(folder, PIXELS[:, :20], 3)
     with monkeypatch.context() as patch:
-        patch.setattr("mammoscan.serving.exporting.MOST_DIFFERENCE", -1.0)
+        patch.setattr("mammoscan.serving.export.MOST_DIFFERENCE", -1.0)
         with pytest.raises(MammoscanError, match="the ONNX file was not kept"):
             export_model(folder, PIXELS, 3)
     assert not list(folder.glob("*onnx*"))

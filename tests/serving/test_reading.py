@@ -11,7 +11,7 @@ from PIL import Image
 from pydicom.uid import JPEGLSLossless
 
 from mammoscan.errors import MammoscanError
-from mammoscan.serving.reading import Limits, read_picture
+from mammoscan.serving.image_reader import Limits, read_picture
 from pictures import encode_dicom
 
 GREY = np.random.default_rng(0).integers(0, 256, (20, 30)).astype(np.uint8)

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from mammoscan.errors import MammoscanError
 from mammoscan.figures.style import PHANTOM_STAMP
 from mammoscan.imaging.crops import cut_window
-from mammoscan.imaging.scans import prepare_scan
+from mammoscan.imaging.scan_grid import prepare_scan
+from mammoscan.params import ScanGridParams
 from mammoscan.serving.classifier import Classifier
-from mammoscan.serving.scan_maps import NEVER_NORMAL, map_picture
-from mammoscan.studies import ScanGridParams
+from mammoscan.serving.scan_prediction import NEVER_NORMAL, map_picture
 
 CARD = {
     "study": "mias_normal",
@@ -33,7 +33,7 @@ CARD = {
 
 @pytest.fixture(scope="module")
 def classifier() -> Classifier:
-    from mammoscan.networks.registry import build_network
+    from mammoscan.models.registry import build_network
 
     return Classifier(build_network("small_cnn", (24, 24, 1), 2, seed=1), CARD)
 

@@ -18,9 +18,9 @@ import requests
 from click.testing import CliRunner
 from PIL import Image
 
-from mammoscan.command import main
+from mammoscan.commands import main
 from mammoscan.errors import MammoscanError
-from mammoscan.serving.finding import find_model, read_tracking_uri
+from mammoscan.serving.model_files import find_model, read_tracking_uri
 from processes import CHROMIUM, Served, serve_study
 from projects import FinishedRun
 
@@ -44,7 +44,7 @@ def test_it_says_in_one_line_where_it_listens_and_which_model_answers(served: Se
 
 def test_its_answers_are_those_of_the_packaged_model(served: Served) -> None:
     from mammoscan.serving.classifier import Classifier
-    from mammoscan.serving.reading import read_picture
+    from mammoscan.serving.image_reader import read_picture
 
     windows = [
         ("a.png", draw_window(served, 300)),

@@ -15,7 +15,7 @@ import pytest
 import requests
 from PIL import Image
 
-from mammoscan.serving.wording import describe_threshold
+from mammoscan.serving.app import describe_threshold
 from services import CARD, FakeClassifier, Service, draw_png, run_service
 
 Sent = tuple[str, bytes]

@@ -18,11 +18,11 @@ import pytest
 from PIL import Image
 
 from mammoscan.errors import MammoscanError
+from mammoscan.params import ExportParams, PredictParams
 from mammoscan.pipelines.export.nodes import export_model
 from mammoscan.pipelines.predict.nodes import open_model
-from mammoscan.serving.finding import find_model
-from mammoscan.serving.watching import STRANGE
-from mammoscan.studies import ExportParams, PredictParams
+from mammoscan.serving.classifier import STRANGE
+from mammoscan.serving.model_files import find_model
 from processes import serve_with_mlflow
 from projects import FinishedRun
 

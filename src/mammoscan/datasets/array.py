@@ -12,8 +12,8 @@ from typing import Any, NewType
 import numpy as np
 from kedro.io.core import AbstractDataset, DatasetError
 
-from mammoscan.datasets.files import write_whole
-from mammoscan.imaging.sheets import tile_images
+from mammoscan.atomic_write import write_whole
+from mammoscan.imaging.contact_sheet import tile_images
 
 # Kedro-Viz finds out how to show a preview by the *name* of the return type.
 ImagePreview = NewType("ImagePreview", str)

@@ -7,8 +7,8 @@ from typing import Any
 from kedro.io.core import AbstractDataset
 from matplotlib.figure import Figure
 
+from mammoscan.atomic_write import write_whole
 from mammoscan.datasets.array import ImagePreview
-from mammoscan.datasets.files import write_whole
 
 
 class FigureDataset(AbstractDataset[Figure, bytes]):

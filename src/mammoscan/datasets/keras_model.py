@@ -5,7 +5,7 @@ from typing import Any
 
 from kedro.io.core import AbstractDataset
 
-from mammoscan.datasets.files import write_whole
+from mammoscan.atomic_write import write_whole
 
 
 class KerasModelDataset(AbstractDataset[Any, Any]):
@@ -23,7 +23,7 @@ class KerasModelDataset(AbstractDataset[Any, Any]):
 
     def load(self) -> Any:
         """Return the model, uncompiled; no code that a file may carry is run."""
-        from mammoscan.learning.models import load_model
+        from mammoscan.models.registry import load_model
 
         return load_model(self._filepath)
 

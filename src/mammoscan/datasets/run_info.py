@@ -11,12 +11,7 @@ from typing import Any
 
 from kedro.io.core import AbstractDataset, DatasetError
 
-from mammoscan.tracking import (
-    COMMAND_VARIABLE,
-    PIPELINE_VARIABLE,
-    RUN_ID_VARIABLE,
-    STARTED_VARIABLE,
-)
+from mammoscan.tracking.live import COMMAND_VARIABLE, PIPELINE_VARIABLE, RUN_ID_VARIABLE, STARTED_VARIABLE
 
 PACKAGES = (
     "mammoscan",

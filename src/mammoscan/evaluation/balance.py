@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mammoscan.errors import MammoscanError
-from mammoscan.studies import BalanceParams
+from mammoscan.params import BalanceParams
 
 NORMAL = "NORM"
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mammoscan.evaluation.metadata import build_features, refuse_defining
+from mammoscan.evaluation.metadata_features import build_features, refuse_defining
 from mammoscan.evaluation.splits import split_folds
-from mammoscan.evaluation.textures import describe_textures
-from mammoscan.studies import EvaluationParams, Question
+from mammoscan.evaluation.texture_features import describe_textures
+from mammoscan.params import EvaluationParams, Question
 
 STRENGTHS = (0.001, 0.01, 0.1, 1.0)
 INNER_FOLDS = 3

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from mammoscan.errors import MammoscanError
-from mammoscan.evaluation.intervals import resample_measures, summarise_draws
-from mammoscan.evaluation.reports import report_classification, tabulate_confusion
-from mammoscan.evaluation.scored import Scored, list_models, read_scored
-from mammoscan.evaluation.weighing import build_area, build_measure
-from mammoscan.studies import EvaluationParams, Question
+from mammoscan.evaluation.bootstrap import resample_measures, summarise_draws
+from mammoscan.evaluation.classification_report import report_classification, tabulate_confusion
+from mammoscan.evaluation.predictions import Scored, list_models, read_scored
+from mammoscan.evaluation.weighted_metrics import build_area, build_measure
+from mammoscan.params import EvaluationParams, Question
 
 __all__ = ["measure_predictions", "measure_subgroups", "report_classification", "tabulate_confusion"]
 

@@ -1,4 +1,7 @@
-"""Calibration before and after: what one temperature does to the stated probabilities."""
+"""Calibration: does 0.8 mean four in five?
+
+Calibration before and after: what one temperature does to the stated probabilities.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,13 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from mammoscan.figures.style import (
     BLUE,
     MUTED,
     NOTICE,
+    SKY,
     SMALL_SIZE,
     draw_nothing,
     is_number,
@@ -70,3 +75,67 @@ def _draw_side(axes: Axes, bins: Bins) -> None:
         markeredgecolor="white",
     )
     style_axes(axes)
+
+
+def draw_reliability(bins: Sequence[Mapping[str, Any]], stamp: str, *, positive: str = "positive") -> Figure:
+    """Return the reliability diagram with the number of samples in each bin below it.
+
+    Args:
+        bins: For each bin ``from``, ``to``, ``samples``, ``predicted`` (mean probability) and ``observed``
+            (share that is positive) with its interval's ``low`` and ``high``; empty bins are skipped.
+        stamp: See ``style.draw_stamp``.
+        positive: The label whose probability it is.
+    """
+    title = f"Calibration of the probability of {positive}"
+    filled = [bin_ for bin_ in bins if bin_["samples"] and is_number(bin_["observed"])]
+    figure = new_figure(
+        5.0 if filled else 1.2,
+        title,
+        stamp,
+        width=7.0,
+        subtitle=f"On the dotted line a stated probability is met in fact. {NOTICE}",
+    )
+    if not filled:
+        return draw_nothing(figure, "No samples to judge it by.")
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
+    upper.plot([0, 1], [0, 1], color=MUTED, linestyle=":", linewidth=1.2)
+    stated = [bin_["predicted"] for bin_ in filled]
+    for bin_ in filled:
+        if is_number(bin_.get("low")) and is_number(bin_.get("high")):
+            upper.plot(
+                [bin_["predicted"]] * 2,
+                [bin_["low"], bin_["high"]],
+                color=BLUE,
+                linewidth=2.2,
+                alpha=0.45,
+                solid_capstyle="butt",
+            )
+    upper.plot(
+        stated,
+        [bin_["observed"] for bin_ in filled],
+        color=BLUE,
+        linewidth=1.4,
+        marker="o",
+        markersize=7,
+        markeredgecolor="white",
+    )
+    for bin_ in filled:
+        width = bin_["to"] - bin_["from"]
+        lower.bar(bin_["from"] + width / 2, bin_["samples"], width=0.92 * width, color=SKY)
+        lower.annotate(
+            str(bin_["samples"]),
+            (bin_["from"] + width / 2, bin_["samples"]),
+            xytext=(0, 1),
+            textcoords="offset points",
+            size=SMALL_SIZE - 1,
+            color=MUTED,
+            ha="center",
+            va="bottom",
+        )
+    upper.set(ylabel=f"Share that is {positive}", xlim=(-0.01, 1.01), ylim=(-0.02, 1.02))
+    lower.set(xlabel=f"Stated probability of {positive}", ylabel="Samples")
+    lower.set_ylim(0, 1.35 * max(bin_["samples"] for bin_ in filled))
+    lower.yaxis.set_major_locator(MaxNLocator(nbins=2, integer=True))
+    style_axes(upper)
+    style_axes(lower, grid="y")
+    return figure

@@ -16,7 +16,8 @@ from kedro.pipeline import Pipeline
 from pydantic import TypeAdapter, ValidationError
 
 from mammoscan.errors import MammoscanError
-from mammoscan.studies import STUDIES, Recipe
+from mammoscan.params import Recipe
+from mammoscan.studies import STUDIES
 
 PREFIX = "params:"
 
@@ -156,7 +157,7 @@ def check_first_weights(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         recipe = catalog.load(name) if name.startswith(PREFIX) and name.endswith(".training") else None
         if not isinstance(recipe, Recipe) or recipe.network.weights == "none":
             continue
-        from mammoscan.networks.weights import check_weights
+        from mammoscan.models.weights import check_weights
 
         study = name.removesuffix(".training")
         if f"{study}.pack" in pipeline.inputs():

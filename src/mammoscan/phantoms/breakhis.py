@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from mammoscan.params import PhantomParams
 from mammoscan.phantoms.histology import Look, develop_slide, draw_stain, paint_tissue
-from mammoscan.studies import PhantomParams
 
 GENERATOR = 2
 """Version of the drawing; raise it with any change of the pixels, so that older files are drawn anew."""

@@ -63,7 +63,7 @@ class DaskRunner(AbstractRunner):
         return logging.getLogger("kedro.runner")
 
     def _get_executor(self, max_workers: int) -> Executor:
-        from mammoscan.runners.cluster import NodeExecutor
+        from mammoscan.runners.dask_worker import NodeExecutor
 
         assert self._client is not None
         return NodeExecutor(self._client, pure=False)
@@ -136,6 +136,6 @@ def prepare_workers(client: Client) -> None:
                 f"Dask worker {worker}: cannot import {PACKAGE} ({type(answer).__name__}: {answer}), expected the "
                 f'project in its environment; install it there as it is here, with: pip install "{PACKAGE}[dask]"'
             )
-    from mammoscan.runners.cluster import RunSetup
+    from mammoscan.runners.dask_worker import RunSetup
 
     client.register_plugin(RunSetup())

@@ -1,8 +1,12 @@
-"""One trained model as everything uses it: the packaged model, the service, predictions of folders, explanations."""
+"""One trained model as everything uses it: the packaged model, the service, predictions of folders, explanations.
+
+Noticing images that are unlike those that a network was trained on.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,16 +15,52 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mammoscan.errors import MammoscanError
-from mammoscan.evaluation.temperature import apply_temperature
-from mammoscan.learning.models import load_model
-from mammoscan.learning.onnx import OnnxNetwork
-from mammoscan.learning.predict import predict_probabilities
-from mammoscan.learning.scaling import choose_scale, scale_pixels
-from mammoscan.serving.files import FAMILIAR, NETWORK, ONNX, find_files, read_card
-from mammoscan.serving.fitting import fit_picture, is_whole_scan
-from mammoscan.serving.reading import Picture
-from mammoscan.serving.watching import StrangeWatch
-from mammoscan.studies import MachineParams, Recipe, ViewParams
+from mammoscan.evaluation.calibration import apply_temperature
+from mammoscan.evaluation.out_of_distribution import FEATURES, LEVELS, describe_levels, measure_distance
+from mammoscan.inference.embeddings import build_extractor, compute_penultimate
+from mammoscan.inference.onnx import OnnxNetwork
+from mammoscan.inference.predict import predict_probabilities
+from mammoscan.models.preprocessing import choose_scale, scale_pixels
+from mammoscan.models.registry import load_model
+from mammoscan.params import MachineParams, Recipe, ViewParams
+from mammoscan.serving.image_reader import Picture
+from mammoscan.serving.model_files import FAMILIAR, NETWORK, ONNX, find_files, read_card
+from mammoscan.serving.prepare_input import fit_picture, is_whole_scan
+
+STRANGE = "this does not look like what the model was trained on"
+
+
+class StrangeWatch:
+    """Warns of images that lie farther from the training images than nearly all of those do."""
+
+    def __init__(self, network: Any, familiar: Mapping[str, Any], recipe: Recipe) -> None:
+        """Take a network and what ``describe_familiar`` found of its training images."""
+        self._extractor = build_extractor(network)
+        self._familiar = familiar
+        self._recipe = recipe
+
+    def warn(self, pixels: NDArray[np.uint8]) -> list[list[str]]:
+        """Return a list of warnings for each image, empty or of one sentence.
+
+        Args:
+            pixels: uint8 ``[N, H, W, C]``.
+        """
+        if len(pixels) == 0:
+            return []
+        features = compute_penultimate(self._extractor, pixels, np.arange(len(pixels)), self._recipe)
+        far = {
+            LEVELS: measure_distance(describe_levels(pixels), self._familiar["levels"])
+            > self._familiar["levels"]["limit"],
+            FEATURES: measure_distance(features, self._familiar["features"])
+            > self._familiar["features"]["limit"],
+        }
+        return [
+            [f"{STRANGE}: {' and '.join(why)}"]
+            if (why := [name for name, found in far.items() if found[row]])
+            else []
+            for row in range(len(pixels))
+        ]
+
 
 Runtime = Literal["keras", "onnx"]
 
@@ -156,7 +196,7 @@ class Classifier:
         Returns:
             float32 ``[H, W]`` in 0 to 1.
         """
-        from mammoscan.learning.explaining import explain_images
+        from mammoscan.inference.gradcam import explain_images
 
         pixels = self._check(pixels_one[None] if pixels_one.ndim == 3 else pixels_one)
         label = label or str(self.classify(pixels)["label"].iloc[0])

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
-from mammoscan.pipelines.author import nodes, tabulating
+from mammoscan.pipelines.author import nodes
+from mammoscan.pipelines.reporting.nodes import gather_histories
 from mammoscan.pipelines.reporting.pipeline import describe_inputs, draw, name_parts, wrap
-from mammoscan.pipelines.reporting.writing import gather_histories
 from mammoscan.studies import ABLATION, EXPERIMENTS, SIDE_CLAIM, STUDIES, Study
 
 
@@ -25,7 +25,7 @@ def create_ablation_page() -> Pipeline:
     base = [
         _tabulate(variants, study),
         Node(
-            tabulating.tabulate_reproduction,
+            nodes.tabulate_reproduction,
             ["raw", "class_counts", "leak_audit", "experiments"],
             "reproduction",
             name="tabulate_reproduction",
@@ -67,7 +67,7 @@ def create_experiments_page() -> Pipeline:
     matrices = {f"confusion_matrix_{name}_figure": f"{name}.confusion_matrix_figure" for name in EXPERIMENTS}
     base = [
         _tabulate(variants, study),
-        Node(tabulating.tabulate_comparisons, "experiments", "reproduction", name="tabulate_reproduction"),
+        Node(nodes.tabulate_comparisons, "experiments", "reproduction", name="tabulate_reproduction"),
         Node(
             nodes.draw_experiments, ["raw", "experiments"], "experiment_chart_figure", name="draw_experiments"
         ),
@@ -95,4 +95,4 @@ def _tabulate(variants: dict[str, str], study: Study) -> Node:
         inside = name.removeprefix(study.name).lstrip(".")
         prefix = f"{inside}." if inside else ""
         inputs |= {f"{key}_metrics": f"{prefix}metrics", f"{key}_history": f"{prefix}fold_0.history"}
-    return Node(tabulating.tabulate_variants, inputs, "experiments", name="tabulate_variants")
+    return Node(nodes.tabulate_variants, inputs, "experiments", name="tabulate_variants")

@@ -7,13 +7,13 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from mammoscan.evaluation.run_pairs import compare_pairs
+from mammoscan.evaluation.comparison import compare_pairs
 from mammoscan.figures import compared_runs
 from mammoscan.figures.style import PHANTOM_STAMP
-from mammoscan.reporting.comparison import build_comparison, judge_pair
-from mammoscan.sources import runs as tracked
-from mammoscan.studies import CompareParams
-from mammoscan.tracking import RUN_ID_VARIABLE
+from mammoscan.params import CompareParams
+from mammoscan.reporting.comparison_page import build_comparison, judge_pair
+from mammoscan.tracking import runs as tracked
+from mammoscan.tracking.live import RUN_ID_VARIABLE
 
 logger = logging.getLogger("mammoscan")
 

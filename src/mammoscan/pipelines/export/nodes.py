@@ -8,9 +8,9 @@ import mlflow
 import numpy as np
 
 from mammoscan.errors import MammoscanError
-from mammoscan.serving import exporting
-from mammoscan.serving.finding import find_model
-from mammoscan.studies import ExportParams
+from mammoscan.params import ExportParams
+from mammoscan.serving.export import export_model as write_onnx
+from mammoscan.serving.model_files import find_model
 
 logger = logging.getLogger("mammoscan")
 
@@ -32,7 +32,7 @@ def export_model(export: ExportParams, model_input_folder: Path) -> dict[str, An
             f"export: there is no {images}, expected the images of {export.study} to compare both on; "
             f"run kedro run --pipeline {export.study} first"
         )
-    parity = exporting.export_model(folder, np.load(images, mmap_mode="r"), export.images)
+    parity = write_onnx(folder, np.load(images, mmap_mode="r"), export.images)
     logger.info(
         "ONNX: %s, largest difference from Keras %.1e on %d images",
         parity["file"],

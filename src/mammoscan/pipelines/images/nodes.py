@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
+from mammoscan.data import image_dataset, image_selection, packing
 from mammoscan.datasets import ArrayFile
+from mammoscan.params import PackParams, PhantomParams, Question
 from mammoscan.progress import show_progress
-from mammoscan.sources import choosing, images, packing
-from mammoscan.studies import PackParams, PhantomParams, Question
 
 logger = logging.getLogger("mammoscan")
 
@@ -28,7 +28,7 @@ def open_source(
     Returns:
         The record of what was found.
     """
-    record = images.open_images(raw_folder.name, source, phantom, unpack_limit_gb, raw_folder)
+    record = image_dataset.open_images(raw_folder.name, source, phantom, unpack_limit_gb, raw_folder)
     found = (record["images"], record["patients"])
     if record["kind"] == "phantom":
         logger.info(
@@ -42,14 +42,14 @@ def open_source(
 
 def index_images(record: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read patient, label and what else names and folders tell of each file; the others, with the reason."""
-    return images.index_images(record)
+    return image_dataset.index_images(record)
 
 
 def choose_images(
     indexed: pd.DataFrame, malformed: pd.DataFrame, question: Question, pack: PackParams
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Choose the images that the question is about; every other one is left out with its reason."""
-    return choosing.choose_images(indexed, malformed, question, pack)
+    return image_selection.choose_images(indexed, malformed, question, pack)
 
 
 def count_census(chosen: pd.DataFrame) -> pd.DataFrame:

@@ -1,3 +1,5 @@
+"""Nodes that draw what only mini-MIAS has: scans, and places in the breast."""
+
 from __future__ import annotations
 
 import logging
@@ -8,13 +10,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
+from mammoscan import figures
+from mammoscan.data import mias, mias_notes, mias_regions
+from mammoscan.data.mias import list_scans
+from mammoscan.data.mias_regions import STORED_VIEWS, cut_blocks, list_samples, place_regions
 from mammoscan.datasets import ArrayStream
-from mammoscan.imaging.scans import prepare_scan
+from mammoscan.imaging.scan_grid import prepare_scan
+from mammoscan.params import CropParams, PhantomParams, Question, ScanGridParams, ViewParams
+from mammoscan.pipelines.reporting.nodes import choose_stamp
 from mammoscan.progress import show_progress
-from mammoscan.sources import mias, notes, regions
-from mammoscan.sources.mias_rois import STORED_VIEWS, cut_blocks, list_samples, place_regions
-from mammoscan.studies import CropParams, PhantomParams, Question, ScanGridParams, ViewParams
 
 logger = logging.getLogger("mammoscan")
 
@@ -46,7 +52,7 @@ def open_source(
 
 def clean_notes(record: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read the notes: the rows that can be understood, and those that cannot, with the reason."""
-    return notes.clean_notes(mias.read_notes(record), mias.list_scans(record))
+    return mias_notes.clean_notes(mias.read_notes(record), mias.list_scans(record))
 
 
 def standardise_scans(record: dict[str, Any], grid: ScanGridParams) -> ArrayStream:
@@ -75,14 +81,14 @@ def choose_regions(
     clean: pd.DataFrame, malformed: pd.DataFrame, question: Question
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Choose the rows that the question is about; every other row is rejected with its reason."""
-    return regions.choose_regions(clean, malformed, question, "patient")
+    return mias_regions.choose_regions(clean, malformed, question, "patient")
 
 
 def choose_regions_as_author(
     clean: pd.DataFrame, malformed: pd.DataFrame, question: Question
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Choose rows as the article did: the first of each scan, no NOTE 3, a region without place at the centre."""
-    return regions.choose_regions(clean, malformed, question, "author")
+    return mias_regions.choose_regions(clean, malformed, question, "author")
 
 
 def count_census(clean: pd.DataFrame, malformed: pd.DataFrame, views: ViewParams) -> pd.DataFrame:
@@ -96,7 +102,7 @@ def count_census(clean: pd.DataFrame, malformed: pd.DataFrame, views: ViewParams
         labels=("normal", "benign", "malignant"),
         positive="malignant",
     )
-    chosen, _ = regions.choose_regions(clean, malformed, everything, "author")
+    chosen, _ = mias_regions.choose_regions(clean, malformed, everything, "author")
     images = chosen.loc[chosen.index.repeat(len(STORED_VIEWS[views.stored]))]
     return images[["group", "severity", "label"]].reset_index(drop=True)
 
@@ -121,3 +127,14 @@ def subsample_rois(
     blocks = cut_blocks(placed, grids, crop, views, lambda name: mias.read_scan(record, name))
     shape = (len(placed) * len(STORED_VIEWS[views.stored]), crop.size, crop.size, 1)
     return samples, ArrayStream(shape, "uint8", blocks)
+
+
+def draw_scan_sheet(record: dict[str, Any], grids: np.ndarray, samples: pd.DataFrame) -> Figure:
+    """Draw scans with their regions marked."""
+    regions = samples.drop_duplicates("region_id")
+    return figures.draw_scan_sheet(grids[..., 0], list_scans(record), regions, choose_stamp(record))
+
+
+def draw_place_map(record: dict[str, Any], samples: pd.DataFrame) -> Figure:
+    """Draw where in the breast the samples of each label lie, so that a difference would show."""
+    return figures.draw_place_map(samples, choose_stamp(record))

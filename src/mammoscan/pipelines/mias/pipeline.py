@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
-from mammoscan.pipelines.mias import drawing
+from mammoscan.pipelines.mias import nodes
 from mammoscan.pipelines.mias.nodes import (
     choose_regions,
     choose_regions_as_author,
@@ -71,12 +71,12 @@ def create_figures_pipeline(study: Study) -> Pipeline:
     base = Pipeline(
         [
             Node(
-                drawing.draw_scan_sheet,
+                nodes.draw_scan_sheet,
                 ["raw", "scans", "samples"],
                 "scan_sheet_figure",
                 name="draw_scan_sheet",
             ),
-            Node(drawing.draw_place_map, ["raw", "samples"], "place_map_figure", name="draw_place_map"),
+            Node(nodes.draw_place_map, ["raw", "samples"], "place_map_figure", name="draw_place_map"),
         ]
     )
     shared = {name: f"{study.dataset}.{name}" for name in ("raw", "scans")}

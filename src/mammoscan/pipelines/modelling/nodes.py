@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median_low
 from typing import Any
@@ -9,21 +11,247 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mammoscan.data.tables import read_folds
+from mammoscan.datasets import ArrayStream
+from mammoscan.errors import MammoscanError
 from mammoscan.evaluation import balance as balancing
-from mammoscan.learning.fit import train_network
-from mammoscan.learning.heads_on_features import train_head
-from mammoscan.learning.predict import predict_probabilities
-from mammoscan.pipelines.modelling.fingerprints import describe_data
-from mammoscan.pipelines.modelling.following import follow_training, name_variant
-from mammoscan.pipelines.modelling.freezing import choose_input, complete_model, count_parameters
-from mammoscan.studies import (
+from mammoscan.evaluation import baselines, splits
+from mammoscan.inference import backbone_features as frozen
+from mammoscan.inference.predict import predict_probabilities
+from mammoscan.models.registry import build_network
+from mammoscan.models.summary import describe_network, summarise_network
+from mammoscan.params import (
     BalanceParams,
+    EvaluationParams,
     MachineParams,
     Question,
     Recipe,
     SplitParams,
     ViewParams,
 )
+from mammoscan.progress import show_progress
+from mammoscan.tracking.live import EpochLog, find_variant
+from mammoscan.training.head_training import train_head
+from mammoscan.training.train import train_network
+
+BLOCK_BYTES = 64 * 1024**2
+DIGITS = 16
+
+
+def describe_data(samples: pd.DataFrame, pixels: np.ndarray, rows: pd.DataFrame) -> dict[str, str]:
+    """Say what a training sees, in a few digits each: a resumed one must see the same.
+
+    Args:
+        samples: The samples, in the order of the pixels.
+        pixels: uint8 ``[N, H, W, C]``, possibly memory-mapped; read once, block by block.
+        rows: The fold's rows and roles.
+    """
+    tables = {"samples": samples[["sample_id", "target"]], "rows": rows}
+    hashed = {name: pd.util.hash_pandas_object(table, index=False) for name, table in tables.items()}
+    # Over the bytes, not their sum: the order of samples is the order of their pixels.
+    told = {name: hashlib.sha256(hashes.to_numpy().tobytes()).hexdigest() for name, hashes in hashed.items()}
+    told["pixels"] = hash_pixels(pixels)
+    return {name: digest[:DIGITS] for name, digest in told.items()}
+
+
+def hash_pixels(pixels: np.ndarray) -> str:
+    """Return the SHA-256 of an array's bytes, without holding more than a block of it."""
+    digest = hashlib.sha256()
+    step = max(1, BLOCK_BYTES // max(1, pixels[:1].nbytes))
+    for start in range(0, len(pixels), step):
+        digest.update(np.ascontiguousarray(pixels[start : start + step]).data)
+    return digest.hexdigest()
+
+
+@contextmanager
+def follow_training(checkpoints: Path, title: str) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """Show a bar and send every epoch to MLflow while a network trains.
+
+    Args:
+        checkpoints: The training's own folder: the catalog names it by study and fold, so it tells what is trained.
+        title: What stands beside the bar.
+    """
+    study, part = checkpoints.parts[-3:-1]
+    log = EpochLog("/".join(word for word in (find_variant(study), part) if word))
+    with show_progress(title) as advance:
+
+        def on_epoch(epoch: dict[str, Any]) -> None:
+            log.add(epoch)
+            advance(epoch["epoch"], epoch["epochs"], f"loss {epoch['loss']:.3f}")
+
+        yield on_epoch
+    log.flush()
+
+
+def name_variant(checkpoints: Path) -> str:
+    """Return the variant of a study that is trained, in words and with a colon; nothing for the study itself."""
+    variant = find_variant(checkpoints.parts[-3])
+    return f"{variant.replace('_', ' ')}: " if variant else ""
+
+
+def compute_features(
+    pixels: np.ndarray, training: Recipe, views: ViewParams, machine: MachineParams
+) -> ArrayStream | np.ndarray:
+    """Compute once what a frozen backbone makes of every image.
+
+    Returns:
+        ``features``, ``[N, D]``; without columns where the recipe's backbone learns too.
+    """
+    if not training.freeze:
+        return np.empty((len(pixels), 0), np.float32)
+    frozen.check_features(training, views)
+
+    count, blocks = frozen.compute_features(pixels, training, machine)
+
+    def follow() -> Iterator[np.ndarray]:
+        done = 0
+        with show_progress("features") as advance:
+            for block in blocks:
+                yield block
+                done += len(block)
+                advance(done, len(pixels), "")
+
+    return ArrayStream((len(pixels), count), "float32", follow())
+
+
+def choose_input(
+    pixels: np.ndarray, features: np.ndarray | None, training: Recipe, views: ViewParams
+) -> np.ndarray:
+    """Return what the network learns from: the images, or the features where its backbone is frozen."""
+    if features is None or not training.freeze:
+        return pixels
+    frozen.check_features(training, views)
+    if features.shape[1] == 0 or len(features) != len(pixels):
+        raise MammoscanError(
+            f"features: found {features.shape[1]} of {len(features)} images, expected those of all {len(pixels)} "
+            "images, as training.freeze is true; run again from the node compute_features"
+        )
+    return features
+
+
+def count_parameters(
+    history: dict[str, Any], seen: np.ndarray, pixels: np.ndarray, training: Recipe, machine: MachineParams
+) -> dict[str, Any]:
+    """Return the history of a training with the parameters of the whole network, also where a head was trained."""
+    if seen is pixels:
+        return history
+    below = frozen.count_backbone(training, pixels.shape[1:], machine)
+    return history | {"parameters": below + history["parameters"]}
+
+
+def complete_model(
+    model: Any, pixels: np.ndarray, question: Question, training: Recipe, machine: MachineParams
+) -> Any:
+    """Put a head that was trained on features on its backbone.
+
+    Args:
+        model: The head.
+        pixels: The images.
+        question: Its labels are the outputs.
+        training: The recipe.
+        machine: Its precision.
+
+    Returns:
+        The whole model, image in.
+    """
+    return frozen.compose_model(model, training, pixels.shape[1:], len(question.labels), machine)
+
+
+def divide_samples(samples: pd.DataFrame, split: SplitParams) -> pd.DataFrame:
+    """Divide the samples into folds, or adopt the division in ``split.file``.
+
+    Returns:
+        ``folds``: a row a sample, a column a fold, saying on which side it stands.
+    """
+    return splits.divide_samples(samples, split, split.folds, given=read_folds(split.file))
+
+
+def divide_pool(samples: pd.DataFrame, pool: pd.DataFrame, split: SplitParams) -> pd.DataFrame:
+    """Divide the samples that balancing left; the others are ``out`` of every fold."""
+    return splits.divide_samples(
+        samples, split, split.folds, pool=set(pool["sample_id"]), given=read_folds(split.file)
+    )
+
+
+def split_folds(folds: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Give each fold its own rows, so that folds can be worked on apart."""
+    return {
+        f"{name}_rows": rows[rows["role"] != "out"].assign(fold=int(name.removeprefix("fold_")))
+        for name, rows in splits.split_folds(folds).items()
+    }
+
+
+def balance_samples(
+    rows: pd.DataFrame, samples: pd.DataFrame, balance: BalanceParams
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Make the classes of a fold's training side even; its test and validation rows stay as they are.
+
+    Returns:
+        The fold's rows, and the counts of each class on the training side before and after.
+    """
+    kept = balancing.balance_rows(rows, samples, balance)
+    before, after = (samples.iloc[some.loc[some["role"] == "train", "row"]] for some in (rows, kept))
+    return kept, balancing.count_classes(before, after)
+
+
+def balance_pool(
+    samples: pd.DataFrame, census: pd.DataFrame, balance: BalanceParams
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Make the classes even before they are divided, as the article did.
+
+    Args:
+        samples: The samples that the question is about.
+        census: Group and severity of all images of the data set, which set the sizes.
+        balance: The article's method.
+
+    Returns:
+        The samples left, and the counts of each class before and after.
+    """
+    pool = balancing.balance_samples(samples, balance, reference=census)
+    return pool, balancing.count_classes(samples, pool)
+
+
+def gather_counts(*counts: pd.DataFrame) -> pd.DataFrame:
+    """Put the folds' counts into one table: the mean over the folds."""
+    keys = [name for name in counts[0].columns if name not in ("before", "after")]
+    totals = pd.concat(counts).groupby(keys, sort=False)[["before", "after"]].sum()
+    # A fold without a class has no row for it, but counts as nothing of it.
+    return (totals / len(counts)).round(1).reset_index()
+
+
+def describe_model(
+    pixels: np.ndarray, question: Question, training: Recipe
+) -> tuple[list[dict[str, Any]], str]:
+    """Describe the network before it is trained.
+
+    Returns:
+        Its layers with output shapes and parameters, and the same as text.
+    """
+    network = training.network
+    model = build_network(
+        network.name, pixels.shape[1:], len(question.labels), training.seed, weights=network.weights
+    )
+    return [dict(layer) for layer in describe_network(model)], summarise_network(model)
+
+
+def predict_baselines(
+    samples: pd.DataFrame,
+    pixels: np.ndarray,
+    folds: pd.DataFrame,
+    question: Question,
+    evaluation: EvaluationParams,
+) -> pd.DataFrame:
+    """Predict the same test sides without a network: by the majority, by the metadata alone, by simple texture."""
+    return baselines.predict_baselines(samples, pixels, folds, question, evaluation)
+
+
+def pool_predictions(*tables: pd.DataFrame) -> pd.DataFrame:
+    """Put predictions together: every sample was predicted by a model that never saw its patient.
+
+    In an article's own protocol that holds only as far as its split does.
+    """
+    return pd.concat(tables, ignore_index=True)
+
 
 CHECKPOINT = "training.ckpt"
 

@@ -2,23 +2,22 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
-from mammoscan.pipelines.modelling.describing import describe_model
-from mammoscan.pipelines.modelling.dividing import (
+from mammoscan.pipelines.modelling.nodes import (
     balance_pool,
     balance_samples,
+    compute_features,
+    describe_model,
     divide_pool,
     divide_samples,
     gather_counts,
-    split_folds,
-)
-from mammoscan.pipelines.modelling.freezing import compute_features
-from mammoscan.pipelines.modelling.nodes import (
+    pool_predictions,
+    predict_baselines,
     predict_fold,
+    split_folds,
     train_final,
     train_final_on_features,
     train_fold,
 )
-from mammoscan.pipelines.modelling.pooling import pool_predictions, predict_baselines
 from mammoscan.studies import Study
 
 TRAINING_PARAMETERS = ("question", "training", "views", "split", "balance")

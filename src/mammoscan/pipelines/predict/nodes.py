@@ -8,14 +8,12 @@ import mlflow
 import pandas as pd
 
 from mammoscan.errors import MammoscanError
+from mammoscan.params import PredictParams
 from mammoscan.progress import show_progress
-from mammoscan.reporting.gallery import build_gallery
+from mammoscan.reporting.prediction_gallery import build_gallery
+from mammoscan.serving.batch import draw_thumbnails, list_pictures, predict_files
 from mammoscan.serving.classifier import Classifier
-from mammoscan.serving.files import read_card
-from mammoscan.serving.finding import find_model
-from mammoscan.serving.folders import list_pictures, predict_files
-from mammoscan.serving.thumbnails import draw_thumbnails
-from mammoscan.studies import PredictParams
+from mammoscan.serving.model_files import find_model, read_card
 
 logger = logging.getLogger("mammoscan")
 

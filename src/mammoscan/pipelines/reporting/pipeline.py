@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from kedro.pipeline import Node, Pipeline
 
-from mammoscan.pipelines.reporting import drawing, explaining, measuring, writing
+from mammoscan.pipelines.reporting import nodes
 from mammoscan.studies import Study
 
 MEASURED = ("predictions", "params:question", "params:evaluation")
@@ -12,29 +12,29 @@ MEASURED = ("predictions", "params:question", "params:evaluation")
 
 def create_measuring(study: Study) -> Pipeline:
     """Return what every study and every variant of one is measured by."""
-    nodes = [
-        Node(measuring.measure_predictions, list(MEASURED), "metrics", name="measure_predictions"),
+    steps = [
+        Node(nodes.measure_predictions, list(MEASURED), "metrics", name="measure_predictions"),
         Node(
-            measuring.audit_leaks,
+            nodes.audit_leaks,
             ["samples", "pixels", "folds", "params:split"],
             "leak_audit",
             name="audit_leaks",
         ),
         Node(
-            measuring.report_classification,
+            nodes.report_classification,
             list(MEASURED),
             ["classification_report_text", "classification_report", "classification_table"],
             name="report_classification",
         ),
-        Node(measuring.tabulate_confusion, list(MEASURED), "confusion_counts", name="tabulate_confusion"),
+        Node(nodes.tabulate_confusion, list(MEASURED), "confusion_counts", name="tabulate_confusion"),
         Node(
-            drawing.draw_confusion_matrix,
+            nodes.draw_confusion_matrix,
             ["raw", "confusion_counts"],
             "confusion_matrix_figure",
             name="draw_confusion_matrix",
         ),
     ]
-    return wrap(study, nodes)
+    return wrap(study, steps)
 
 
 def create_page(study: Study, figures: Iterable[str] = (), sections: Iterable[str] = ()) -> Pipeline:
@@ -46,10 +46,10 @@ def create_page(study: Study, figures: Iterable[str] = (), sections: Iterable[st
         sections: Names of its own sections, entries ``<study>.<name>_section``.
     """
     histories = [f"fold_{number}.history" for number in range(study.folds)]
-    nodes = [
-        Node(measuring.measure_calibration, list(MEASURED), "calibration", name="measure_calibration"),
+    steps = [
+        Node(nodes.measure_calibration, list(MEASURED), "calibration", name="measure_calibration"),
         Node(
-            measuring.measure_subgroups,
+            nodes.measure_subgroups,
             ["predictions", "samples", "params:question", "params:evaluation"],
             "subgroup_metrics",
             name="measure_subgroups",
@@ -63,7 +63,7 @@ def create_page(study: Study, figures: Iterable[str] = (), sections: Iterable[st
         draw("sample_sheet", "pixels", "samples"),
         draw("views", "pixels", "params:views"),
         Node(
-            explaining.explain_errors,
+            nodes.explain_errors,
             [
                 *("samples", "pixels", "predictions", "params:question", "params:evaluation"),
                 *("params:training", "params:views"),
@@ -82,12 +82,12 @@ def create_page(study: Study, figures: Iterable[str] = (), sections: Iterable[st
     shown = [
         "confusion_matrix",
         *figures,
-        *(node.name.removeprefix("draw_") for node in nodes if node.name.startswith("draw_")),
+        *(node.name.removeprefix("draw_") for node in steps if node.name.startswith("draw_")),
     ]
-    nodes += [
-        Node(writing.gather_histories, histories, "training_facts", name="gather_histories"),
+    steps += [
+        Node(nodes.gather_histories, histories, "training_facts", name="gather_histories"),
         Node(
-            writing.write_report,
+            nodes.write_report,
             describe_inputs()
             | {
                 "predictions": "predictions",
@@ -101,7 +101,7 @@ def create_page(study: Study, figures: Iterable[str] = (), sections: Iterable[st
             name="write_report",
         ),
     ]
-    return wrap(study, nodes)
+    return wrap(study, steps)
 
 
 def name_parts(figures: Iterable[str], sections: Iterable[str] = ()) -> dict[str, str]:
@@ -111,7 +111,7 @@ def name_parts(figures: Iterable[str], sections: Iterable[str] = ()) -> dict[str
 
 
 def describe_inputs() -> dict[str, str]:
-    """Return what every report takes: the arguments of ``writing.describe_study`` and their entries."""
+    """Return what every report takes: the arguments of ``nodes.describe_study`` and their entries."""
     return {
         "record": "raw",
         "run_info": "run_info",
@@ -128,14 +128,12 @@ def describe_inputs() -> dict[str, str]:
 
 def draw(figure: str, *inputs: str) -> Node:
     """Return the node that draws a figure; every one takes the data set's record first."""
-    return Node(
-        getattr(drawing, f"draw_{figure}"), ["raw", *inputs], f"{figure}_figure", name=f"draw_{figure}"
-    )
+    return Node(getattr(nodes, f"draw_{figure}"), ["raw", *inputs], f"{figure}_figure", name=f"draw_{figure}")
 
 
-def wrap(study: Study, nodes: list[Node]) -> Pipeline:
+def wrap(study: Study, steps: list[Node]) -> Pipeline:
     """Return the nodes in a study's namespace, reading its data set."""
-    base = Pipeline(nodes)
+    base = Pipeline(steps)
     shared = {name: f"{study.dataset}.{name}" for name in ("raw", "scans")} | {"run_info": "run_info"}
     shared = {name: entry for name, entry in shared.items() if name in base.inputs()}
     return Pipeline(base, namespace=study.name, inputs=shared)

@@ -1,3 +1,5 @@
+"""What the report says of a search."""
+
 from __future__ import annotations
 
 import logging
@@ -9,23 +11,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from mammoscan import figures
-from mammoscan.pipelines.modelling import nodes as modelling
-from mammoscan.pipelines.modelling.fingerprints import describe_data
-from mammoscan.pipelines.reporting.drawing import choose_stamp
-from mammoscan.pipelines.search.evaluating import InnerFolds
-from mammoscan.pipelines.search.telling import tell_value
-from mammoscan.pipelines.search.trials import (
-    CHOSEN,
-    list_ended,
-    name_search,
-    open_search,
-    require_optuna,
-    run_trials,
-    tabulate_trials,
-)
-from mammoscan.progress import show_progress
-from mammoscan.studies import (
+from mammoscan.evaluation.comparison import compare_predictions
+from mammoscan.params import (
     BalanceParams,
+    EvaluationParams,
     MachineParams,
     Question,
     Recipe,
@@ -35,7 +24,101 @@ from mammoscan.studies import (
     apply_values,
     read_values,
 )
-from mammoscan.tracking import log_child_run
+from mammoscan.pipelines.modelling import nodes as modelling
+from mammoscan.pipelines.modelling.nodes import describe_data
+from mammoscan.pipelines.reporting.nodes import choose_stamp
+from mammoscan.progress import show_progress
+from mammoscan.tracking.live import log_child_run
+from mammoscan.training.search import (
+    CHOSEN,
+    InnerFolds,
+    list_ended,
+    name_search,
+    open_search,
+    require_optuna,
+    run_trials,
+    tabulate_trials,
+)
+
+HEADLINE = "auc"
+
+
+def describe_search(
+    plan: dict[str, int],
+    trials: pd.DataFrame,
+    predictions: pd.DataFrame,
+    own_predictions: pd.DataFrame,
+    question: Question,
+    evaluation: EvaluationParams,
+    search: SearchParams,
+) -> dict[str, Any]:
+    """Set the score of the searched recipes beside that of the study's own, on the same patients.
+
+    Args:
+        plan: What was counted before the search.
+        trials: The trials of all folds.
+        predictions: Of the networks trained by what the search found.
+        own_predictions: Of the networks trained by the study's own recipe, on the same folds.
+        question: The labels and the positive one.
+        evaluation: The intervals.
+        search: The ranges.
+
+    Returns:
+        A section of the report.
+    """
+    found, own = (table[table["model"] == "cnn"] for table in (predictions, own_predictions))
+    compared = compare_predictions(found, own, question, evaluation)
+    keys = list(search.list_ranges())
+    rows = [
+        ["the recipe found in each fold", compared["a"]],
+        ["the study's own recipe", compared["b"]],
+        ["difference", pick_measure(compared)],
+    ]
+    chosen = trials[trials[CHOSEN]]
+    owns = trials[trials["own_recipe"]].set_index("fold")["value"]
+    return {
+        "title": "Search for a recipe",
+        "paragraphs": [
+            f"In each of {plan['folds']} folds {plan['trials']} recipes were tried on the fold's training patients "
+            f"alone, which were divided {plan['inner_folds']} times for it. The best one was then trained as any "
+            "recipe is, and asked about patients that neither it nor the search had seen. The score is that of the "
+            "whole procedure, search included.",
+            "The value of the best trial itself is no score: the best of many is partly luck. No single recipe is "
+            "named here for the same reason; each fold found its own. The recipe under Training is the one that "
+            "the search began with.",
+        ],
+        "tables": [
+            {"caption": "AUC on the test patients of all folds", "columns": ["", "AUC"], "rows": rows},
+            {
+                "caption": f"What was found: {search.measure} among the training patients",
+                "columns": ["fold", "own recipe", "best trial", "trial", *keys],
+                "rows": [
+                    [
+                        str(row["fold"] + 1),
+                        tell_value(owns.get(row["fold"])),
+                        tell_value(row["value"]),
+                        str(row["trial"]),
+                        *(tell_value(row[key]) for key in keys),
+                    ]
+                    for row in chosen.to_dict("records")
+                ],
+            },
+        ],
+        "figures": ["trials"],
+    }
+
+
+def pick_measure(measure: dict[str, Any]) -> dict[str, Any]:
+    """Return the value with its interval."""
+    return {key: measure[key] for key in ("value", "low", "high")}
+
+
+def tell_value(value: Any) -> str:
+    """Return a value as a reader wants it."""
+    if value is None or value != value:
+        return "none"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
 
 logger = logging.getLogger("mammoscan")
 

@@ -5,13 +5,13 @@ from kedro.pipeline import Node, Pipeline
 from mammoscan.pipelines import modelling
 from mammoscan.pipelines.search.nodes import (
     count_trainings,
+    describe_search,
     draw_trials,
     gather_trials,
     predict_found,
     search_recipe,
     train_found,
 )
-from mammoscan.pipelines.search.telling import describe_search
 from mammoscan.studies import Study
 
 # What a search does in its own way; the procedure that is measured ends with the folds.

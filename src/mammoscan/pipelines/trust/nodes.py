@@ -1,3 +1,8 @@
+"""Nodes that write the model's card from the run: nothing in it is typed by hand.
+
+The report's section on what an answer of the final model is worth.
+"""
+
 from __future__ import annotations
 
 from typing import Any
@@ -7,18 +12,298 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from mammoscan import figures
-from mammoscan.evaluation import trust
-from mammoscan.evaluation.alarms import AS_IS, measure_alarms
-from mammoscan.evaluation.strangeness import (
+from mammoscan.data.mias_regions import SCAN_SIDE
+from mammoscan.evaluation import operating_point
+from mammoscan.evaluation.out_of_distribution import (
+    AS_IS,
     describe_levels,
     fit_familiar,
     floor_levels,
+    measure_alarms,
     measure_distance,
     share_each,
 )
-from mammoscan.learning.penultimate import Penultimate
-from mammoscan.pipelines.reporting.drawing import choose_stamp
-from mammoscan.studies import EvaluationParams, MachineParams, Question, Recipe
+from mammoscan.evaluation.predictions import MAIN_MODEL
+from mammoscan.inference.embeddings import Penultimate
+from mammoscan.params import (
+    CropParams,
+    EvaluationParams,
+    MachineParams,
+    PackParams,
+    Question,
+    Recipe,
+    ScanGridParams,
+    ViewParams,
+)
+from mammoscan.pipelines.reporting.nodes import choose_stamp, find_protocol
+from mammoscan.reporting.model_card import build_metadata, choose_notice, write_markdown
+
+# (key, name, as a share)
+OPERATION = (
+    ("sensitivity", "Sensitivity: share of {positive} that is found"),
+    ("specificity", "Specificity: share of the others that is left alone"),
+    ("ppv", "Right when it says {positive}, at a prevalence of {prevalence}"),
+    ("npv", "Right when it says the other, at a prevalence of {prevalence}"),
+    ("recalled", "Share called {positive}, at a prevalence of {prevalence}"),
+    ("recalls_per_found", "Number needed to recall: called {positive} for one that is"),
+)
+
+
+def write_trust_section(trust: dict[str, Any], question: Question) -> dict[str, Any]:
+    """Say what temperature, threshold and the check for strange images are, and what each is worth."""
+    tables = [_tabulate_calibration(trust)]
+    if trust["threshold"] is not None:
+        tables.append(_tabulate_operation(trust, question))
+    tables.append(_tabulate_alarms(trust))
+    return {
+        "title": "Can it be trusted?",
+        "paragraphs": [
+            _say_calibration(trust),
+            *([_say_threshold(trust, question)] if trust["threshold"] is not None else []),
+            _say_familiar(trust, question),
+        ],
+        "tables": tables,
+        "figures": ["calibration"],
+    }
+
+
+def say_rule(trust: dict[str, Any], positive: str) -> str:
+    """Return by which rule the threshold was chosen."""
+    at = trust["at"]
+    return {
+        "fixed": f"fixed at {at:g}",
+        "sensitivity": f"the highest that finds at least {100 * at:g} % of {positive}",
+        "youden": "the one with the largest sum of sensitivity and specificity",
+        "cost": f"the cheapest where a miss is worth {at:g} false alarms and {_percent(trust['prevalence'])} are "
+        f"{positive}",
+    }[trust["rule"]]
+
+
+def _say_calibration(trust: dict[str, Any]) -> str:
+    temperature = trust["temperature"]
+    if abs(temperature - 1) < 0.05:
+        effect = "leaves the probabilities nearly as the network states them"
+    elif temperature > 1:
+        effect = "brings them nearer to even odds: the network is surer of itself than it is right"
+    else:
+        effect = "takes them farther from even odds: the network is less sure of itself than it is right"
+    return (
+        f"The final model's probabilities are calibrated by one temperature, {temperature:.2f}, which {effect}. It was "
+        f"fitted on the {trust['samples']:,} out-of-fold predictions of {trust['patients']:,} patients, and on nothing "
+        "else. Measured there it would flatter itself a little; the figures below are cross-fitted instead: each fold "
+        f"is judged by the temperature of the other folds ({_say_range(trust['fold_temperatures'])})."
+    )
+
+
+def _say_threshold(trust: dict[str, Any], question: Question) -> str:
+    rule = say_rule(trust, question.positive)
+    chosen = (
+        f"From a calibrated probability of {trust['threshold']:.2f} on, the final model says {question.positive}. "
+        f"The rule: {rule}."
+    )
+    if trust["rule"] == "fixed":
+        return chosen
+    return (
+        f"{chosen} The costs below are cross-fitted too: each fold is decided by the threshold that the other folds "
+        f"give ({_say_range(trust['fold_thresholds'])}), so a rule that promises a sensitivity need not keep it. The "
+        "intervals hold these thresholds as they are. The other sections of this report decide at even odds."
+    )
+
+
+def _say_familiar(trust: dict[str, Any], question: Question) -> str:
+    return (
+        "With every answer the model says whether the image looks like those that it was trained on: by its grey "
+        "levels (means, spread, black, white, roughness), and by what the network makes of it before its last layer. "
+        "Each is a distance from the training images, and a warning is given beyond the distance within which "
+        f"{100 * trust['familiar_share']:g} % of them lie. Fitted on each fold's training side and tried on its test "
+        f"side, it warned of {_percent(trust['alarms'][AS_IS]['value'])} of the {question.unit} without need. No "
+        "warning does not mean that an image is suitable."
+    )
+
+
+def _tabulate_calibration(trust: dict[str, Any]) -> dict[str, Any]:
+    sides = trust["calibration"]
+    names = (("brier", "Brier score, 0 is best"), ("ece", "Calibration error, 0 is best"))
+    return {
+        "caption": "What calibration does, cross-fitted",
+        "columns": ["", "before", "after"],
+        "rows": [[name, sides["before"][key], sides["after"][key]] for key, name in names],
+    }
+
+
+def _tabulate_operation(trust: dict[str, Any], question: Question) -> dict[str, Any]:
+    words = {"positive": question.positive, "prevalence": _percent(trust["prevalence"])}
+    ways = trust["operation"]
+    return {
+        "caption": "What deciding costs, cross-fitted, with intervals over patients",
+        "columns": ["", "at the chosen threshold", "at even odds, not calibrated"],
+        "rows": [
+            [name.format(**words), ways["chosen"][key], ways["even_odds"][key]] for key, name in OPERATION
+        ],
+    }
+
+
+def _tabulate_alarms(trust: dict[str, Any]) -> dict[str, Any]:
+    names = {AS_IS: "held-out images (false alarms)", "inverted": "the same inverted", "noise": "noise"}
+    return {
+        "caption": "Share of images that the model says it does not know",
+        "columns": ["Images", "Number", "Share warned of"],
+        "rows": [
+            [names.get(shown, shown), measured["samples"], measured]
+            for shown, measured in trust["alarms"].items()
+        ],
+    }
+
+
+def _say_range(values: dict[str, float]) -> str:
+    low, high = min(values.values()), max(values.values())
+    return f"{low:.2f}" if round(low, 2) == round(high, 2) else f"{low:.2f} to {high:.2f}"
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.3g} %"
+
+
+HEADLINE = "auc"
+
+
+def describe_windows(crop: CropParams, grid: ScanGridParams) -> dict[str, Any]:
+    """Say what the network takes of a scan: a window of its standardised grid, or the square of a radius."""
+    return {
+        "kind": crop.kind,
+        "size": crop.size,
+        "grid": grid.model_dump(mode="json"),
+        "scan_side": SCAN_SIDE,
+    }
+
+
+def describe_images(pack: PackParams) -> dict[str, Any]:
+    """Say what the network takes of an image file: the whole of it, stretched."""
+    return {"kind": "image", "size": list(pack.size), "channels": pack.channels}
+
+
+def write_card(
+    record: dict[str, Any],
+    run_info: dict[str, Any],
+    how: dict[str, Any],
+    samples: pd.DataFrame,
+    pixels: np.ndarray,
+    question: Question,
+    training: Recipe,
+    views: ViewParams,
+    evaluation: EvaluationParams,
+    metrics: dict[str, Any],
+    histories: dict[str, Any],
+    final: dict[str, Any],
+    trust: dict[str, Any],
+    subgroups: pd.DataFrame,
+) -> dict[str, Any]:
+    """Gather all that a user of the final model must know.
+
+    Returns:
+        The card: what the packaged model needs to answer, and what must be known of its answers.
+    """
+    card = _describe(
+        record, run_info, how, samples, pixels, question, training, views, evaluation, metrics, histories
+    )
+    chosen = subgroups[(subgroups["model"] == MAIN_MODEL) & (subgroups["metric"] == HEADLINE)]
+    columns = ["by", "subgroup", "samples", "patients", "value", "low", "high", "note"]
+    rows = chosen[columns].astype(object).where(chosen[columns].notna(), None).to_dict("records")
+    sides, alarms = trust["calibration"], trust["alarms"]
+    return card | {
+        "threshold": evaluation.cut if trust["threshold"] is None else trust["threshold"],
+        "threshold_rule": say_rule(trust, question.positive),
+        "temperature": trust["temperature"],
+        "calibration": {side: {key: sides[side][key] for key in ("brier", "ece")} for side in sides},
+        "operation": trust["operation"],
+        "prevalence": trust["prevalence"],
+        "epochs": len(final["epochs"]),
+        "subgroups": rows,
+        "ood": {
+            "familiar_share": trust["familiar_share"],
+            "false_alarms": alarms[AS_IS],
+            "noticed": {shown: value for shown, value in alarms.items() if shown != AS_IS},
+        },
+    }
+
+
+def write_author_card(
+    record: dict[str, Any],
+    run_info: dict[str, Any],
+    how: dict[str, Any],
+    samples: pd.DataFrame,
+    pixels: np.ndarray,
+    question: Question,
+    training: Recipe,
+    views: ViewParams,
+    evaluation: EvaluationParams,
+    metrics: dict[str, Any],
+    histories: dict[str, Any],
+) -> dict[str, Any]:
+    """Gather what is known of the model of an article's own procedure: nothing that would hold on new patients."""
+    card = _describe(
+        record, run_info, how, samples, pixels, question, training, views, evaluation, metrics, histories
+    )
+    return card | {"threshold_rule": f"fixed at {evaluation.cut:g}", "subgroups": [], "ood": None}
+
+
+def write_model_card(card: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Write the card for people, and for machines in the style of a MONAI bundle's metadata."""
+    return write_markdown(card), build_metadata(card)
+
+
+def _describe(
+    record: dict[str, Any],
+    run_info: dict[str, Any],
+    how: dict[str, Any],
+    samples: pd.DataFrame,
+    pixels: np.ndarray,
+    question: Question,
+    training: Recipe,
+    views: ViewParams,
+    evaluation: EvaluationParams,
+    metrics: dict[str, Any],
+    histories: dict[str, Any],
+) -> dict[str, Any]:
+    study = run_info["pipeline"]
+    return {
+        "study": study,
+        "title": question.title,
+        "question": question.text,
+        "unit": question.unit,
+        "protocol": find_protocol(study),
+        "data": record["kind"],
+        "dataset": record["dataset"],
+        "data_fingerprint": record["fingerprint"],
+        "citation": record["citation"],
+        "licence": record["licence"],
+        "address": record["address"],
+        "limits": record["limits"],
+        "labels": list(question.labels),
+        "positive": question.positive,
+        "samples": len(samples),
+        "patients": int(samples["patient_id"].nunique()),
+        "label_samples": {label: int((samples["label"] == label).sum()) for label in question.labels},
+        "threshold": evaluation.cut,
+        "temperature": 1.0,
+        "level": evaluation.level,
+        "training": training.model_dump(mode="json"),
+        "views": views.model_dump(mode="json"),
+        "input": how,
+        "shape": [int(side) for side in pixels.shape[1:]],
+        "folds": histories["folds"],
+        "best_epochs": histories["best_epochs"],
+        "parameters": histories["parameters"],
+        "metrics": metrics[MAIN_MODEL],
+        "baselines": {name: values[HEADLINE] for name, values in metrics.items() if name != MAIN_MODEL},
+        "notice": choose_notice(record["kind"], find_protocol(study)),
+        "run_id": run_info["run_id"] or "",
+        "commit": run_info["commit"] or "",
+        "command": run_info["command"] or f"kedro run --pipeline {study}",
+        "python": run_info["python"],
+        "versions": run_info["versions"],
+    }
+
 
 # More images say hardly more, and each costs a pass through the network: the larger they are, the fewer.
 MOST_REFERENCES, MOST_TESTED = 500, 300
@@ -88,7 +373,7 @@ def measure_trust(
         What ``evaluation.trust.measure_trust`` returns, and ``alarms``: how often the check for strange images is
         raised by held-out images, and by altered ones.
     """
-    measured = trust.measure_trust(predictions, question, evaluation)
+    measured = operating_point.measure_trust(predictions, question, evaluation)
     alarms = measure_alarms(pd.concat(strangeness, ignore_index=True), evaluation)
     return measured | {"familiar_share": evaluation.familiar_share, "alarms": alarms}
 

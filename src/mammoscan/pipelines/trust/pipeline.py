@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
-from mammoscan.pipelines.trust import cards, nodes, sections
+from mammoscan.pipelines.trust import nodes
 from mammoscan.studies import Study
 
 FIGURES = ("calibration",)
@@ -56,7 +56,7 @@ def create_trust(study: Study) -> Pipeline:
             name="draw_calibration",
         ),
         Node(
-            sections.write_trust_section,
+            nodes.write_trust_section,
             ["trust", "params:question"],
             "trust_section",
             name="write_trust_section",
@@ -77,9 +77,9 @@ def create_card(study: Study) -> Pipeline:
     """Return what writes the card of a study's packaged model."""
     images = study.dataset != "mias"
     how = (
-        Node(cards.describe_images, ["params:pack"], "input", name="describe_input")
+        Node(nodes.describe_images, ["params:pack"], "input", name="describe_input")
         if images
-        else Node(cards.describe_windows, ["params:crop", "params:grid"], "input", name="describe_input")
+        else Node(nodes.describe_windows, ["params:crop", "params:grid"], "input", name="describe_input")
     )
     inputs = {
         "record": "raw",
@@ -100,12 +100,12 @@ def create_card(study: Study) -> Pipeline:
         [
             how,
             Node(
-                cards.write_card if study.protocol == "patient" else cards.write_author_card,
+                nodes.write_card if study.protocol == "patient" else nodes.write_author_card,
                 inputs,
                 "card",
                 name="write_card",
             ),
-            Node(cards.write_model_card, "card", ["model_card", "model_card_data"], name="write_model_card"),
+            Node(nodes.write_model_card, "card", ["model_card", "model_card_data"], name="write_model_card"),
         ]
     )
     shared = {"raw": f"{study.dataset}.raw", "run_info": "run_info"}

@@ -1,0 +1,50 @@
+"""Folders that exist whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+# Work that nothing has touched for this long belongs to a process that was killed.
+STALE_SECONDS = 3600
+
+
+@contextmanager
+def stage_folder(target: Path, replace: bool = False) -> Iterator[Path]:
+    """Fill a folder under a temporary name, and give it its own name only once it is whole.
+
+    Args:
+        target: The folder to be.
+        replace: Whether a folder of that name is put aside; otherwise one that appeared meanwhile is kept.
+
+    Yields:
+        An empty folder beside ``target``. If the block raises, it is removed and ``target`` stays as it was.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _remove_stale(target)
+    partial = target.parent / f".{target.name}.{uuid.uuid4().hex[:8]}.partial"
+    partial.mkdir()
+    try:
+        yield partial
+        if replace and target.exists():
+            shutil.rmtree(target)
+        if not target.exists():
+            partial.rename(target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _remove_stale(target: Path) -> None:
+    for partial in target.parent.glob(f".{target.name}.*.partial"):
+        try:
+            newest = max(path.stat().st_mtime for path in (partial, *partial.rglob("*")))
+        except OSError:
+            # It went away while we looked: another process is at work in it.
+            continue
+        if time.time() - newest > STALE_SECONDS:
+            shutil.rmtree(partial, ignore_errors=True)

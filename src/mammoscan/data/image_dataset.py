@@ -1,0 +1,190 @@
+"""Data sets that are folders of image files: what a new one has to tell, and how one is opened.
+
+A data set is one module with an ``IMAGE_SET``: facts, a function that reads names and folders, and one that draws the
+phantom. Everything after it (decoding, dividing, training, measuring, reporting) knows only the table it returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+import pandas as pd
+from mammoscan.errors import MammoscanError
+from mammoscan.plugins import load_extensions
+from mammoscan.data.download import hide_secrets
+from mammoscan.data.image_folder import find_home, list_files
+from mammoscan.data.locate import is_address, locate_source
+from mammoscan.data.checksums import fingerprint_sums, hash_tree
+from mammoscan.data.phantom_folder import STAMP, keep_phantom, read_stamp
+from mammoscan.params import PhantomParams
+
+
+REQUIRED = ("sample_id", "patient_id", "source", "label", "group")
+"""What every row of a data set's images must say; ``source`` is the file, relative to the folder, with ``/``."""
+
+BUILT_IN = ("pneumonia", "breakhis", "breakhis_400x", "idc")
+"""Data sets whose module is ``mammoscan.data.<name>``; others register themselves."""
+
+Index = Callable[[Path], tuple[pd.DataFrame, pd.DataFrame]]
+PhantomWriter = Callable[[Path, PhantomParams, Callable[[int, int], None] | None], None]
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """One data set of image files.
+
+    Attributes:
+        name: Namespace of its catalog entries and of its block of parameters.
+        title: Its name for a reader.
+        index: From a folder to ``(images, rejected)``; no pixel is decoded. ``images`` has a row a file with
+            ``sample_id`` (unique and stable: made of the relative path), ``patient_id``, ``source`` (relative path),
+            ``label`` (as published), ``group`` (a finer kind than the label, or the label) and columns of its own.
+            ``rejected`` has ``source`` and ``reason``: every file that is not in ``images``.
+        address: Where it is published.
+        citation: Whom to cite.
+        licence: What may be done with it.
+        limits: What a reader of any figure measured on it must know.
+        write_phantom: Fills an empty folder with a synthetic stand-in; None where there is none.
+        generator: Version of that drawing; raise it with any change of the pixels.
+    """
+
+    name: str
+    title: str
+    index: Index
+    address: str = ""
+    citation: str = ""
+    licence: str = ""
+    limits: tuple[str, ...] = ()
+    write_phantom: PhantomWriter | None = None
+    generator: int = 1
+
+
+_REGISTERED: dict[str, ImageSet] = {}
+
+
+def register_images(images: ImageSet) -> ImageSet:
+    """Make a data set known under its name; a later one of the same name replaces it."""
+    _REGISTERED[images.name] = images
+    return images
+
+
+def find_image_set(name: str) -> ImageSet:
+    """Return a data set by its name: a registered one, or that of a built-in module."""
+    if name not in _REGISTERED and name in BUILT_IN:
+        register_images(import_module(f"mammoscan.data.{name}").IMAGE_SET)
+    if name not in _REGISTERED:
+        # A process that a runner spawned has imported none of the project's own modules yet.
+        load_extensions()
+    if name not in _REGISTERED:
+        known = ", ".join(sorted({*BUILT_IN, *_REGISTERED}))
+        raise MammoscanError(
+            f"There is no data set {name!r}, expected one of: {known}; "
+            "write one (docs/how-to/add-a-study.md) and name its module in pyproject.toml"
+        )
+    return _REGISTERED[name]
+
+
+def open_images(
+    dataset: str, source: str, phantom: PhantomParams, unpack_limit_gb: float, folder: Path
+) -> dict[str, Any]:
+    """Find the files of a data set, or make its phantom.
+
+    Args:
+        dataset: Name of the data set.
+        source: ``phantom``, a folder (read in place), an archive on disk or an http(s) address.
+        phantom: What the phantom is made from.
+        unpack_limit_gb: The most that an archive may unpack to.
+        folder: Where the phantom, downloads and unpacked archives go.
+
+    Returns:
+        The record of the data set. ``kind`` is ``phantom`` or ``real``; ``fingerprint`` changes with the path or the
+        content of any file.
+    """
+    known = find_image_set(dataset)
+    if source == "phantom":
+        root = _keep_phantom(known, phantom, folder)
+    else:
+        root = locate_source(f"{dataset}.source", source, folder, unpack_limit_gb)
+    home = find_home(root)
+    images, rejected = known.index(home)
+    if images.empty:
+        why = f": {rejected['reason'].iloc[0]} ({rejected['source'].iloc[0]})" if len(rejected) else ""
+        raise MammoscanError(f"{home} holds no image of {known.title}{why}; expected its files as published")
+    record: dict[str, Any] = {
+        "dataset": dataset,
+        "kind": "real",
+        "source": hide_secrets(source) if is_address(source) else source,
+        "folder": str(home.resolve()),
+        "fingerprint": fingerprint_sums(hash_tree(home, list_files(home))),
+        "images": len(images),
+        "patients": int(images["patient_id"].nunique()),
+        "citation": known.citation,
+        "licence": known.licence,
+        "address": known.address,
+        "limits": list(known.limits),
+        "changed": [],
+        "missing": [],
+        "unexpected": [],
+    }
+    if (read_stamp(root) or read_stamp(home)) is None:
+        return record
+    # A phantom's folder stays a phantom, also where it is given as a folder or an archive.
+    return record | {
+        "kind": "phantom",
+        "citation": f"None: synthetic images in the layout of {known.title}, made by Mammoscan; no patients",
+        "licence": "MIT, as Mammoscan: synthetic images",
+        "address": "",
+        "limits": ["Synthetic images: no figure here says anything of patients.", *known.limits],
+    }
+
+
+def index_images(record: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read what names and folders tell of every file of an opened data set.
+
+    Returns:
+        ``images`` and ``rejected``, see ``ImageSet.index``; the rows are checked.
+    """
+    images, rejected = find_image_set(record["dataset"]).index(Path(record["folder"]))
+    for column in REQUIRED:
+        if column not in images.columns or images[column].isna().any():
+            raise MammoscanError(
+                f"{record['dataset']}: a row of its images has no {column}, expected {', '.join(REQUIRED)} in all"
+            )
+    twice = images["sample_id"][images["sample_id"].duplicated()]
+    if len(twice):
+        raise MammoscanError(
+            f"{record['dataset']}: sample_id {twice.iloc[0]!r} stands twice, expected once: "
+            "make it of the relative path"
+        )
+    return images.reset_index(drop=True), rejected.reset_index(drop=True)
+
+
+def _keep_phantom(known: ImageSet, params: PhantomParams, folder: Path) -> Path:
+    write = known.write_phantom
+    if write is None:
+        raise MammoscanError(
+            f"{known.name}.source is 'phantom', but {known.title} has none; expected a folder, an archive or an "
+            f"address: set {known.name}.source"
+        )
+    stamp = {
+        "dataset": known.name,
+        "patients": params.patients,
+        "seed": params.seed,
+        "version": known.generator,
+    }
+    target = folder / f"phantom-{params.patients}-{params.seed}"
+    return keep_phantom(target, stamp, lambda place, show: write(place, params, show))
+
+
+__all__ = [
+    "REQUIRED",
+    "STAMP",
+    "ImageSet",
+    "find_image_set",
+    "index_images",
+    "open_images",
+    "register_images",
+]

@@ -1,0 +1,105 @@
+"""Which images a study asks about, and why it leaves the others."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from mammoscan.errors import MammoscanError
+from mammoscan.params import PackParams, Question
+
+
+EVERYTHING = "all"
+
+
+def choose_images(
+    images: pd.DataFrame, malformed: pd.DataFrame, question: Question, pack: PackParams
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Choose the images that a question is asked about.
+
+    Args:
+        images: The data set's table.
+        malformed: ``source`` and ``reason`` of files that it could not place.
+        question: The column that is asked about, its labels, and which images are left out.
+        pack: Its ``limit`` takes a sample, spread evenly over labels and patients.
+
+    Returns:
+        ``chosen``, with ``label`` and ``target`` as the question has them, in the order of ``images``; and
+        ``rejected`` with ``source`` and ``reason`` of everything else.
+
+    Raises:
+        MammoscanError: If a column is not there, or a label has no image.
+    """
+    _require_columns(images, question)
+    asked = images[question.about].astype(str)
+    reasons = pd.Series("", index=images.index, dtype=object)
+    other = ~asked.isin(question.labels)
+    reasons[other] = (
+        "labelled " + asked[other] + ": the question is about " + " and ".join(question.labels) + " only"
+    )
+    if question.groups:
+        group = images["group"].astype(str)
+        other = ~group.isin(question.groups) & (reasons == "")
+        reasons[other] = (
+            "of group " + group[other] + ": the question is about " + " ".join(question.groups) + " only"
+        )
+    for column, wanted in question.where.items():
+        kept = {str(value) for value in (wanted if isinstance(wanted, tuple) else (wanted,))}
+        found = images[column].astype(str)
+        other = ~found.isin(kept) & (reasons == "") & (EVERYTHING not in kept)
+        reasons[other] = (
+            f"{column} " + found[other] + f": the question is about {' '.join(sorted(kept))} only"
+        )
+    chosen = images[reasons == ""].assign(label=asked)
+    _require_labels(chosen, images, question)
+    if pack.limit is not None and pack.limit < len(chosen):
+        sampled = sample_images(chosen, pack.limit, pack.seed)
+        left = chosen.index.difference(sampled.index)
+        reasons[left] = f"not in the sample of {pack.limit:,} images that pack.limit asks for"
+        chosen = sampled
+    chosen = chosen.assign(target=chosen["label"].map(question.labels.index).astype("int64"))
+    left_out = images.loc[reasons != "", ["source"]].assign(reason=reasons[reasons != ""])
+    return chosen.reset_index(drop=True), pd.concat([malformed, left_out], ignore_index=True)
+
+
+def sample_images(images: pd.DataFrame, limit: int, seed: int) -> pd.DataFrame:
+    """Draw a sample in which labels and patients have the shares that they have in the whole.
+
+    Args:
+        images: A row an image.
+        limit: How many to draw.
+        seed: Seed of the draw.
+
+    Returns:
+        The rows drawn, in their former order.
+    """
+    rng = np.random.default_rng(seed)
+    patients, names = pd.factorize(images["patient_id"], sort=True)
+    labels = pd.factorize(images["label"], sort=True)[0]
+    # Patients stand in a drawn order, and their images in another, so that the seed decides who is taken.
+    order = np.lexsort([rng.random(len(images)), rng.permutation(len(names))[patients], labels])
+    # Every so many-th along the line of labels and, within them, patients.
+    places = ((np.arange(limit) + 0.5) * len(images) / limit).astype(int)
+    return images.iloc[np.sort(order[places])]
+
+
+def _require_columns(images: pd.DataFrame, question: Question) -> None:
+    for key, column in (("about", question.about), *(("where", name) for name in question.where)):
+        if column not in images.columns:
+            raise MammoscanError(
+                f"question.{key} names the column {column!r}, expected one of the images': {', '.join(images.columns)}"
+            )
+
+
+def _require_labels(chosen: pd.DataFrame, images: pd.DataFrame, question: Question) -> None:
+    """Refuse a label that the data set does not know.
+
+    One that it knows, but of which nothing is left, is for the division to refuse: what is there can still be packed.
+    """
+    known = set(images[question.about].astype(str))
+    for label in question.labels:
+        if label not in known or chosen.empty:
+            found = ", ".join(sorted(known)[:10]) or "none"
+            raise MammoscanError(
+                f"label {label!r}: no image found, expected some (labels found: {found}); "
+                "check question.labels and the folder of that class"
+            )

@@ -1,0 +1,161 @@
+"""The mini-MIAS mammograms: 322 scans of 161 patients, and the notes in Info.txt."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from pathlib import Path
+from typing import Any
+import numpy as np
+from mammoscan.errors import MammoscanError
+from mammoscan.data.download import hide_secrets
+from mammoscan.data.locate import find_holder, is_address, locate_source
+from mammoscan.data.checksums import compare_sums, fingerprint_sums, hash_files, read_manifest
+from mammoscan.data.pgm import read_pgm
+from mammoscan.data.phantom_folder import keep_phantom, read_stamp
+from mammoscan.params import PhantomParams
+
+
+SIDE = 1024
+NOTES = "Info.txt"
+MANIFEST = "mias.sha256"
+ADDRESS = "http://peipa.essex.ac.uk/pix/mias/all-mias.tar.gz"
+CITATION = (
+    "Suckling J et al (1994) The Mammographic Image Analysis Society Digital Mammogram Database, "
+    "Exerpta Medica, International Congress Series 1069 pp375-378"
+)
+# What a reader of any figure measured on this data set must know.
+LIMITS = (
+    "One British screening programme, films of the early 1990s, digitised and reduced to 200 µm a pixel: "
+    "nothing here was tried on digital mammography.",
+    "A patient is taken to be a pair of consecutive scans, as the data set's notes say.",
+    "The abnormal regions are where a radiologist marked them. Finding them in a whole scan is another, harder task.",
+)
+LICENCE = "Research use only, see Licence.txt beside the scans"
+_SCAN = re.compile(r"mdb([0-9]+)\.pgm", re.IGNORECASE)
+
+
+def open_mias(
+    source: str, phantom: PhantomParams, allow_modified: bool, unpack_limit_gb: float, folder: Path
+) -> dict[str, Any]:
+    """Find the files of mini-MIAS, or make the phantom, and check them.
+
+    Args:
+        source: ``phantom``, a folder (read in place), an archive on disk or an http(s) address.
+        phantom: What the phantom is made from.
+        allow_modified: Whether scans may differ from the published ones.
+        unpack_limit_gb: The most that an archive may unpack to.
+        folder: Where the phantom, downloads and unpacked archives go.
+
+    Returns:
+        The record of the data set, which the other functions here take. ``kind`` is ``phantom``, ``real`` or
+        ``modified``; ``fingerprint`` changes with any scan or note.
+    """
+    if source == "phantom":
+        root = _keep_phantom(folder, phantom)
+    else:
+        root = locate_source("mias.source", source, folder, unpack_limit_gb)
+    notes = find_holder(root, NOTES)
+    home = notes.parent
+    scans = _find_scans(home)
+    sums = hash_files([*scans.values(), notes])
+    found = {name: digest for name, digest in sums.items() if name != notes.name.lower()}
+    record: dict[str, Any] = {
+        "dataset": "mias",
+        "kind": "real",
+        "source": hide_secrets(source) if is_address(source) else source,
+        "folder": str(home.resolve()),
+        "fingerprint": fingerprint_sums(sums),
+        "scans": len(scans),
+        "patients": len({(number - 1) // 2 for number in scans}),
+        "citation": CITATION,
+        "licence": LICENCE,
+        "address": ADDRESS,
+        "limits": list(LIMITS),
+        "changed": [],
+        "missing": [],
+        "unexpected": [],
+    }
+    stamp = read_stamp(root) or read_stamp(home)
+    if stamp is not None and stamp.get("dataset") == "mias":
+        # A phantom's folder stays a phantom, also where it is given as a folder or an archive.
+        expected = 2 * stamp["patients"]
+        if len(scans) != expected:
+            raise MammoscanError(
+                f"The phantom in {home} holds {len(scans)} scans, expected {expected}: make it anew"
+            )
+        return record | {
+            "kind": "phantom",
+            "citation": "None: synthetic images in the layout of mini-MIAS, made by Mammoscan; no patients",
+            "licence": "MIT, as Mammoscan: synthetic images",
+            "address": "",
+            "limits": ["Synthetic images: no figure here says anything of patients.", *LIMITS],
+        }
+    published = read_manifest(MANIFEST)
+    difference = compare_sums(found, published)
+    if not difference:
+        return record
+    if not allow_modified:
+        raise MammoscanError(
+            f"{home} is not mini-MIAS as published: {difference}; expected the {len(published)} published "
+            f"scans: get them again from {ADDRESS}, or set mias.allow_modified: true to use these"
+        )
+    return record | {
+        "kind": "modified",
+        "changed": difference.changed,
+        "missing": difference.missing,
+        "unexpected": difference.unexpected,
+    }
+
+
+def read_notes(record: dict[str, Any]) -> str:
+    """Return the text of Info.txt, whatever its encoding and line ends."""
+    data = find_holder(Path(record["folder"]), NOTES).read_bytes()
+    return data.removeprefix(codecs.BOM_UTF8).decode("latin-1")
+
+
+def list_scans(record: dict[str, Any]) -> list[str]:
+    """Return the scans' file names in the order of their numbers."""
+    return [path.name for _, path in sorted(_find_scans(Path(record["folder"])).items())]
+
+
+def read_scan(record: dict[str, Any], name: str) -> np.ndarray:
+    """Return one scan as uint8 of 1024 x 1024, mapped from its file where that is possible."""
+    path = Path(record["folder"]) / name
+    scan = read_pgm(path)
+    if scan.shape != (SIDE, SIDE):
+        raise MammoscanError(
+            f"{path} is {scan.shape[1]} x {scan.shape[0]} pixels, expected {SIDE} x {SIDE}, "
+            "which is what the notes' coordinates count: restore the published scan"
+        )
+    return scan
+
+
+def _find_scans(folder: Path) -> dict[int, Path]:
+    scans: dict[int, Path] = {}
+    for path in sorted(folder.iterdir()):
+        match = _SCAN.fullmatch(path.name)
+        if match is None or not path.is_file():
+            continue
+        number = int(match[1])
+        if number in scans:
+            raise MammoscanError(
+                f"{folder} holds {scans[number].name} and {path.name}, expected one of them: move one"
+            )
+        scans[number] = path
+    if not scans:
+        raise MammoscanError(f"{folder} holds {NOTES} but no scan, expected files like mdb001.pgm beside it")
+    return scans
+
+
+def _keep_phantom(folder: Path, params: PhantomParams) -> Path:
+    from mammoscan.phantoms import mias as generator
+
+    stamp = {
+        "dataset": "mias",
+        "patients": params.patients,
+        "seed": params.seed,
+        "version": generator.GENERATOR,
+    }
+    target = folder / f"phantom-{params.patients}-{params.seed}"
+    return keep_phantom(target, stamp, lambda place, show: generator.write_phantom(place, params, show))

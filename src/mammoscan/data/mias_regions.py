@@ -1,0 +1,261 @@
+"""From regions of mini-MIAS to one table and one array.
+
+Which noted regions a study asks about, and why it leaves the others.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+import numpy as np
+import pandas as pd
+from mammoscan.errors import MammoscanError
+from mammoscan.data.mias_notes import ABNORMALITIES, MALFORMED_TYPES, NO_PLACE, SIDE
+from mammoscan.params import Question
+from collections.abc import Callable, Iterator
+from numpy.typing import NDArray
+from mammoscan.imaging.crops import crop_radius, cut_window
+from mammoscan.imaging.breast_mask import find_side
+from mammoscan.imaging.breast_coordinates import draw_matched_places, locate_in_breast
+from mammoscan.imaging.views import AUTHOR_VIEWS, N_VIEWS, make_view
+from mammoscan.params import CropParams, ViewParams
+
+
+LABELS = {
+    "severity": {"benign": "benign", "malignant": "malignant"},
+    "abnormality": {"normal": "normal", "benign": "abnormal", "malignant": "abnormal"},
+    "severity_or_normal": {"normal": "normal", "benign": "benign", "malignant": "malignant"},
+}
+# What the article's code takes where Info.txt gives no place.
+AUTHOR_CENTRE = SIDE // 2
+AUTHOR_RADIUS = 48
+AUTHOR_LOWEST = 500
+
+REGION_TYPES = {
+    "region_id": "str",
+    "scan": "str",
+    "source": "str",
+    "patient_id": "str",
+    "label": "str",
+    "target": "int64",
+    "group": "str",
+    "severity": "str",
+    "tissue": "str",
+    "x": "float64",
+    "y": "float64",
+    "radius": "float64",
+    "line": "int64",
+}
+
+
+def choose_regions(
+    notes: pd.DataFrame,
+    malformed: pd.DataFrame,
+    question: Question,
+    protocol: Literal["patient", "author"],
+    seed: int = 0,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Choose the rows that a question is asked about.
+
+    ``patient`` takes every row with a usable place; normal scans have none yet. ``author`` does as the
+    article's code: the first row of each scan but those with NOTE 3, a missing place is the scan's centre,
+    and a normal scan is cut at a random point near it.
+
+    Args:
+        notes: What was understood of the notes.
+        malformed: What was not.
+        question: What is asked, of which classes.
+        protocol: ``patient`` or ``author``.
+        seed: Decides the points at which ``author`` cuts normal scans.
+
+    Returns:
+        ``regions`` and ``rejected`` (``line``, ``text``, ``reason``): together they hold every row once.
+    """
+    labels = _match_labels(question)
+    ranks = notes.groupby("scan").cumcount() + 1
+    regions: list[dict[str, Any]] = []
+    rejected = _list_rows(malformed[list(MALFORMED_TYPES)])
+    for row, rank in zip(_list_rows(notes), ranks, strict=True):
+        # An empty text read back from a CSV file is no text at all.
+        place = row["place"] if isinstance(row["place"], str) else ""
+        reason = _find_reason(row, place, labels, question, protocol)
+        if reason:
+            rejected.append({"line": row["line"], "text": row["text"], "reason": reason})
+            continue
+        label = labels[row["severity"]]
+        region = {**row, "label": label, "target": question.labels.index(label)}
+        if protocol == "author":
+            region |= {"region_id": row["scan"], **_place_as_author(row, place, seed)}
+        else:
+            # A normal scan's regions are numbered where their places are drawn.
+            region["region_id"] = row["scan"] if row["group"] == "NORM" else f"{row['scan']}-{rank}"
+        regions.append(region)
+    return (
+        pd.DataFrame(regions, columns=list(REGION_TYPES)).astype(REGION_TYPES),
+        pd.DataFrame(rejected, columns=list(MALFORMED_TYPES))
+        .astype(MALFORMED_TYPES)
+        .sort_values("line", kind="stable", ignore_index=True),
+    )
+
+
+def _list_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+
+
+def _match_labels(question: Question) -> dict[str, str]:
+    if question.about not in LABELS:
+        raise MammoscanError(f"question.about is {question.about!r}, expected one of: {', '.join(LABELS)}")
+    labels = LABELS[question.about]
+    expected = sorted(set(labels.values()))
+    if sorted(question.labels) != expected:
+        raise MammoscanError(
+            f"question.labels is {list(question.labels)}, expected {expected} in any order for a question "
+            f"about {question.about}"
+        )
+    known = ABNORMALITIES if question.about == "severity" else (*ABNORMALITIES, "NORM")
+    strange = sorted(set(question.groups) - set(known))
+    if strange:
+        raise MammoscanError(f"question.groups holds {strange}, expected only classes out of {list(known)}")
+    return labels
+
+
+def _find_reason(
+    row: dict[str, Any], place: str, labels: dict[str, str], question: Question, protocol: str
+) -> str:
+    """Tell why a row is left out; empty where it is chosen."""
+    if row["severity"] not in labels:
+        return "a normal scan: the question is about abnormalities only"
+    # Normal scans stay: `groups` restricts which abnormalities are asked about.
+    if question.groups and row["group"] not in (*question.groups, "NORM"):
+        return f"class {row['group']}: the question is about {' '.join(question.groups)} only"
+    if protocol == "author":
+        if not row["first_of_scan"]:
+            return "not the first row of its scan: the article keeps the first only"
+        return "" if place == NO_PLACE else place
+    return place
+
+
+def _place_as_author(row: dict[str, Any], place: str, seed: int) -> dict[str, float]:
+    if row["group"] == "NORM":
+        # One generator a scan, so that other rows never move this one's point.
+        rng = np.random.default_rng([seed, int(row["scan"][3:])])
+        x, y = rng.integers(AUTHOR_LOWEST, AUTHOR_CENTRE, size=2, endpoint=True)
+        return {"x": float(x), "y": float(y), "radius": AUTHOR_RADIUS}
+    if place == NO_PLACE:
+        return {"x": AUTHOR_CENTRE, "y": AUTHOR_CENTRE, "radius": AUTHOR_RADIUS}
+    return {}
+
+
+SCAN_SIDE = 1024
+
+# What a view is called in `samples.view`, and its index among the eight.
+STORED_VIEWS: dict[str, tuple[tuple[str, int], ...]] = {
+    "one": (("", 0),),
+    "eight": tuple((f"view_{k}", k) for k in range(N_VIEWS)),
+    "twelve": AUTHOR_VIEWS,
+}
+
+
+def place_regions(
+    regions: pd.DataFrame, scans: list[str], grids: NDArray[np.uint8], crop: CropParams
+) -> pd.DataFrame:
+    """Give every region a place in its scan; a normal scan gets as many as ``crop.normals_per_scan``.
+
+    A region without coordinates is a normal scan: its places are drawn inside the breast, where abnormal ones
+    lie in other breasts and of their sizes, so that neither place nor size tells the label.
+
+    Args:
+        regions: What ``choose_regions`` chose.
+        scans: File names, in the order of ``grids``.
+        grids: ``[N, h, w, 2]``: standardised scan and breast mask.
+        crop: How regions are cut.
+
+    Returns:
+        The regions, one row a place, with ``row`` and ``column`` (origin top-left), ``side``, ``place_u``,
+        ``place_v`` and ``grid`` (position of the scan in ``grids``).
+    """
+    scale = grids.shape[1] / SCAN_SIDE
+    position = {name: index for index, name in enumerate(scans)}
+    placed = regions.assign(
+        grid=regions["source"].map(position),
+        row=SCAN_SIDE - regions["y"],
+        column=regions["x"],
+    )
+    known = placed[placed["row"].notna()]
+    rng = np.random.default_rng([crop.seed, len(regions)])
+    masks: dict[int, NDArray[np.bool_]] = {}
+
+    def read_mask(grid: int) -> NDArray[np.bool_]:
+        if grid not in masks:
+            masks[grid] = np.asarray(grids[grid, :, :, 1], dtype=bool)
+        return masks[grid]
+
+    def locate(row: pd.Series) -> tuple[float, float]:
+        return locate_in_breast(read_mask(row["grid"]), row["row"], row["column"], scale)
+
+    references = np.array([locate(row) for _, row in known.iterrows()]).reshape(-1, 2)
+    rows = []
+    for _, region in placed.iterrows():
+        if pd.notna(region["row"]):
+            rows.append(region)
+            continue
+        drawn = draw_matched_places(
+            read_mask(region["grid"]), references, crop.normals_per_scan, rng, crop.size / scale / 2, scale
+        )
+        for number, (row, column) in enumerate(drawn, 1):
+            radius = known["radius"].iloc[rng.integers(len(known))]
+            one = region.copy()
+            one[["region_id", "row", "column", "radius"]] = [
+                f"{region['region_id']}-{number}",
+                row,
+                column,
+                radius,
+            ]
+            rows.append(one)
+    table = pd.DataFrame(rows).reset_index(drop=True)
+    places = np.array([locate(row) for _, row in table.iterrows()]).reshape(-1, 2)
+    table["place_u"], table["place_v"] = places[:, 0], places[:, 1]
+    table["side"] = [find_side(read_mask(grid)) for grid in table["grid"]]
+    return table.astype({"row": float, "column": float, "radius": float, "grid": int})
+
+
+def list_samples(placed: pd.DataFrame, views: ViewParams) -> pd.DataFrame:
+    """Return the ``samples`` table: a row for each stored view of each placed region, in the order of pixels."""
+    stored = STORED_VIEWS[views.stored]
+    table = placed.loc[placed.index.repeat(len(stored))].reset_index(drop=True)
+    names = [name for name, _ in stored] * len(placed)
+    table.insert(
+        0, "sample_id", [f"{r}_{n}" if n else r for r, n in zip(table["region_id"], names, strict=True)]
+    )
+    table["view"] = names
+    return table.drop(columns=["grid"])
+
+
+def cut_blocks(
+    placed: pd.DataFrame,
+    grids: NDArray[np.uint8],
+    crop: CropParams,
+    views: ViewParams,
+    read_scan: Callable[[str], NDArray[np.uint8]],
+) -> Iterator[NDArray[np.uint8]]:
+    """Yield, for each placed region, its stored views ``[views, size, size, 1]``.
+
+    Args:
+        placed: What ``place_regions`` returned.
+        grids: ``[N, h, w, 2]``, standardised scans; the ``window`` crop is cut from them.
+        crop: How regions are cut.
+        views: Which views are stored.
+        read_scan: Gives a raw scan by its file name; the ``radius`` crop is cut from it.
+    """
+    for _, region in placed.iterrows():
+        if crop.kind == "window":
+            image = cut_window(
+                grids[region["grid"], :, :, 0],
+                region["row"],
+                region["column"],
+                crop.size,
+                grids.shape[1] / SCAN_SIDE,
+            )
+        else:
+            scan = read_scan(region["source"])
+            image = crop_radius(scan, region["row"], region["column"], region["radius"], crop.size)
+        yield np.stack([make_view(image, k) for _, k in STORED_VIEWS[views.stored]])[..., None]

@@ -1,0 +1,49 @@
+"""Phantoms on disk: made once for a set of parameters, and never taken for real images."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from mammoscan.progress import show_progress
+from mammoscan.data.atomic_folder import stage_folder
+
+
+STAMP = "phantom.json"
+
+
+def keep_phantom(
+    target: Path, stamp: Mapping[str, Any], write: Callable[[Path, Callable[[int, int], None]], None]
+) -> Path:
+    """Make a phantom, unless a whole one of the same parameters is there.
+
+    Args:
+        target: The phantom's folder.
+        stamp: What decides its content: parameters, seed, version of the generator.
+        write: Fills an empty folder, and tells how far it is.
+
+    Returns:
+        ``target``, with a stamp file that was written last.
+    """
+    found = read_stamp(target)
+    if found is not None and found.pop("files", None) == _count_files(target) and found == dict(stamp):
+        return target
+    with stage_folder(target, replace=True) as partial, show_progress("Making the phantom") as show:
+        write(partial, lambda done, total: show(done, total, "images"))
+        text = json.dumps({**stamp, "files": _count_files(partial)}, indent=2)
+        (partial / STAMP).write_text(text + "\n", encoding="utf-8")
+    return target
+
+
+def read_stamp(folder: Path) -> dict[str, Any] | None:
+    """Read a phantom's stamp; None where the folder holds no phantom."""
+    try:
+        stamp = json.loads((folder / STAMP).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return stamp if isinstance(stamp, dict) else None
+
+
+def _count_files(folder: Path) -> int:
+    return sum(1 for path in folder.rglob("*") if path.is_file() and path.name != STAMP)

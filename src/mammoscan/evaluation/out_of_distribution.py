@@ -1,0 +1,150 @@
+"""How often familiar images raise a false alarm, and how often altered ones are noticed.
+
+Whether an image looks like those that a network was trained on, by two simple distances.
+
+Each is a Mahalanobis distance under a normal distribution with few directions of its own (probabilistic principal
+components): one of the image's grey levels, one of what the network makes of it before it decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from mammoscan.evaluation.bootstrap import resample_measures, summarise_draws
+from mammoscan.evaluation.weighted_metrics import divide
+from mammoscan.params import EvaluationParams
+
+MOST_DIRECTIONS = 16
+SAMPLES_A_DIRECTION = 10
+PARTS = 5
+# The part of the variance that no direction explains cannot be less than this: the estimate of few images is too low.
+LEAST_REST = 0.02
+LEVELS = "its grey levels"
+FEATURES = "what the network sees in it"
+
+
+def describe_levels(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Describe images by simple statistics of their levels.
+
+    Args:
+        pixels: uint8 ``[N, H, W, C]``.
+
+    Returns:
+        ``[N, 2 C + 3]``: mean and standard deviation of each channel, the shares of black and of white, and the mean
+        difference between neighbours.
+    """
+    values = pixels.astype(np.float32)
+    rough = np.abs(np.diff(values, axis=1)).mean(axis=(1, 2, 3)) + np.abs(np.diff(values, axis=2)).mean(
+        axis=(1, 2, 3)
+    )
+    columns = [
+        values.mean(axis=(1, 2)),
+        values.std(axis=(1, 2)),
+        (pixels == 0).mean(axis=(1, 2, 3))[:, None],
+        (pixels == 255).mean(axis=(1, 2, 3))[:, None],
+        rough[:, None] / 2,
+    ]
+    return np.concatenate(columns, axis=1).astype(np.float64)
+
+
+def floor_levels(channels: int) -> NDArray[np.float64]:
+    """Return the least spread of each statistic of ``describe_levels`` that counts: a grey level, half a percent."""
+    return np.array([1.0] * (2 * channels) + [0.005, 0.005, 0.25])
+
+
+def fit_familiar(
+    values: NDArray, patients: ArrayLike, share: float, floor: ArrayLike = 0.0
+) -> dict[str, Any]:
+    """Describe what training images look like.
+
+    The limit is a quantile of distances that are measured part by part, each from a fit to the other patients: the
+    distances from a fit of few images to themselves would be too small.
+
+    Args:
+        values: ``[N, D]``, a row a training image.
+        patients: The patient of each, who stays in one part.
+        share: Share of the images that count as familiar.
+        floor: The least spread of a column that counts, one or one a column.
+
+    Returns:
+        ``mean``, ``scale``, ``directions``, ``variances``, ``rest`` and ``limit``, all plain lists and numbers.
+    """
+    values = np.asarray(values, np.float64)
+    parts = np.unique(np.asarray(patients).astype(str), return_inverse=True)[1] % PARTS
+    distances = []
+    for part in np.unique(parts):
+        inside = parts == part
+        others = ~inside if not inside.all() else inside
+        distances.append(measure_distance(values[inside], _fit_shape(values[others], floor)))
+    return _fit_shape(values, floor) | {"limit": float(np.quantile(np.concatenate(distances), share))}
+
+
+def measure_distance(values: NDArray, fitted: Mapping[str, Any]) -> NDArray[np.float64]:
+    """Return each row's distance from what ``fit_familiar`` described."""
+    mean, scale, variances = (np.asarray(fitted[key]) for key in ("mean", "scale", "variances"))
+    directions = np.asarray(fitted["directions"]).reshape(-1, len(mean))
+    centred = (np.asarray(values, np.float64) - mean) / scale
+    along = centred @ directions.T
+    aside = np.maximum((centred**2).sum(axis=1) - (along**2).sum(axis=1), 0)
+    return np.sqrt((along**2 / variances).sum(axis=1) + aside / fitted["rest"])
+
+
+def share_each(familiar_share: float) -> float:
+    """Return the share that each of the two distances takes, so that both together leave ``familiar_share``."""
+    return 1 - (1 - familiar_share) / 2
+
+
+def _fit_shape(values: NDArray[np.float64], floor: ArrayLike) -> dict[str, Any]:
+    spread = values.std(axis=0)
+    # A column that hardly moves among the training images would make a giant of any other value.
+    least = 0.05 * np.median(spread[spread > 0]) if (spread > 0).any() else 1.0
+    scale = np.maximum(np.maximum(spread, least), floor)
+    mean = values.mean(axis=0)
+    count = min(MOST_DIRECTIONS, len(values) // SAMPLES_A_DIRECTION, values.shape[1])
+    _, sizes, directions = np.linalg.svd((values - mean) / scale, full_matrices=False)
+    variances = sizes**2 / len(values)
+    left = values.shape[1] - count
+    return {
+        "mean": mean.tolist(),
+        "scale": scale.tolist(),
+        "directions": directions[:count].tolist(),
+        "variances": np.maximum(variances[:count], LEAST_REST).tolist(),
+        "rest": float(max(variances[count:].sum() / left, LEAST_REST)) if left else 1.0,
+    }
+
+
+AS_IS = "as it is"
+
+
+def measure_alarms(table: pd.DataFrame, evaluation: EvaluationParams) -> dict[str, dict]:
+    """Measure the share of images that were called strange.
+
+    Args:
+        table: A row an image: ``patient_id``, ``shown`` (``as it is`` or how it was altered) and ``strange``.
+        evaluation: Resamples, level and seed.
+
+    Returns:
+        For each way of showing the share with its interval over patients, and ``samples``.
+    """
+    result = {}
+    for shown, rows in table.groupby("shown", sort=False):
+        codes, patients = pd.factorize(rows["patient_id"].astype(str), sort=True)
+        strange = np.bincount(codes, rows["strange"].astype(float), minlength=len(patients))
+        counts = np.bincount(codes, minlength=len(patients)).astype(float)
+
+        def measure(
+            weights: np.ndarray, strange: np.ndarray = strange, counts: np.ndarray = counts
+        ) -> dict[str, np.ndarray]:
+            return {"share": divide(weights @ strange, weights @ counts)}
+
+        values, draws = resample_measures(
+            measure, len(patients), len(rows), evaluation.resamples, evaluation.seed
+        )
+        summary = summarise_draws(values["share"], draws["share"], evaluation.level, len(patients))
+        result[str(shown)] = summary | {"samples": len(rows)}
+    return result

@@ -1,0 +1,244 @@
+"""A network as a function from stored images to numbers, compiled once for all networks of its shape.
+
+A network as a function from stored images to numbers, under JAX.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from threading import Lock
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mammoscan.imaging.views import N_VIEWS
+from mammoscan.models.outputs import expand_probabilities, expand_tensor
+from mammoscan.models.preprocessing import Scale, scale_tensor
+from mammoscan.training.augmentation import warp_tensor
+
+if TYPE_CHECKING:
+    import keras
+
+
+def compile_view(model: keras.Model, scale: Scale | None) -> Callable[..., Any]:
+    """Return the function that asks networks of one shape about one view of some images.
+
+    It takes trainable and other variables, images, the view's look-up table or None, and one augmentation or None.
+    """
+    import jax
+    import keras
+    from jax import numpy as jnp
+
+    # A copy of its own, or the first model would live as long as the function.
+    skeleton = keras.models.clone_model(model)
+
+    def ask(weights: Any, others: Any, images: Any, table: Any, warp: Any) -> Any:
+        shown = images
+        if table is not None:
+            flat = images.reshape(len(images), -1, images.shape[-1])
+            shown = jnp.take(flat, table, axis=1).reshape(images.shape)
+        if warp is not None:
+            # Keras' map under JAX wants one for each image.
+            shown = warp_tensor(shown.astype("float32"), jnp.broadcast_to(warp, (len(images), len(warp))))
+        scaled = shown if scale is None else scale_tensor(shown, scale)
+        found, _ = skeleton.stateless_call(weights, others, scaled, training=False)
+        return expand_tensor(found)
+
+    return jax.jit(ask)
+
+
+def bind_asking(
+    ask: Callable[..., Any],
+    model: keras.Model,
+    device: Any,
+    tables: NDArray[np.int32] | None,
+    warps: NDArray[np.float32] | None,
+) -> Callable[[NDArray], NDArray[np.float32]]:
+    """Return what asks one model, averaged over its views and augmentations.
+
+    Args:
+        ask: What ``compile_view`` returned.
+        model: Whose weights are taken, as they are now.
+        device: Where it is computed.
+        tables: The eight views as look-up tables, where they are wanted.
+        warps: The drawn augmentations, where they are wanted.
+    """
+    import jax
+
+    weights, others, views, bends = jax.device_put(
+        (
+            [variable.value for variable in model.trainable_variables],
+            [variable.value for variable in model.non_trainable_variables],
+            [None] if tables is None else list(tables),
+            [None] if warps is None else list(warps),
+        ),
+        device,
+    )
+
+    def run(images: NDArray) -> NDArray[np.float32]:
+        # Powers of two, or every last batch of another size would be compiled anew.
+        more = (1 << (len(images) - 1).bit_length()) - len(images)
+        placed = jax.device_put(np.pad(images, [(0, more), *[(0, 0)] * (images.ndim - 1)]), device)
+        # A loop of Python's: on a CPU, XLA computes convolutions within a loop of its own many times slower.
+        total = sum(ask(weights, others, placed, view, bend) for view in views for bend in bends)
+        return np.asarray(total / (len(views) * len(bends)))[: len(images)]
+
+    return run
+
+
+Ask = Callable[[NDArray], NDArray[np.float32]]
+
+_KEPT = 8
+_compiled: dict[tuple[str, Manner, str], Callable[..., Any]] = {}
+_lock = Lock()
+
+
+class Manner(NamedTuple):
+    """How images are shown to a network.
+
+    Attributes:
+        scale: None where features are read as they are.
+        eight: Whether the answer is the mean over the eight views.
+        drawn: Whether it is the mean over drawn augmentations.
+    """
+
+    scale: Scale | None
+    eight: bool = False
+    drawn: bool = False
+
+
+def prepare_asking(
+    model: keras.Model,
+    manner: Manner,
+    place: str,
+    tables: NDArray[np.int32] | None = None,
+    warps: NDArray[np.float32] | None = None,
+) -> Ask:
+    """Return what asks this model; networks of one shape share a compiled function, whatever their weights.
+
+    Args:
+        model: Scaled images, or features, in.
+        manner: How they are shown.
+        place: The backend's name of the device.
+        tables: The eight views as look-up tables, where they are wanted.
+        warps: The drawn augmentations, where they are wanted.
+    """
+    import keras
+
+    backend = keras.config.backend()
+    if backend not in ("tensorflow", "jax"):
+        return lambda images: _ask_keras(model, images, manner, tables, warps)
+    key = (_describe_architecture(model), manner, place)
+    if backend == "jax":
+        from mammoscan.training.devices import find_jax_device
+
+        ask = _share(key, lambda: compile_view(model, manner.scale))
+        return bind_asking(
+            ask,
+            model,
+            find_jax_device(place),
+            tables if manner.eight else None,
+            warps if manner.drawn else None,
+        )
+    import tensorflow as tf
+
+    ask = _share(key, lambda: _compile(model, manner))
+    with tf.device(place):
+        weights = [tf.convert_to_tensor(v.value) for v in model.trainable_variables]
+        others = [tf.convert_to_tensor(v.value) for v in model.non_trainable_variables]
+        more = [
+            tf.constant(np.arange(0, dtype=np.int32) if tables is None else tables),
+            tf.constant(np.arange(0, dtype=np.float32) if warps is None else warps),
+        ]
+
+    def run(images: NDArray) -> NDArray[np.float32]:
+        with tf.device(place):
+            return ask(weights, others, tf.constant(images), *more).numpy()
+
+    return run
+
+
+def _share(key: tuple[str, Manner, str], build: Callable[[], Callable[..., Any]]) -> Callable[..., Any]:
+    with _lock:
+        ask = _compiled.pop(key, None)
+        _compiled[key] = ask = build() if ask is None else ask
+        while len(_compiled) > _KEPT:
+            del _compiled[next(iter(_compiled))]
+    return ask
+
+
+def _compile(model: keras.Model, manner: Manner) -> Callable[..., Any]:
+    import keras
+    import tensorflow as tf
+
+    # A copy of its own, or the first model would live as long as the function.
+    skeleton = keras.models.clone_model(model)
+    outputs = max(2, int(skeleton.output_shape[-1]))
+
+    def ask(weights: Any, others: Any, images: Any, tables: Any, warps: Any) -> Any:
+        def predict(shown: Any) -> Any:
+            scaled = shown if manner.scale is None else scale_tensor(shown, manner.scale)
+            found, _ = skeleton.stateless_call(weights, others, scaled, training=False)
+            return expand_tensor(found)
+
+        # One at a time: eight times the batch would take eight times the memory.
+        def average(count: Any, show: Callable[[Any], Any]) -> Any:
+            _, total = tf.while_loop(
+                lambda k, _: k < count,
+                lambda k, total: (k + 1, total + show(k)),
+                (tf.constant(0), tf.zeros((tf.shape(images)[0], outputs))),
+                shape_invariants=(tf.TensorShape([]), tf.TensorShape([None, outputs])),
+                parallel_iterations=1,
+            )
+            return total / tf.cast(count, tf.float32)
+
+        def draw(shown: Any) -> Any:
+            if not manner.drawn:
+                return predict(shown)
+            values = tf.cast(shown, tf.float32)
+            return average(tf.shape(warps)[0], lambda d: predict(warp_tensor(values, warps[d])))
+
+        if not manner.eight:
+            return draw(images)
+        shape = tf.shape(images)
+        flat = tf.reshape(images, (shape[0], -1, shape[3]))
+        size = images.shape[1:]
+
+        def turn(k: Any) -> Any:
+            return tf.ensure_shape(tf.reshape(tf.gather(flat, tables[k], axis=1), shape), [None, *size])
+
+        return average(tf.constant(N_VIEWS), lambda k: draw(turn(k)))
+
+    # None for the batch, so that a smaller last one does not trace anew.
+    return tf.function(ask, autograph=False, reduce_retracing=True)
+
+
+def _ask_keras(
+    model: keras.Model,
+    images: NDArray,
+    manner: Manner,
+    tables: NDArray[np.int32] | None,
+    warps: NDArray[np.float32] | None,
+) -> NDArray[np.float32]:
+    shown = [images]
+    if manner.eight and tables is not None:
+        flat = images.reshape(len(images), -1, images.shape[-1])
+        shown = [flat[:, table].reshape(images.shape) for table in tables]
+    if manner.drawn and warps is not None:
+        shown = [np.asarray(warp_tensor(view.astype(np.float32), warp)) for view in shown for warp in warps]
+    if manner.scale is not None:
+        shown = [np.asarray(scale_tensor(view, manner.scale)) for view in shown]
+    found = [expand_probabilities(model.predict_on_batch(view)) for view in shown]
+    return np.mean(found, axis=0, dtype=np.float32)
+
+
+def _describe_architecture(model: keras.Model) -> str:
+    def strip(value: Any) -> Any:
+        if isinstance(value, dict):
+            # Seeds and initialisers differ between folds, but say nothing about the graph.
+            return {k: strip(v) for k, v in value.items() if k != "seed" and not k.endswith("_initializer")}
+        return [strip(item) for item in value] if isinstance(value, list) else value
+
+    return json.dumps(strip(json.loads(model.to_json())), sort_keys=True)

@@ -1,0 +1,51 @@
+"""The studies, and the typed parameters that each of their blocks must satisfy.
+
+A study's *record* holds what the graph must know before any parameter is read: its data set, its protocol and
+its number of folds. Everything else is a parameter: a block of ``conf/base/parameters_<study>.yml`` that one of
+the classes below checks before the first node runs.
+"""
+
+from __future__ import annotations
+
+from mammoscan.params.base import Block
+from mammoscan.params.dataset import CropParams, PackParams, PhantomParams, ScanGridParams
+from mammoscan.params.evaluation import EvaluationParams, Question, ThresholdParams
+from mammoscan.params.protocol import BalanceParams, SplitParams, ViewParams
+from mammoscan.params.search import Choices, NumberRange, SearchParams, apply_values, read_values
+from mammoscan.params.training import (
+    AugmentationParams,
+    MachineParams,
+    NetworkParams,
+    PhaseParams,
+    PlateauParams,
+    Recipe,
+)
+from mammoscan.params.usage import CompareParams, ExportParams, PredictParams
+
+__all__ = [
+    "AugmentationParams",
+    "BalanceParams",
+    "Block",
+    "Choices",
+    "CompareParams",
+    "CropParams",
+    "EvaluationParams",
+    "ExportParams",
+    "MachineParams",
+    "NetworkParams",
+    "NumberRange",
+    "PackParams",
+    "PhantomParams",
+    "PhaseParams",
+    "PlateauParams",
+    "PredictParams",
+    "Question",
+    "Recipe",
+    "ScanGridParams",
+    "SearchParams",
+    "SplitParams",
+    "ThresholdParams",
+    "ViewParams",
+    "apply_values",
+    "read_values",
+]

@@ -1,0 +1,390 @@
+"""Nodes that put results into words: the page that can be mailed.
+
+Nodes that measure; everything they return is plain tables and numbers.
+
+Nodes that draw; each takes the data set's record, so that what is drawn from a phantom says so.
+
+The node that explains what went wrong.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from mammoscan import figures
+from mammoscan.errors import MammoscanError
+from mammoscan.evaluation import calibration, classification_report, leak_audit, metrics
+from mammoscan.evaluation.comparison import compare_predictions
+from mammoscan.figures.error_gallery import MOST_SHOWN, find_wrong
+from mammoscan.figures.style import MODIFIED_STAMP, PHANTOM_STAMP
+from mammoscan.imaging.views import AUTHOR_VIEWS
+from mammoscan.inference.backbone_features import compose_model, is_head
+from mammoscan.inference.gradcam import explain_images
+from mammoscan.models.preprocessing import choose_scale
+from mammoscan.params import EvaluationParams, MachineParams, Question, Recipe, SplitParams, ViewParams
+from mammoscan.reporting.report import build_report
+from mammoscan.reporting.report_content import ReportContent, Section
+from mammoscan.reporting.sentences import find_best_baseline, say_worth
+from mammoscan.studies import STUDIES
+
+
+def measure_predictions(
+    predictions: pd.DataFrame, question: Question, evaluation: EvaluationParams
+) -> dict[str, Any]:
+    """Measure the network and the baselines, each figure with its interval over patients."""
+    return metrics.measure_predictions(predictions, question, evaluation)
+
+
+def measure_calibration(
+    predictions: pd.DataFrame, question: Question, evaluation: EvaluationParams
+) -> dict[str, Any]:
+    """Measure whether the probabilities mean what they say."""
+    return calibration.measure_calibration(predictions, question, evaluation)
+
+
+def measure_subgroups(
+    predictions: pd.DataFrame, samples: pd.DataFrame, question: Question, evaluation: EvaluationParams
+) -> pd.DataFrame:
+    """Measure within each abnormality class and each tissue density."""
+    return metrics.measure_subgroups(predictions, samples, question, evaluation)
+
+
+def audit_leaks(
+    samples: pd.DataFrame, pixels: np.ndarray, folds: pd.DataFrame, split: SplitParams
+) -> dict[str, Any]:
+    """Count how much of the test sides the training sides have already seen."""
+    return leak_audit.audit_leaks(samples, pixels, folds, split.choose_epoch_on)
+
+
+def report_classification(
+    predictions: pd.DataFrame, question: Question, evaluation: EvaluationParams
+) -> tuple[str, dict[str, Any], pd.DataFrame]:
+    """Report precision, recall, F1 and support of each label as text, as JSON and as a table."""
+    report = classification_report.report_classification(predictions, question, evaluation)
+    return report["text"], report["json"], report["table"]
+
+
+def tabulate_confusion(
+    predictions: pd.DataFrame, question: Question, evaluation: EvaluationParams
+) -> pd.DataFrame:
+    """Count which label was decided for which: a row a true label, a column a decided one."""
+    return classification_report.tabulate_confusion(predictions, question, evaluation)["counts"].reset_index()
+
+
+def choose_stamp(record: dict[str, Any]) -> str:
+    """Return what must stand on every figure drawn from this data set."""
+    stamps = {"phantom": PHANTOM_STAMP, "modified": MODIFIED_STAMP}
+    return stamps.get(record["kind"], "")
+
+
+def draw_confusion_matrix(record: dict[str, Any], counts: pd.DataFrame) -> Figure:
+    """Draw counts and row percentages."""
+    table = counts.set_index("true")
+    return figures.draw_confusion_matrix(table.to_numpy(), list(table.columns), choose_stamp(record))
+
+
+def draw_roc(
+    record: dict[str, Any], predictions: pd.DataFrame, question: Question, metrics: dict[str, Any]
+) -> Figure:
+    """Draw the ROC curves of the network and the baselines."""
+    return figures.draw_roc(predictions, question, choose_stamp(record), metrics)
+
+
+def draw_precision_recall(
+    record: dict[str, Any], predictions: pd.DataFrame, question: Question, metrics: dict[str, Any]
+) -> Figure:
+    """Draw the precision-recall curves of the network and the baselines."""
+    return figures.draw_precision_recall(predictions, question, choose_stamp(record), metrics)
+
+
+def draw_metric_intervals(record: dict[str, Any], metrics: dict[str, Any]) -> Figure:
+    """Draw the AUC of the network beside those of the baselines, with intervals."""
+    # The majority guesses: it is the line of chance, not a row. Pooling folds only blurs its 0.5.
+    models = {model: measures for model, measures in metrics.items() if model != "majority"}
+    return figures.draw_metric_intervals(models, choose_stamp(record), metric="auc", chance=0.5)
+
+
+def draw_reliability(record: dict[str, Any], calibration: dict[str, Any], question: Question) -> Figure:
+    """Draw the predicted probability against the share that came true."""
+    return figures.draw_reliability(
+        calibration["cnn"]["bins"], choose_stamp(record), positive=question.positive
+    )
+
+
+def draw_training_curves(record: dict[str, Any], split: SplitParams, *histories: dict[str, Any]) -> Figure:
+    """Draw loss and accuracy of every fold, epoch by epoch."""
+    return figures.draw_training_curves(
+        {f"fold {number}": history for number, history in enumerate(histories, 1)},
+        choose_stamp(record),
+        chosen_on=split.choose_epoch_on,
+    )
+
+
+def draw_class_counts(record: dict[str, Any], counts: pd.DataFrame) -> Figure:
+    """Draw how many samples each class has before and after balancing."""
+    return figures.draw_class_counts(counts, choose_stamp(record))
+
+
+def draw_sample_sheet(record: dict[str, Any], pixels: np.ndarray, samples: pd.DataFrame) -> Figure:
+    """Draw samples of each label as the network sees them."""
+    return figures.draw_sample_sheet(pixels, samples, choose_stamp(record))
+
+
+def draw_views(record: dict[str, Any], pixels: np.ndarray, views: ViewParams) -> Figure:
+    """Draw the views of the first sample; in the article's list four of twelve are repeats."""
+    names = AUTHOR_VIEWS if views.stored == "twelve" else None
+    return figures.draw_views(pixels[0], choose_stamp(record), names)
+
+
+def draw_wrong_gallery(
+    record: dict[str, Any],
+    pixels: np.ndarray,
+    predictions: pd.DataFrame,
+    samples: pd.DataFrame,
+    question: Question,
+    evaluation: EvaluationParams,
+    explained: pd.DataFrame,
+    explanations: np.ndarray,
+) -> Figure:
+    """Draw what the network got wrong, the most confident first, each with where it saw what it said."""
+    keys = zip(explained["sample_id"].astype(str), explained["fold"].astype(int), strict=True)
+    return figures.draw_wrong_gallery(
+        pixels,
+        predictions,
+        samples,
+        question,
+        choose_stamp(record),
+        threshold=evaluation.cut,
+        heats=dict(zip(keys, explanations, strict=True)),
+    )
+
+
+def draw_topology(record: dict[str, Any], network: list[dict[str, Any]]) -> Figure:
+    """Draw the network's layers with their output shapes."""
+    return figures.draw_topology(network, choose_stamp(record))
+
+
+logger = logging.getLogger("mammoscan")
+
+
+def explain_errors(
+    samples: pd.DataFrame,
+    pixels: np.ndarray,
+    predictions: pd.DataFrame,
+    question: Question,
+    evaluation: EvaluationParams,
+    training: Recipe,
+    views: ViewParams,
+    *models: Any,
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Explain the wrong predictions that the report shows, each by the fold's model that made it.
+
+    Returns:
+        ``sample_id``, ``fold`` and ``said`` of each, and uint8 ``[error, row, column]``: 255 where most speaks for
+        what was said. Both without rows where the network cannot be explained.
+    """
+    wrong = find_wrong(predictions[predictions["model"] == "cnn"], question, evaluation.cut).head(MOST_SHOWN)
+    explained = wrong[["sample_id", "fold", "said"]].reset_index(drop=True)
+    positions = pd.Series(range(len(samples)), index=samples["sample_id"].astype(str))
+    heats = np.zeros((len(explained), *pixels.shape[1:3]), np.uint8)
+    whole = None
+    for fold in sorted(set(explained["fold"].astype(int))):
+        rows = explained[explained["fold"] == fold]
+        images = np.asarray(pixels[positions[rows["sample_id"].astype(str)].to_numpy()])
+        said = [question.labels.index(label) for label in rows["said"]]
+        model = models[fold]
+        if is_head(model):
+            model = whole = compose_model(
+                model, training, pixels.shape[1:], len(question.labels), MachineParams(), onto=whole
+            )
+        try:
+            found = explain_images(model, images, said, scale=choose_scale(training), views=views.prediction)
+        except MammoscanError as error:
+            logger.warning("the wrong predictions stay unexplained: %s", error)
+            return explained.iloc[:0], heats[:0]
+        heats[rows.index.to_numpy()] = np.rint(255 * found)
+    return explained, heats
+
+
+HEADLINE = "auc"
+
+
+def write_report(
+    record: dict[str, Any],
+    run_info: dict[str, Any],
+    question: Question,
+    evaluation: EvaluationParams,
+    training: Recipe,
+    predictions: pd.DataFrame,
+    metrics: dict[str, Any],
+    leak_audit: dict[str, Any],
+    class_counts: pd.DataFrame,
+    rejected: pd.DataFrame,
+    classification: dict[str, Any],
+    histories: dict[str, Any],
+    calibration: dict[str, Any],
+    subgroups: pd.DataFrame,
+    views: ViewParams,
+    **parts: Any,
+) -> str:
+    """Put a study's results on one self-contained HTML page.
+
+    ``parts`` are the page's figures and the study's own sections, by the names of their entries.
+    """
+    if not views.used:
+        parts.pop("views_figure", None)
+    content = describe_study(
+        record,
+        run_info,
+        question,
+        evaluation,
+        training,
+        metrics,
+        leak_audit,
+        class_counts,
+        rejected,
+        histories,
+    )
+    best = find_best_baseline(metrics, HEADLINE)
+    difference = None
+    if best is not None:
+        network, baseline = (predictions[predictions["model"] == name] for name in ("cnn", best[0]))
+        difference = compare_predictions(network, baseline, question, evaluation)
+    announce(question, metrics)
+    return build_report(
+        ReportContent(
+            **content,
+            classification=classification,
+            difference=difference,
+            calibration=calibration,
+            subgroups=subgroups,
+            worth=say_worth(leak_audit, metrics["cnn"][HEADLINE], None)
+            if content["protocol"] == "author"
+            else "",
+            **sort_parts(parts),
+        )
+    )
+
+
+def sort_parts(parts: dict[str, Any]) -> dict[str, Any]:
+    """Return the figures and sections of a report under their bare names, e.g. ``roc`` for ``roc_figure``."""
+    return {
+        "figures": {
+            name.removesuffix("_figure"): part for name, part in parts.items() if name.endswith("_figure")
+        },
+        "sections": [
+            Section.read(name.removesuffix("_section"), part)
+            for name, part in parts.items()
+            if name.endswith("_section")
+        ],
+    }
+
+
+def find_protocol(study: str) -> Literal["patient", "author"]:
+    """Return the protocol of a study, or of the variants that a page compares."""
+    return next(
+        record.protocol
+        for record in STUDIES.values()
+        if record.name == study or record.name.startswith(f"{study}.")
+    )
+
+
+def gather_histories(*histories: dict[str, Any]) -> dict[str, Any]:
+    """Put what was said of each fold's training into one table of facts."""
+    first = histories[0]
+    return {
+        "folds": len(histories),
+        "epochs": [len(history["epochs"]) for history in histories],
+        "best_epochs": [history["best_epoch"] for history in histories],
+        "seconds": sum(epoch["seconds"] for history in histories for epoch in history["epochs"]),
+        "parameters": first["parameters"],
+        "device": first["device"],
+        "engine": first["engine"],
+    }
+
+
+def describe_study(
+    record: dict[str, Any],
+    run_info: dict[str, Any],
+    question: Question,
+    evaluation: EvaluationParams,
+    training: Recipe,
+    metrics: dict[str, Any],
+    leak_audit: dict[str, Any],
+    class_counts: pd.DataFrame,
+    rejected: pd.DataFrame,
+    histories: dict[str, Any],
+) -> dict[str, Any]:
+    """Return the fields of a report's content that every study has."""
+    study = run_info["pipeline"]
+    command = run_info["command"] or f"kedro run --pipeline {study}"
+    return {
+        "title": question.title,
+        "study": study,
+        "question": question.text,
+        "labels": question.labels,
+        "positive": question.positive,
+        "protocol": find_protocol(study),
+        "folds": histories["folds"],
+        "data": record,
+        "metrics": metrics,
+        "command": command,
+        "headline": HEADLINE,
+        "unit": question.unit,
+        "level": evaluation.level,
+        "threshold": evaluation.cut if len(question.labels) == 2 else None,
+        "audit": leak_audit,
+        "limits": record["limits"],
+        "counts": class_counts,
+        "rejected": rejected["reason"].value_counts().to_dict(),
+        "training": {
+            "Network": f"{training.network.name}, {histories['parameters']:,} parameters",
+            "Epochs at most": training.epochs,
+            "Epochs run, fold by fold": ", ".join(map(str, histories["epochs"])),
+            "Best epochs": ", ".join(map(str, histories["best_epochs"])),
+            "Batch": training.batch_size,
+            "Optimiser": f"{training.optimizer}, learning rate {training.learning_rate:g}",
+            "Device": histories["device"].get("name", histories["device"].get("kind", "")),
+            "Engine": histories["engine"],
+            "Machine": run_info["machine"],
+        },
+        "parameters": {
+            f"{block}.{key}": value
+            for block, values in (("training", training), ("evaluation", evaluation))
+            for key, value in values.model_dump(mode="json").items()
+        },
+        "versions": {"python": run_info["python"], **run_info["versions"]},
+        "run_id": run_info["run_id"] or "",
+        "git_commit": run_info["commit"] or "",
+        "seconds": time.time() - run_info["started"] if run_info["started"] else None,
+        "created": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    }
+
+
+def announce(question: Question, metrics: dict[str, Any], name: str = "") -> None:
+    """Say the headline on the console."""
+    measure = metrics["cnn"][HEADLINE]
+    baselines = ", ".join(
+        f"{model} {measures[HEADLINE]['value']:.2f}"
+        for model, measures in metrics.items()
+        if model not in ("cnn", "majority")
+    )
+    logger.info(
+        "%sAUC for %s: %.2f [%.2f, %.2f] on %d %s of %d patients%s",
+        f"{name}: " if name else "",
+        question.positive,
+        measure["value"],
+        measure["low"],
+        measure["high"],
+        metrics["cnn"]["samples"],
+        question.unit,
+        metrics["cnn"]["patients"],
+        f"; baselines: {baselines}" if baselines else "",
+    )

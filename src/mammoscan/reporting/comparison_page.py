@@ -1,0 +1,104 @@
+"""One self-contained HTML page that sets runs side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from mammoscan.figures.style import NOTICE, is_number
+from mammoscan.reporting.report import embed_picture
+from mammoscan.reporting.sentences import MEASURES, name_measure, say_banner
+
+_FOLDER = Path(__file__).parent
+
+
+def build_comparison(
+    runs: Sequence[Mapping[str, Any]],
+    pairs: Sequence[Mapping[str, Any]],
+    figures: Mapping[str, bytes],
+    level: float,
+) -> str:
+    """Return the page; it needs no other file, no script and no network.
+
+    Args:
+        runs: What ``sources.runs.read_runs`` returned.
+        pairs: What ``evaluation.run_pairs.compare_pairs`` returned.
+        figures: PNG bytes of ``roc`` and ``training``.
+        level: Coverage of the pairs' intervals.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    kinds = {run["data"] for run in runs}
+    worst = next((kind for kind in ("phantom", "modified") if kind in kinds), "")
+    return environment.get_template("comparison.html.j2").render(
+        runs=runs,
+        style=Markup((_FOLDER / "report.css").read_text(encoding="utf-8")),
+        notice=NOTICE,
+        banner=say_banner({"kind": worst}) if worst else ("", ""),
+        measures=list_measures(runs),
+        pairs=[{**pair, "verdict": judge_pair(pair)} for pair in pairs],
+        warning=say_chances(pairs, level),
+        parameters=list_differences(runs),
+        level=f"{100 * level:g} %",
+        pictures={name: embed_picture(f"compared_{name}", png) for name, png in figures.items()},
+    )
+
+
+def list_measures(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return a row a measure that any run has: ``name``, ``meaning`` and a cell a run."""
+    found = [
+        (key, meaning)
+        for key, _, meaning in MEASURES
+        if any(isinstance(run["metrics"].get(key), Mapping) for run in runs)
+    ]
+    positives = {run["positive"] for run in runs}
+    positive = positives.pop() if len(positives) == 1 else "the positive label"
+    return [
+        {
+            "name": name_measure(key),
+            "meaning": meaning.format(positive=positive),
+            "cells": [run["metrics"].get(key) for run in runs],
+        }
+        for key, meaning in found
+    ]
+
+
+def list_differences(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return a row a parameter whose values are not the same in all runs; "–" where a run has none."""
+    names = sorted({name for run in runs for name in run["parameters"]})
+    rows = [{"name": name, "cells": [run["parameters"].get(name, "–") for run in runs]} for name in names]
+    return [row for row in rows if len(set(row["cells"])) > 1]
+
+
+def judge_pair(pair: Mapping[str, Any]) -> str:
+    """Say in a sentence what the difference of two runs is worth."""
+    first, second = pair["first"], pair["second"]
+    if "why" in pair:
+        return f"Not compared: {pair['why']}."
+    if not all(is_number(pair[key]) for key in ("value", "low", "high")):
+        return f"Too few patients for an interval{': ' + pair['note'] if pair.get('note') else ''}."
+    if pair["low"] > 0 or pair["high"] < 0:
+        better, worse = (first, second) if pair["value"] > 0 else (second, first)
+        return f"{better} ranks better than {worse}, by more than chance explains."
+    return "No difference that could be told from chance."
+
+
+def say_chances(pairs: Sequence[Mapping[str, Any]], level: float) -> str:
+    """Say that of many comparisons some look like findings; nothing for a single one."""
+    count = sum("why" not in pair for pair in pairs)
+    if count < 2:
+        return ""
+    expected = count * (1 - level)
+    return (
+        f"{count} pairs were compared. Of so many, about {expected:.1f} would seem to differ by chance alone: "
+        "do not pick a run for one such pair."
+    )

@@ -1,0 +1,235 @@
+"""One self-contained HTML page from a study's results."""
+
+from __future__ import annotations
+
+import base64
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from mammoscan.figures.style import DPI, MODEL_NAMES, NOTICE, format_measure, is_number, name_model
+from mammoscan.reporting import sentences
+from mammoscan.reporting.report_content import Picture, ReportContent
+from mammoscan.reporting.sentences import CAPTIONS, MEASURES, name_measure
+
+_FOLDER = Path(__file__).parent
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+def build_report(content: ReportContent) -> str:
+    """Return the report as one HTML page that needs no other file, no script and no network.
+
+    Args:
+        content: All that it says; sections without content are left out.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["measure"] = lambda value: (
+        format_measure(value) if isinstance(value, Mapping) else value
+    )
+    measures = content.metrics.get("cnn", {})
+    measure = measures.get(content.headline) or {}
+    chance = sentences.find_chance(content.metrics, content.headline)
+    leaking = content.protocol == "author" or sentences.find_leak(content.audit)
+    tone, verdict = sentences.judge_chance(measure, chance, leaking)
+    # Above chance is no praise where a simple model does as well.
+    best = sentences.find_best_baseline(content.metrics, content.headline)
+    if tone == "good" and _is_matched(best, measure):
+        tone = "doubt"
+    return environment.get_template("report.html.j2").render(
+        content=content,
+        style=Markup((_FOLDER / "report.css").read_text(encoding="utf-8")),
+        banner=sentences.say_banner(content.data),
+        notice=NOTICE,
+        headline={
+            "name": name_measure(content.headline),
+            "measure": measure,
+            "shown": f"{measure['value']:.2f}" if is_number(measure.get("value")) else "–",
+            "bar": _scale_bar(measure, chance),
+            "tone": tone,
+            "sentence": sentences.say_headline(
+                content.headline, measures, content.unit, content.protocol, content.level
+            ),
+            "meaning": sentences.say_meaning(content.headline, measure.get("value"), content.positive),
+            "verdict": verdict,
+            "baselines": sentences.say_baselines(content.metrics, content.headline, content.difference),
+        },
+        folds=sentences.say_folds(measures),
+        calibration_measures={
+            name_measure(key): value
+            for key, value in content.calibration.get("cnn", {}).items()
+            if isinstance(value, Mapping)
+        },
+        subgroup_rows=_tabulate_subgroups(content),
+        protocol=sentences.say_protocol(content.protocol, content.folds),
+        data=sentences.say_data(content.data),
+        duration=sentences.say_duration(content.seconds) if content.seconds is not None else "",
+        pictures={name: embed_picture(name, picture) for name, picture in content.figures.items()},
+        known=list(CAPTIONS),
+        placed=[name for section in content.sections for name in section.figures],
+        models=_order_models(content.metrics),
+        measure_rows=_tabulate_measures(content),
+        audit_rows=_tabulate_audit(content.audit),
+        classification_rows=_tabulate_classification(content.classification),
+        count_table=_tabulate_counts(content.counts),
+        counted="each class's images in a training side, the mean of the folds"
+        if content.folds > 1
+        else "each class's images",
+        left_out="Images that were left out"
+        if "images" in content.data
+        else "Rows of the notes that became no sample",
+        parameters=_flatten(content.parameters),
+        experiment_measures=_list_measures(content.experiments),
+        ablation_measures=_list_measures(content.ablation),
+        name_model=name_model,
+        name_measure=name_measure,
+    )
+
+
+def _is_matched(best: tuple[str, Mapping[str, Any]] | None, measure: Mapping[str, Any]) -> bool:
+    return best is not None and is_number(measure.get("value")) and best[1]["value"] >= measure["value"]
+
+
+def _scale_bar(measure: Mapping[str, Any], chance: float | None) -> dict[str, float | None] | None:
+    """Return the headline's place on a scale from 0 to 1 in percent, or None where it has no interval."""
+    if not all(is_number(measure.get(key)) for key in ("value", "low", "high")):
+        return None
+    places = {key: 100 * min(1.0, max(0.0, float(measure[key]))) for key in ("value", "low", "high")}
+    return {**places, "chance": None if chance is None else 100 * chance}
+
+
+def embed_picture(name: str, picture: bytes | Picture) -> dict[str, Any]:
+    """Return what a page needs to show a picture within itself: its data, size and words."""
+    whole = picture if isinstance(picture, Picture) else Picture(picture)
+    caption = whole.caption or CAPTIONS.get(name, name.replace("_", " ").capitalize())
+    width, height = measure_png(whole.png)
+    return {
+        "uri": "data:image/png;base64," + base64.b64encode(whole.png).decode("ascii"),
+        "caption": caption,
+        "alt": whole.alt or caption,
+        "width": width,
+        "height": height,
+    }
+
+
+def measure_png(png: bytes) -> tuple[int, int]:
+    """Return the size in CSS pixels at which a PNG's text has its intended size, whatever its resolution.
+
+    Args:
+        png: A PNG; where it states its dots an inch, they are reduced to the figures' own.
+    """
+    if not png.startswith(_PNG_SIGNATURE):
+        raise ValueError(f"figure: found bytes that start with {png[:8]!r}, expected a PNG; render it as one")
+    width, height = struct.unpack(">II", png[16:24])
+    found = png.find(b"pHYs", 24, 4096)
+    scale = 1.0
+    if found > 0:
+        per_metre, _, unit = struct.unpack(">IIB", png[found + 4 : found + 13])
+        if unit == 1 and per_metre:
+            scale = DPI / (per_metre * 0.0254)
+    return round(width * scale), round(height * scale)
+
+
+def _order_models(metrics: Mapping[str, Any]) -> list[str]:
+    known = [model for model in MODEL_NAMES if model in metrics]
+    return known + [model for model in metrics if model not in known]
+
+
+def _tabulate_measures(content: ReportContent) -> list[dict[str, Any]]:
+    """Return a row a measure that any model has, the known ones first."""
+    present = dict.fromkeys(
+        name
+        for measures in content.metrics.values()
+        for name, measure in measures.items()
+        if isinstance(measure, Mapping) and "value" in measure
+    )
+    meanings = {key: meaning.format(positive=content.positive) for key, _, meaning in MEASURES}
+    ordered = [key for key in meanings if key in present] + [key for key in present if key not in meanings]
+    return [
+        {
+            "name": name_measure(key),
+            "meaning": meanings.get(key, ""),
+            "cells": [content.metrics[model].get(key) for model in _order_models(content.metrics)],
+        }
+        for key in ordered
+    ]
+
+
+def _tabulate_audit(audit: Mapping[str, Any]) -> list[tuple[str, int, str]]:
+    names = (
+        ("exact", "is there byte for byte"),
+        ("near", "is there or nearly so, by a perceptual hash"),
+        ("views", "is there as it is, turned or mirrored"),
+        ("region", "has another image of its region there"),
+        ("source", "has another image of its scan there"),
+        ("patient", "has another image of its patient there"),
+    )
+    # Where every image is a file of its own, these two only say so.
+    left_out = ("region", "source") if audit.get("sources", -1) == audit.get("images") else ()
+    return [
+        (name, int(audit[key]["count"]), f"{100 * audit[key]['share']:.0f} %")
+        for key, name in names
+        if isinstance(audit.get(key), Mapping) and key not in left_out
+    ]
+
+
+def _tabulate_classification(report: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
+    """Return the rows of scikit-learn's report: precision, recall, F1 and number of samples."""
+    rows = []
+    for name, row in report.items():
+        if isinstance(row, Mapping):
+            values = [f"{row[key]:.2f}" for key in ("precision", "recall", "f1-score")]
+            rows.append((name, [*values, f"{int(row['support']):,}"]))
+        elif is_number(row):
+            rows.append((name, ["", "", f"{row:.2f}", ""]))
+    return rows
+
+
+def _tabulate_subgroups(content: ReportContent) -> list[dict[str, Any]]:
+    """Return the network's headline measure in each subgroup, by all that divides them so that it can be measured."""
+    table = content.subgroups
+    if table is None or table.empty:
+        return []
+    chosen = table[(table["model"] == "cnn") & (table["metric"] == content.headline)]
+    # Within a tumour type, for one, all images have one label: then there is nothing to tell.
+    chosen = chosen[chosen["value"].notna().groupby(chosen["by"]).transform("any")]
+    # A table has NaN where there is no remark.
+    rows = [{str(key): value for key, value in row.items()} for row in chosen.to_dict("records")]
+    return [row | {"note": note if isinstance(note := row.get("note"), str) else ""} for row in rows]
+
+
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Return parameters as texts by their dotted names, as they are written in a configuration."""
+    flat: dict[str, str] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= _flatten(value, f"{prefix}{key}.")
+        elif value is None or isinstance(value, bool):
+            flat[f"{prefix}{key}"] = {None: "null", True: "true", False: "false"}[value]
+        elif isinstance(value, list | tuple):
+            flat[f"{prefix}{key}"] = ", ".join(map(str, value)) or "none"
+        else:
+            flat[f"{prefix}{key}"] = str(value)
+    return flat
+
+
+def _tabulate_counts(counts: pd.DataFrame | None) -> dict[str, Any] | None:
+    if counts is None or counts.empty:
+        return None
+    return {"columns": [str(column) for column in counts.columns], "rows": counts.to_numpy().tolist()}
+
+
+def _list_measures(rows: Any) -> list[str]:
+    return list(
+        dict.fromkeys(key for row in rows for key, value in row.items() if isinstance(value, Mapping))
+    )

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, DataType, Schema
+from mlflow.types.schema import Array
+
+from mammoscan.serving.model_files import CARD, NETWORK
+
+REQUIREMENTS = (
+    "keras",
+    "tensorflow",
+    "numpy",
+    "pandas",
+    "pydantic",
+    "pillow",
+    "pydicom",
+    "scipy",
+    "rich",
+    "click",
+)
+REGISTERED = ("real",)
+
+
+def log_model(network: Path, card: Mapping[str, Any], files: Mapping[str, Path] | None = None) -> None:
+    """Log a trained network to the active MLflow run as a model that carries all it needs.
+
+    Nothing of it is pickled: the code is a script, the network a ``.keras`` file, the rest JSON and text. The final
+    model of a patient study on real data is registered as ``mammoscan-<study>``; any other must be named by its run.
+
+    Args:
+        network: The ``.keras`` file.
+        card: What ``write_card`` gathered; it goes along as ``card.json``.
+        files: What else lies beside it, by name: ``familiar.json``, ``model_card.md``, ``model_card.json``.
+    """
+    here = Path(__file__).resolve().parent
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        shutil.copy(network, folder / NETWORK)
+        (folder / CARD).write_text(json.dumps(card, indent=1), encoding="utf-8")
+        for file, path in (files or {}).items():
+            shutil.copy(path, folder / file)
+        mlflow.pyfunc.log_model(
+            name="model",
+            python_model=str(here / "packaged.py"),
+            artifacts={path.name: str(path) for path in folder.iterdir()},
+            # The package goes along: it is on no index. Guessing the requirements would import everything again.
+            code_paths=[str(here.parent)],
+            pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in REQUIREMENTS],
+            signature=ModelSignature(outputs=describe_answer(card)),
+            input_example=np.zeros((1, *card["shape"]), dtype=np.uint8),
+            metadata={key: card[key] for key in ("study", "protocol", "data", "notice")},
+            registered_model_name=name_registered(card),
+        )
+
+
+def name_registered(card: Mapping[str, Any]) -> str | None:
+    """Return under which name a model is registered; None where it must be named by its run."""
+    worthy = card["protocol"] == "patient" and card["data"] in REGISTERED
+    return f"mammoscan-{card['study']}" if worthy else None
+
+
+def describe_answer(card: Mapping[str, Any]) -> Schema:
+    """Return the columns of an answer.
+
+    The signature has no inputs: MLflow's schemas hold either tensors or columns, and this model takes both, arrays
+    of prepared images and a column of image files.
+    """
+    columns = [ColSpec(DataType.string, "label", required=False)]
+    columns += [ColSpec(DataType.double, f"p_{name}", required=False) for name in card["labels"]]
+    if len(card["labels"]) == 2:
+        columns.append(ColSpec(DataType.double, "threshold"))
+    columns.append(ColSpec(Array(DataType.string), "warnings"))
+    columns.append(ColSpec(DataType.string, "error", required=False))
+    return Schema(columns)

@@ -1,0 +1,257 @@
+"""What the compiled engines share: whole epochs inside one function, images kept and gathered on the device.
+
+Compiled programs, kept within a process.
+
+Compiling costs as much as several epochs of a small network, and a run trains five to twelve times: a program is
+compiled once and gets new weights by assignment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Lock
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mammoscan.models.outputs import build_loss
+from mammoscan.models.preprocessing import Scale
+from mammoscan.training.engines.base import EndEpoch, Job, check_loss
+from mammoscan.training.pixel_blocks import PixelBlocks
+
+if TYPE_CHECKING:
+    import keras
+
+
+# Programs hold a model and its optimiser's state, so only some are kept.
+_KEPT = 4
+
+
+class ProgramKey(NamedTuple):
+    """All that changes the compiled program; ``scale`` is None where features are read as they are."""
+
+    network: str
+    input_shape: tuple[int, ...]
+    outputs: int
+    optimizer: str
+    loss: str
+    scale: Scale | None
+    precision: str
+    random_views: bool
+    augmented: bool
+    frozen: bool
+    place: str
+    deterministic: bool
+
+    @property
+    def dtype(self) -> str:
+        """Of the stored images or features."""
+        return "float32" if self.scale is None else "uint8"
+
+
+class Program(Protocol):
+    """A model, its optimiser, and the compiled functions that train and ask it."""
+
+    model: keras.Model
+    optimizer: keras.optimizers.Optimizer
+    batch_size: int
+
+    @property
+    def variables(self) -> list[Any]:
+        """All that the next batch depends on."""
+        ...
+
+    def reset(self, start: keras.Model, learning_rate: float) -> None:
+        """Start anew with the weights and dropout seeds of ``start``."""
+        ...
+
+    def train(
+        self,
+        images: Any,
+        index: NDArray[np.int32],
+        targets: NDArray[np.int32],
+        weights: NDArray[np.float32],
+        views: NDArray[np.int32],
+        warps: NDArray[np.float32],
+        batch_size: int,
+    ) -> tuple[float, float, int, float]:
+        """Learn from batches of images, the last of which may be smaller.
+
+        Args:
+            images: Images or features, a tensor on the device.
+            index: Where each place of the order lies in ``images``.
+            targets: Label at each place.
+            weights: Weight in the loss at each place.
+            views: View at each place.
+            warps: How the image at each place is bent; no rows where none is.
+            batch_size: Places that share one step.
+
+        Returns:
+            The sum of the losses, the number of right answers, the number of batches done and the last batch's
+            loss; it ends with the first loss that is not finite.
+        """
+        ...
+
+    def predict(self, images: Any, index: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Return the probabilities of images by their places."""
+        ...
+
+
+_idle: dict[ProgramKey, Program] = {}
+_lock = Lock()
+
+
+def lease_program(key: ProgramKey, build: Callable[[ProgramKey], Program]) -> Program:
+    """Take an idle program out of the pool, or build one: two trainings never share one at a time."""
+    with _lock:
+        program = _idle.pop(key, None)
+    return build(key) if program is None else program
+
+
+def return_program(key: ProgramKey, program: Program) -> None:
+    """Put a program back; the one that waited longest makes room."""
+    with _lock:
+        _idle[key] = program
+        while len(_idle) > _KEPT:
+            del _idle[next(iter(_idle))]
+
+
+def choose_prediction_batch(input_shape: tuple[int, ...], wanted: int = 64) -> int:
+    """Return a batch whose maps stay within some hundred megabytes, whatever the size of an image."""
+    return max(1, min(wanted, 2**22 // int(np.prod(input_shape))))
+
+
+# Of a GPU's memory each set of rows may take this share; weights and maps need the rest.
+_SHARE = 0.2
+
+
+class CompiledEngine:
+    """Trains on a compiled program which is kept for the process's next training of the same shape."""
+
+    name: str
+
+    def __init__(self, job: Job) -> None:
+        """Give the program the weights that a fresh network has, and the device its images."""
+        import keras
+
+        recipe = job.recipe
+        self._job = job
+        self._key = ProgramKey(
+            network=recipe.network.name,
+            input_shape=job.input_shape,
+            outputs=job.outputs,
+            optimizer=recipe.optimizer,
+            loss=recipe.loss,
+            scale=job.scale,
+            precision=job.precision,
+            random_views=job.random_views,
+            augmented=recipe.augmentation is not None,
+            frozen=job.starts_frozen,
+            place=job.device["place"],
+            deterministic=job.deterministic,
+        )
+        gigabytes = job.device["memory_gb"] if job.device["kind"] == "gpu" else None
+        room = None if gigabytes is None else int(_SHARE * gigabytes * 1024**3)
+        with keras.device(job.device["place"]):
+            self._fresh = job.build_model()
+            self._training, self._validation = (
+                PixelBlocks(job.pixels, rows, self._place_array, resident_bytes=room)
+                for rows in (job.training_rows, job.validation_rows)
+            )
+        self._program = lease_program(self._key, self._build_program)
+        self._program.reset(self._fresh, recipe.learning_rate)
+
+    @staticmethod
+    def _build_program(key: ProgramKey) -> Program:
+        """Build a program of the backend."""
+        raise NotImplementedError
+
+    def _place_array(self, images: NDArray) -> Any:
+        """Put an array on the device and return the backend's tensor."""
+        raise NotImplementedError
+
+    @property
+    def model(self) -> keras.Model:
+        """The model that learns, compiled so that callbacks find its optimiser."""
+        model = self._program.model
+        if getattr(model, "optimizer", None) is not self._program.optimizer:
+            loss = build_loss(self._key.loss, int(model.output_shape[-1]))
+            model.compile(optimizer=self._program.optimizer, loss=loss, jit_compile=False)
+        return model
+
+    def enter_phase(self, frozen: bool, rate: float) -> None:
+        """Go on with a fresh optimiser, and with the backbone frozen or not."""
+        before, key = self._program, self._key
+        if frozen == key.frozen:
+            before.reset(before.model, rate)
+            return
+        self._key = key._replace(frozen=frozen)
+        self._program = lease_program(self._key, self._build_program)
+        self._program.reset(before.model, rate)
+        return_program(key, before)
+
+    def run_epochs(self, first: int, last: int, end_epoch: EndEpoch) -> None:
+        """Train from epoch ``first`` to ``last`` until ``end_epoch`` says stop."""
+        job = self._job
+        batch_size = job.recipe.batch_size
+        for epoch in range(first, last + 1):
+            order, views, warps = job.draw_epoch(epoch)
+            rows = job.training_rows[order]
+            targets, weights = job.targets[rows], job.weights[rows]
+            loss = correct = 0.0
+            for block in self._training.iterate(order, batch_size):
+                part = slice(block.first, block.first + len(block.places))
+                block_loss, block_correct, batch, last_loss = self._program.train(
+                    block.images,
+                    block.places,
+                    targets[part],
+                    weights[part],
+                    views[part],
+                    warps[part],
+                    batch_size,
+                )
+                check_loss(last_loss, epoch, block.first // batch_size + batch)
+                loss, correct = loss + block_loss, correct + block_correct
+            if end_epoch(epoch, loss / len(order), correct / len(order)):
+                return
+
+    def predict_validation(self) -> NDArray[np.float32]:
+        """Return the probabilities of the validation rows."""
+        order = np.arange(len(self._validation))
+        return np.concatenate(
+            [
+                self._program.predict(block.images, block.places)
+                for block in self._validation.iterate(order, self._program.batch_size)
+            ]
+        )
+
+    def read_rate(self) -> float:
+        """Return the present learning rate."""
+        return float(self._program.optimizer.learning_rate.numpy())
+
+    def write_rate(self, rate: float) -> None:
+        """Set the learning rate of the next batches."""
+        self._program.optimizer.learning_rate.assign(rate)
+
+    def read_weights(self) -> list[NDArray]:
+        """Return the model's present weights."""
+        return self._program.model.get_weights()
+
+    def read_state(self) -> list[NDArray]:
+        """Return weights, dropout's seeds and the optimiser."""
+        return [np.array(variable.numpy()) for variable in self._program.variables]
+
+    def write_state(self, state: list[NDArray]) -> None:
+        """Go back to a state that ``read_state`` returned."""
+        for variable, value in zip(self._program.variables, state, strict=True):
+            variable.assign(value)
+
+    def release_model(self, weights: list[NDArray]) -> keras.Model:
+        """Return a model of its own with these weights."""
+        self._fresh.set_weights(weights)
+        return self._fresh
+
+    def close(self) -> None:
+        """Leave the program to the next training."""
+        return_program(self._key, self._program)

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mammoscan.inference import forward_pass
+from mammoscan.inference.predict import predict_probabilities
+from mammoscan.models import build_network
+from mammoscan.params import AugmentationParams, MachineParams, Recipe, ViewParams
+from mammoscan.training.augmentation import draw_prediction_warps, draw_warps, warp_tensor
+
+IMAGES = np.random.default_rng(0).random((6, 9, 7, 3), np.float32)
+
+
+def bend(images: np.ndarray, **words: Any) -> np.ndarray:
+    height, width = images.shape[1:3]
+    warps = draw_warps(AugmentationParams(**words), 5, 1, len(images), height, width)
+    return np.asarray(warp_tensor(images, warps))
+
+
+def test_nothing_asked_for_changes_nothing() -> None:
+    np.testing.assert_array_equal(bend(IMAGES), IMAGES)
+
+
+@pytest.mark.parametrize(("flip", "axis"), [("flip_horizontal", 2), ("flip_vertical", 1)])
+def test_flips_are_exact_and_strike_some_images(flip: str, axis: int) -> None:
+    found = bend(IMAGES, **{flip: True})
+    turned = [np.array_equal(a, b) for a, b in zip(found, np.flip(IMAGES, axis), strict=True)]
+    same = [np.array_equal(a, b) for a, b in zip(found, IMAGES, strict=True)]
+    assert np.array_equal(turned, np.logical_not(same))
+    assert 0 < sum(turned) < len(IMAGES)
+
+
+def test_zoom_below_one_brings_nearer_and_each_axis_has_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    warps = draw_warps(AugmentationParams(zoom=(0.5, 0.8)), 0, 1, 50, 9, 7)
+    assert warps[:, 0].min() >= 0.5
+    assert warps[:, 4].max() <= 0.8
+    assert not np.allclose(warps[:, 0], warps[:, 4])
+    # The centre stays where it is.
+    np.testing.assert_allclose(warps[:, 0] * 3 + warps[:, 1] * 4 + warps[:, 2], 3, atol=1e-5)
+    np.testing.assert_allclose(warps[:, 3] * 3 + warps[:, 4] * 4 + warps[:, 5], 4, atol=1e-5)
+
+
+def test_angles_are_degrees_to_either_side() -> None:
+    turned = draw_warps(AugmentationParams(rotation=90), 0, 1, 500, 9, 9)
+    angles = np.rad2deg(np.arctan2(turned[:, 1], turned[:, 0]))
+    assert -90 <= angles.min() < -80
+    assert 80 < angles.max() <= 90
+    sheared = draw_warps(AugmentationParams(shear=30), 0, 1, 500, 9, 9)
+    lean = np.rad2deg(np.arcsin(sheared[:, 3]))
+    assert -30 <= lean.min() < -27
+    assert 27 < lean.max() <= 30
+    np.testing.assert_array_equal(sheared[:, 4], 1)
+
+
+def test_a_quarter_turn_is_that_of_numpy() -> None:
+    image = IMAGES[:1, :7]
+    quarter = draw_warps(AugmentationParams(), 0, 1, 1, 7, 7)
+    quarter[0, :6] = [0, 1, 0, -1, 0, 6]
+    np.testing.assert_array_equal(np.asarray(warp_tensor(image, quarter))[0], np.rot90(image[0], -1))
+
+
+def test_what_lies_outside_repeats_the_border() -> None:
+    flat = np.full((4, 8, 8, 1), 0.7, np.float32)
+    np.testing.assert_allclose(bend(flat, rotation=180, shear=40, zoom=(1.0, 4.0)), 0.7, atol=1e-6)
+
+
+def test_seed_and_epoch_alone_decide_the_draws() -> None:
+    params = AugmentationParams(rotation=20)
+    first = draw_warps(params, 1, 2, 30, 9, 9)
+    assert np.array_equal(first, draw_warps(params, 1, 2, 30, 9, 9))
+    for other in (draw_warps(params, 1, 3, 30, 9, 9), draw_warps(params, 2, 2, 30, 9, 9)):
+        assert not np.array_equal(first, other)
+
+
+class TestPrediction:
+    RECIPE = Recipe(
+        epochs=1, augmentation=AugmentationParams(rotation=30, flip_vertical=True), prediction_draws=3
+    )
+    CPU = MachineParams(device="cpu")
+
+    def ask(self, model: Any, problem: Any, rows: Any, *, eight: bool = False) -> np.ndarray:
+        return predict_probabilities(
+            model,
+            problem.pixels,
+            rows,
+            recipe=self.RECIPE,
+            views=ViewParams(prediction=eight),
+            machine=self.CPU,
+        )
+
+    def test_it_is_the_mean_over_the_draws_which_are_the_same_for_all_images(self, problem: Any) -> None:
+        model = build_network("small_cnn", (16, 16, 1), 2, seed=2)
+        rows = problem.test[:5]
+        images = problem.pixels[rows].astype(np.float32)
+        warps = draw_prediction_warps(self.RECIPE.augmentation, 0, 3, 16, 16)
+        shown = [np.asarray(warp_tensor(images, warp)) / 255 for warp in warps]
+        plain = np.mean([model.predict(view, verbose=0) for view in shown], axis=0)
+        found = self.ask(model, problem, rows)
+        np.testing.assert_allclose(found, plain, atol=1e-6)
+        np.testing.assert_allclose(self.ask(model, problem, rows[3:4]), found[3:4], atol=1e-6)
+
+    def test_views_and_draws_go_together_on_any_backend(
+        self, problem: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        import keras
+
+        model = build_network("tiny", (16, 16, 1), 2, seed=2)
+        rows = problem.test[:5]
+        compiled = self.ask(model, problem, rows, eight=True)
+        np.testing.assert_allclose(compiled.sum(axis=1), 1, atol=1e-6)
+        monkeypatch.setattr(keras.config, "backend", lambda: "torch")
+        np.testing.assert_allclose(self.ask(model, problem, rows, eight=True), compiled, atol=1e-6)
+
+    def test_a_program_that_draws_is_another_one(self, problem: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(forward_pass, "_compiled", {})
+        model = build_network("tiny", (16, 16, 1), 2, seed=2)
+        drawn = self.ask(model, problem, problem.test)
+        plain = predict_probabilities(
+            model,
+            problem.pixels,
+            problem.test,
+            recipe=Recipe(epochs=1),
+            views=ViewParams(prediction=False),
+            machine=self.CPU,
+        )
+        assert len(forward_pass._compiled) == 2
+        assert not np.allclose(drawn, plain)
