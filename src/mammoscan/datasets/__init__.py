@@ -4,6 +4,7 @@ from mammoscan.datasets.array import ArrayDataset, ArrayFile, ArrayStream
 from mammoscan.datasets.figure import FigureDataset
 from mammoscan.datasets.folder import FolderDataset
 from mammoscan.datasets.keras_model import KerasModelDataset
+from mammoscan.datasets.record import RecordDataset
 from mammoscan.datasets.run_info import RunInfoDataset
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     "FigureDataset",
     "FolderDataset",
     "KerasModelDataset",
+    "RecordDataset",
     "RunInfoDataset",
 ]

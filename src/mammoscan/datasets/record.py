@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from kedro.io.core import AbstractDataset
+from kedro.utils import load_obj
+from kedro_datasets._typing import JSONPreview
+from pydantic import ValidationError
+
+from mammoscan.atomic_write import write_whole
+from mammoscan.errors import MammoscanError
+from mammoscan.records.base import Record
+
+
+class RecordDataset(AbstractDataset[Record, Record]):
+    """A typed record as JSON: what is loaded has been checked against the record's schema."""
+
+    def __init__(self, *, filepath: str, record: str, metadata: dict[str, Any] | None = None) -> None:
+        """Name the file and the record.
+
+        Args:
+            filepath: Where the ``.json`` is.
+            record: The record's class, e.g. ``mammoscan.records.history.History``.
+            metadata: Passed through for plugins such as Kedro-Viz.
+        """
+        self._filepath = Path(filepath)
+        self._record: type[Record] = load_obj(record)
+        self.metadata = metadata
+
+    def save(self, data: Record) -> None:
+        """Write the record to a temporary name, then rename it."""
+        with write_whole(self._filepath) as part:
+            part.write_text(data.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+    def load(self) -> Record:
+        """Read the file and check it."""
+        try:
+            return self._record.model_validate_json(self._filepath.read_text(encoding="utf-8"))
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"])) or "the file"
+            raise MammoscanError(
+                f"{self._filepath}: {place}: {first['msg']}; expected a {self._record.__name__}; "
+                "run the pipeline that writes it again"
+            ) from None
+
+    def preview(self) -> JSONPreview:
+        """Return the record for Kedro-Viz."""
+        return JSONPreview(self._filepath.read_text(encoding="utf-8"))
+
+    def _exists(self) -> bool:
+        return self._filepath.is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath), "record": self._record.__name__}
