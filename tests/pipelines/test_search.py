@@ -25,7 +25,7 @@ from mammoscan.params import (
     apply_values,
 )
 from mammoscan.pipelines.search import nodes
-from mammoscan.training import search
+from mammoscan.pipelines.search import trials as search
 from mammoscan.training.engines.base import EngineError
 
 SPLIT = SplitParams(folds=5)

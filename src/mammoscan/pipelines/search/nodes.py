@@ -27,9 +27,7 @@ from mammoscan.params import (
 from mammoscan.pipelines.modelling import nodes as modelling
 from mammoscan.pipelines.modelling.nodes import describe_data
 from mammoscan.pipelines.reporting.nodes import choose_stamp
-from mammoscan.progress import show_progress
-from mammoscan.tracking.live import log_child_run
-from mammoscan.training.search import (
+from mammoscan.pipelines.search.trials import (
     CHOSEN,
     InnerFolds,
     list_ended,
@@ -39,6 +37,8 @@ from mammoscan.training.search import (
     run_trials,
     tabulate_trials,
 )
+from mammoscan.progress import show_progress
+from mammoscan.tracking.live import log_child_run
 
 HEADLINE = "auc"
 
