@@ -51,7 +51,7 @@ def log_model(network: Path, card: Mapping[str, Any], files: Mapping[str, Path] 
             shutil.copy(path, folder / file)
         mlflow.pyfunc.log_model(
             name="model",
-            python_model=str(here / "packaged.py"),
+            python_model=str(here / "pyfunc_model.py"),
             artifacts={path.name: str(path) for path in folder.iterdir()},
             # The package goes along: it is on no index. Guessing the requirements would import everything again.
             code_paths=[str(here.parent)],
