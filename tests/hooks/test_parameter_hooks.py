@@ -63,6 +63,20 @@ class TestNames:
         ):
             start(zzz=1)
 
+    def test_a_renamed_parameter_is_refused_with_its_new_name(
+        self, start: Any, known: dict[str, Any]
+    ) -> None:
+        new = "mias.evaluation.in_distribution_share"
+        with pytest.raises(
+            MammoscanError, match=rf"^--params mias.evaluation.familiar_share: .* is now called {new}$"
+        ):
+            start(mias={"evaluation": {"familiar_share": 0.9}})
+        known["mias"]["evaluation"]["familiar_share"] = 0.9
+        with pytest.raises(
+            MammoscanError, match=rf"^mias.evaluation.familiar_share: .* is now called {new}$"
+        ):
+            parameters.check_types(known, TYPES)
+
 
 class TestEnvironments:
     @pytest.mark.parametrize("block", ["recipe: article", "recipes: {laptop: {epochs: 3}}"])

@@ -74,15 +74,15 @@ def test_features_are_computed_once_folds_keep_heads_and_the_final_model_is_whol
 
     evaluation = EvaluationParams(resamples=50, metadata_columns=())
     at_hand, anew = (
-        trust.describe_familiar(final, samples, pixels, FROZEN, evaluation, MACHINE, known)
+        trust.fit_out_of_distribution(final, samples, pixels, FROZEN, evaluation, MACHINE, known)
         for known in (features, None)
     )
     np.testing.assert_allclose(at_hand["features"]["mean"], anew["features"]["mean"], rtol=1e-2, atol=1e-4)
-    strange, slowly = (
-        trust.measure_strangeness(asked, samples, pixels, rows, FROZEN, evaluation, MACHINE, known)
+    flagged, slowly = (
+        trust.measure_out_of_distribution(asked, samples, pixels, rows, FROZEN, evaluation, MACHINE, known)
         for asked, known in ((model, features), (complete, None))
     )
-    np.testing.assert_allclose(strange["features"], slowly["features"], rtol=2e-2)
+    np.testing.assert_allclose(flagged["features"], slowly["features"], rtol=2e-2)
 
 
 def test_without_freeze_there_are_no_features_and_images_are_seen(pixels: np.ndarray) -> None:

@@ -1,4 +1,4 @@
-"""What an answer is worth: the check for strange images, the section of the report, and the model's card."""
+"""What an answer is worth: the out-of-distribution check, the section of the report, and the model's card."""
 
 from __future__ import annotations
 
@@ -61,22 +61,20 @@ def network() -> Any:
 
 
 @pytest.fixture(scope="module")
-def strangeness(network: Any) -> pd.DataFrame:
+def flagged(network: Any) -> pd.DataFrame:
     rows = pd.DataFrame({"row": np.arange(SIZE), "role": np.where(np.arange(SIZE) < 40, "train", "test")})
-    return nodes.measure_strangeness(network, SAMPLES, PIXELS, rows, TRAINING, EVALUATION, MACHINE)
+    return nodes.measure_out_of_distribution(network, SAMPLES, PIXELS, rows, TRAINING, EVALUATION, MACHINE)
 
 
 @pytest.fixture(scope="module")
-def trust(strangeness: pd.DataFrame) -> dict[str, Any]:
+def trust(flagged: pd.DataFrame) -> dict[str, Any]:
     positive = SAMPLES["label"] == "malignant"
     score = 1 / (1 + np.exp(-2.0 * (positive - 0.5) - 2 * RNG.normal(size=SIZE)))
     predictions = SAMPLES.assign(
         model="cnn", fold=np.arange(SIZE) // 2 % 3, p_benign=1 - score, p_malignant=score
     )
     others = predictions.assign(model="majority", p_benign=0.5, p_malignant=0.5)
-    return nodes.measure_trust(
-        pd.concat([predictions, others]), QUESTION, EVALUATION, strangeness, strangeness
-    )
+    return nodes.measure_trust(pd.concat([predictions, others]), QUESTION, EVALUATION, flagged, flagged)
 
 
 @pytest.fixture(scope="module")
@@ -141,30 +139,31 @@ def write_card(kind: str = "phantom", pipeline: str = "mias", **more: Any) -> di
     return nodes.write_card(**blocks, final={"epochs": [{}, {}, {}]}, subgroups=subgroups, **more)
 
 
-def test_held_out_images_are_familiar_and_noise_is_not(strangeness: pd.DataFrame) -> None:
-    assert len(strangeness) == 60
-    shares = strangeness.groupby("shown")["strange"].mean()
+def test_held_out_images_are_in_distribution_and_noise_is_not(flagged: pd.DataFrame) -> None:
+    assert len(flagged) == 60
+    shares = flagged.groupby("shown")["out_of_distribution"].mean()
     assert shares[AS_IS] < 0.3
     assert shares["noise"] == 1
-    assert set(strangeness["sample_id"]) == set(SAMPLES["sample_id"][40:])
+    assert set(flagged["sample_id"]) == set(SAMPLES["sample_id"][40:])
 
 
 def test_more_images_than_needed_are_drawn_from(network: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nodes, "MOST_REFERENCES", 20)
-    monkeypatch.setattr(nodes, "LEAST_REFERENCES", 20)
+    monkeypatch.setattr(nodes, "MAX_REFERENCES", 20)
+    monkeypatch.setattr(nodes, "MIN_REFERENCES", 20)
     first, second = (
-        nodes.describe_familiar(network, SAMPLES, PIXELS, TRAINING, EVALUATION, MACHINE) for _ in range(2)
+        nodes.fit_out_of_distribution(network, SAMPLES, PIXELS, TRAINING, EVALUATION, MACHINE)
+        for _ in range(2)
     )
     assert first == second
-    monkeypatch.setattr(nodes, "MOST_REFERENCES", 60)
-    whole = nodes.describe_familiar(network, SAMPLES, PIXELS, TRAINING, EVALUATION, MACHINE)
+    monkeypatch.setattr(nodes, "MAX_REFERENCES", 60)
+    whole = nodes.fit_out_of_distribution(network, SAMPLES, PIXELS, TRAINING, EVALUATION, MACHINE)
     assert whole["levels"]["mean"] != first["levels"]["mean"]
     json.dumps(whole, allow_nan=False)
 
 
 def test_trust_is_measured_on_the_network_alone(trust: dict[str, Any]) -> None:
     assert trust["samples"] == SIZE
-    assert trust["alarms"][AS_IS]["samples"] == 40
+    assert trust["out_of_distribution"][AS_IS]["samples"] == 40
     json.dumps(trust, allow_nan=False)
     figure = nodes.draw_calibration({"kind": "phantom"}, trust, QUESTION)
     assert [axes.get_title(loc="left") for axes in figure.axes] == [
@@ -182,7 +181,7 @@ def test_the_section_says_what_it_costs_and_what_is_not_promised(trust: dict[str
     assert "need not keep it" in words
     assert [len(table.rows) for table in section.tables] == [2, 6, 3]
     assert "prevalence of 20 %" in section.tables[1].rows[2][0]
-    assert section.tables[2].rows[0][0] == "held-out images (false alarms)"
+    assert section.tables[2].rows[0][0] == "held-out images (flagged wrongly)"
     three = write_trust_section(trust | {"threshold": None, "operation": {}}, QUESTION)
     assert len(three["tables"]) == 2
     fixed = write_trust_section(trust | {"rule": "fixed", "at": 0.5}, QUESTION)["paragraphs"][1]

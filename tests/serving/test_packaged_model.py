@@ -18,12 +18,12 @@ from PIL import Image
 
 from mammoscan.errors import MammoscanError
 from mammoscan.evaluation.calibration import apply_temperature
-from mammoscan.evaluation.out_of_distribution import describe_levels, fit_familiar, floor_levels
+from mammoscan.evaluation.out_of_distribution import describe_levels, fit_reference, floor_levels
 from mammoscan.imaging.views import make_view
 from mammoscan.inference.predict import predict_probabilities
 from mammoscan.models.registry import build_network
 from mammoscan.params import MachineParams, Recipe, ViewParams
-from mammoscan.serving.classifier import STRANGE, Classifier
+from mammoscan.serving.classifier import OUT_OF_DISTRIBUTION_WARNING, Classifier
 from mammoscan.serving.export import export_model
 from mammoscan.serving.image_reader import Picture
 from mammoscan.serving.log_model import log_model, name_registered
@@ -174,19 +174,24 @@ def test_files_are_answered_as_their_pixels_are_and_bad_ones_with_their_reason(
 
 
 def test_what_looks_like_no_training_image_is_warned_of(network: Path, labels: tuple[str, ...]) -> None:
-    levels = fit_familiar(describe_levels(PIXELS), np.arange(5), 0.99, floor_levels(1))
-    features = fit_familiar(np.random.default_rng(0).normal(size=(50, 64)), np.arange(50), 0.99)
-    familiar = {"levels": levels | {"limit": 50.0}, "features": features | {"limit": 1e9}}
+    levels = fit_reference(describe_levels(PIXELS), np.arange(5), 0.99, floor_levels(1))
+    features = fit_reference(np.random.default_rng(0).normal(size=(50, 64)), np.arange(50), 0.99)
+    reference = {"levels": levels | {"limit": 50.0}, "features": features | {"limit": 1e9}}
     from mammoscan.models.registry import load_model
 
-    classifier = Classifier(load_model(network), make_card(labels), familiar)
+    classifier = Classifier(load_model(network), make_card(labels), reference)
     shown = np.concatenate([PIXELS[:1], np.zeros_like(PIXELS[:1])])
-    assert list(classifier.classify(shown)["warnings"]) == [[], [f"{STRANGE}: its grey levels"]]
+    assert list(classifier.classify(shown)["warnings"]) == [
+        [],
+        [f"{OUT_OF_DISTRIBUTION_WARNING}: its grey levels"],
+    ]
     assert classifier.classify(shown[:0]).empty
     unsure = Classifier(
-        load_model(network), make_card(labels), familiar | {"features": features | {"limit": 0.0}}
+        load_model(network), make_card(labels), reference | {"features": features | {"limit": 0.0}}
     )
-    assert unsure.classify(PIXELS[:1])["warnings"][0] == [f"{STRANGE}: what the network sees in it"]
+    assert unsure.classify(PIXELS[:1])["warnings"][0] == [
+        f"{OUT_OF_DISTRIBUTION_WARNING}: what the network sees in it"
+    ]
 
 
 def test_a_picture_is_made_ready_classified_and_explained(network: Path, labels: tuple[str, ...]) -> None:

@@ -79,7 +79,7 @@ class TestAnswers:
         assert heat.getpixel((0, 0))[3] == 0
         assert heat.getpixel((7, 7))[3] > 150
 
-    def test_what_looks_strange_is_told_apart_from_what_was_done(self, service: Service) -> None:
+    def test_what_is_out_of_distribution_is_told_apart_from_what_was_done(self, service: Service) -> None:
         [result] = post(service, ("white.png", draw_png(255))).json()["results"]
         assert result["warnings"] == ["this does not look like what the model was trained on"]
         assert result["notes"] == ["it was shrunk"]

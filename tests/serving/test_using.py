@@ -21,7 +21,7 @@ from mammoscan.errors import MammoscanError
 from mammoscan.params import ExportParams, PredictParams
 from mammoscan.pipelines.export.nodes import export_model
 from mammoscan.pipelines.predict.nodes import open_model
-from mammoscan.serving.classifier import STRANGE
+from mammoscan.serving.classifier import OUT_OF_DISTRIBUTION_WARNING
 from mammoscan.serving.model_files import find_model
 from processes import serve_with_mlflow
 from projects import FinishedRun
@@ -97,7 +97,7 @@ def test_a_folder_is_predicted_with_bad_files_and_whole_scans_as_rows(
     assert list(table.index) == ["0.png", "1.png", "2.png", "broken.png", "deeper/noise.png", "scan.pgm"]
     assert table["error"].notna().sum() == 1
     assert table.loc["broken.png", "error"].startswith("broken.png cannot be read")
-    assert STRANGE in table.loc["deeper/noise.png", "warnings"]
+    assert OUT_OF_DISTRIBUTION_WARNING in table.loc["deeper/noise.png", "warnings"]
     assert "a whole scan" in table.loc["scan.pgm", "warnings"]
     assert "never saw normal tissue" in table.loc["scan.pgm", "warnings"]
     assert set(table["label"].dropna()) <= {"benign", "malignant"}

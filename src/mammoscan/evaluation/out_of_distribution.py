@@ -1,9 +1,6 @@
-"""How often familiar images raise a false alarm, and how often altered ones are noticed.
+"""Out-of-distribution detection by two Mahalanobis distances: of an image's grey levels and of its embedding.
 
-Whether an image looks like those that a network was trained on, by two simple distances.
-
-Each is a Mahalanobis distance under a normal distribution with few directions of its own (probabilistic principal
-components): one of the image's grey levels, one of what the network makes of it before it decides.
+Each is measured under probabilistic principal components: a normal distribution with few directions of its own.
 """
 
 from __future__ import annotations
@@ -19,11 +16,11 @@ from mammoscan.evaluation.bootstrap import resample_measures, summarise_draws
 from mammoscan.evaluation.weighted_metrics import divide
 from mammoscan.params import EvaluationParams
 
-MOST_DIRECTIONS = 16
-SAMPLES_A_DIRECTION = 10
+MAX_DIRECTIONS = 16
+SAMPLES_PER_DIRECTION = 10
 PARTS = 5
-# The part of the variance that no direction explains cannot be less than this: the estimate of few images is too low.
-LEAST_REST = 0.02
+# Floor of the unexplained variance: its estimate from few images is too low.
+MIN_REST = 0.02
 LEVELS = "its grey levels"
 FEATURES = "what the network sees in it"
 
@@ -53,23 +50,23 @@ def describe_levels(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 
 def floor_levels(channels: int) -> NDArray[np.float64]:
-    """Return the least spread of each statistic of ``describe_levels`` that counts: a grey level, half a percent."""
+    """Return the smallest scale of each statistic of ``describe_levels``: one grey level, half a percent."""
     return np.array([1.0] * (2 * channels) + [0.005, 0.005, 0.25])
 
 
-def fit_familiar(
+def fit_reference(
     values: NDArray, patients: ArrayLike, share: float, floor: ArrayLike = 0.0
 ) -> dict[str, Any]:
-    """Describe what training images look like.
+    """Fit the distribution of training images and the limit of their distance.
 
-    The limit is a quantile of distances that are measured part by part, each from a fit to the other patients: the
-    distances from a fit of few images to themselves would be too small.
+    The limit is a quantile of cross-fitted distances, each part measured by a fit to the other patients: the distances
+    of a few images from their own fit would be too small.
 
     Args:
-        values: ``[N, D]``, a row a training image.
+        values: ``[N, D]``, one row per training image.
         patients: The patient of each, who stays in one part.
-        share: Share of the images that count as familiar.
-        floor: The least spread of a column that counts, one or one a column.
+        share: Share of the images that lie within the limit.
+        floor: Smallest scale of a column, one number or one per column.
 
     Returns:
         ``mean``, ``scale``, ``directions``, ``variances``, ``rest`` and ``limit``, all plain lists and numbers.
@@ -85,7 +82,7 @@ def fit_familiar(
 
 
 def measure_distance(values: NDArray, fitted: Mapping[str, Any]) -> NDArray[np.float64]:
-    """Return each row's distance from what ``fit_familiar`` described."""
+    """Return each row's distance from the distribution that ``fit_reference`` fitted."""
     mean, scale, variances = (np.asarray(fitted[key]) for key in ("mean", "scale", "variances"))
     directions = np.asarray(fitted["directions"]).reshape(-1, len(mean))
     centred = (np.asarray(values, np.float64) - mean) / scale
@@ -94,18 +91,18 @@ def measure_distance(values: NDArray, fitted: Mapping[str, Any]) -> NDArray[np.f
     return np.sqrt((along**2 / variances).sum(axis=1) + aside / fitted["rest"])
 
 
-def share_each(familiar_share: float) -> float:
-    """Return the share that each of the two distances takes, so that both together leave ``familiar_share``."""
-    return 1 - (1 - familiar_share) / 2
+def share_per_distance(in_distribution_share: float) -> float:
+    """Return the share within each of the two limits, so that both together hold ``in_distribution_share``."""
+    return 1 - (1 - in_distribution_share) / 2
 
 
 def _fit_shape(values: NDArray[np.float64], floor: ArrayLike) -> dict[str, Any]:
     spread = values.std(axis=0)
-    # A column that hardly moves among the training images would make a giant of any other value.
+    # A column that is nearly constant in training would blow up any other value.
     least = 0.05 * np.median(spread[spread > 0]) if (spread > 0).any() else 1.0
     scale = np.maximum(np.maximum(spread, least), floor)
     mean = values.mean(axis=0)
-    count = min(MOST_DIRECTIONS, len(values) // SAMPLES_A_DIRECTION, values.shape[1])
+    count = min(MAX_DIRECTIONS, len(values) // SAMPLES_PER_DIRECTION, values.shape[1])
     _, sizes, directions = np.linalg.svd((values - mean) / scale, full_matrices=False)
     variances = sizes**2 / len(values)
     left = values.shape[1] - count
@@ -113,19 +110,20 @@ def _fit_shape(values: NDArray[np.float64], floor: ArrayLike) -> dict[str, Any]:
         "mean": mean.tolist(),
         "scale": scale.tolist(),
         "directions": directions[:count].tolist(),
-        "variances": np.maximum(variances[:count], LEAST_REST).tolist(),
-        "rest": float(max(variances[count:].sum() / left, LEAST_REST)) if left else 1.0,
+        "variances": np.maximum(variances[:count], MIN_REST).tolist(),
+        "rest": float(max(variances[count:].sum() / left, MIN_REST)) if left else 1.0,
     }
 
 
 AS_IS = "as it is"
 
 
-def measure_alarms(table: pd.DataFrame, evaluation: EvaluationParams) -> dict[str, dict]:
-    """Measure the share of images that were called strange.
+def measure_flagged_shares(table: pd.DataFrame, evaluation: EvaluationParams) -> dict[str, dict]:
+    """Measure the share of images that were flagged as out of distribution.
 
     Args:
-        table: A row an image: ``patient_id``, ``shown`` (``as it is`` or how it was altered) and ``strange``.
+        table: One row per image: ``patient_id``, ``shown`` (``as it is`` or how it was altered) and
+            ``out_of_distribution``.
         evaluation: Resamples, level and seed.
 
     Returns:
@@ -134,13 +132,13 @@ def measure_alarms(table: pd.DataFrame, evaluation: EvaluationParams) -> dict[st
     result = {}
     for shown, rows in table.groupby("shown", sort=False):
         codes, patients = pd.factorize(rows["patient_id"].astype(str), sort=True)
-        strange = np.bincount(codes, rows["strange"].astype(float), minlength=len(patients))
+        flagged = np.bincount(codes, rows["out_of_distribution"].astype(float), minlength=len(patients))
         counts = np.bincount(codes, minlength=len(patients)).astype(float)
 
         def measure(
-            weights: np.ndarray, strange: np.ndarray = strange, counts: np.ndarray = counts
+            weights: np.ndarray, flagged: np.ndarray = flagged, counts: np.ndarray = counts
         ) -> dict[str, np.ndarray]:
-            return {"share": divide(weights @ strange, weights @ counts)}
+            return {"share": divide(weights @ flagged, weights @ counts)}
 
         values, draws = resample_measures(
             measure, len(patients), len(rows), evaluation.resamples, evaluation.seed

@@ -257,9 +257,13 @@ class TrackingHooks:
         if f"{main}.card" not in made or card is None or not card.is_file():
             return
         from mammoscan.serving.log_model import log_model
-        from mammoscan.serving.model_files import FAMILIAR, MODEL_CARD, MODEL_CARD_DATA
+        from mammoscan.serving.model_files import MODEL_CARD, MODEL_CARD_DATA, OUT_OF_DISTRIBUTION
 
-        entries = {FAMILIAR: "final.familiar", MODEL_CARD: "model_card", MODEL_CARD_DATA: "model_card_data"}
+        entries = {
+            OUT_OF_DISTRIBUTION: "final.out_of_distribution",
+            MODEL_CARD: "model_card",
+            MODEL_CARD_DATA: "model_card_data",
+        }
         paths = {file: find_file(catalog, f"{main}.{entry}") for file, entry in entries.items()}
         log_model(
             network,

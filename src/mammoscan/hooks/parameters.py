@@ -20,6 +20,8 @@ from mammoscan.params import Recipe
 from mammoscan.studies import STUDIES
 
 PREFIX = "params:"
+# The last parts of the names of parameters that were renamed, and their new names.
+RENAMED = {"evaluation.familiar_share": "evaluation.in_distribution_share"}
 
 
 def list_keys(block: Mapping[str, Any], prefix: str = "") -> list[str]:
@@ -42,6 +44,14 @@ def find_value(parameters: Mapping[str, Any], name: str) -> Any:
     return value
 
 
+def find_new_name(name: str) -> str | None:
+    """Return the new name of a renamed parameter, or None if it was not renamed."""
+    for old, new in RENAMED.items():
+        if name == old or name.endswith(f".{old}"):
+            return name.removesuffix(old) + new
+    return None
+
+
 def check_asked(asked: Mapping[str, Any], known: Mapping[str, Any]) -> None:
     """Refuse a parameter on the command line that no file of ``conf/`` knows.
 
@@ -50,6 +60,8 @@ def check_asked(asked: Mapping[str, Any], known: Mapping[str, Any]) -> None:
     names = list_keys(known)
     for name in list_keys(asked):
         if name not in names:
+            if new := find_new_name(name):
+                raise MammoscanError(f"--params {name}: this parameter is now called {new}")
             near = difflib.get_close_matches(name, names, n=1)
             hint = (
                 f"; did you mean {near[0]}?"
@@ -114,6 +126,8 @@ def describe_mismatch(name: str, kind: Any, error: ValidationError) -> str:
     more = f" (and {len(others)} more)" if others else ""
     known = list(getattr(kind, "model_fields", {}))
     if first["type"] == "extra_forbidden":
+        if new := find_new_name(key):
+            return f"{key}: this parameter is now called {new}{more}"
         return f"{key}: there is no such parameter, expected one of: {', '.join(known)}{more}"
     if first["type"] == "missing":
         return f"{key}: found nothing, expected a value{more}"

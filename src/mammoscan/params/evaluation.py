@@ -63,12 +63,12 @@ class ThresholdParams(Block):
 class EvaluationParams(Block):
     """How the predictions are measured.
 
-    A bare number as ``threshold`` is a fixed one. ``familiar_share`` is the share of training images that count as
-    familiar: what lies farther from them than that is said not to look like them.
+    A bare number as ``threshold`` is a fixed one. ``in_distribution_share`` is the share of training
+    images that count as in distribution: an image that lies farther off is flagged.
     """
 
     threshold: ThresholdParams = ThresholdParams()
-    familiar_share: float = Field(0.99, gt=0.5, lt=1)
+    in_distribution_share: float = Field(0.99, gt=0.5, lt=1)
     resamples: int = Field(2000, ge=20)
     level: float = Field(0.95, gt=0.5, lt=1)
     seed: int = Field(0, ge=0)

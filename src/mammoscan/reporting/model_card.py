@@ -90,7 +90,7 @@ def list_limits(card: Mapping[str, Any]) -> list[str]:
             "By the article's own procedure the test images are known from training: its figures say nothing of new "
             "patients."
         )
-    if card["ood"] is None:
+    if card["out_of_distribution"] is None:
         limits.append("It does not notice images that are unlike those that it was trained on.")
     return limits
 
@@ -155,8 +155,8 @@ def _describe_trust(card: Mapping[str, Any]) -> list[str]:
             ),
         ]
     parts.append(
-        "The check for images unlike those of the training raises a false alarm for "
-        f"{' '.join(_split(card['ood']['false_alarms']))} of held-out images (share, with interval)."
+        "The out-of-distribution check wrongly flags "
+        f"{' '.join(_split(card['out_of_distribution']['held_out']))} of held-out images (share, with interval)."
     )
     return parts
 

@@ -24,19 +24,19 @@ from mammoscan.models.preprocessing import choose_scale, scale_pixels
 from mammoscan.models.registry import load_model
 from mammoscan.params import MachineParams, Recipe, ViewParams
 from mammoscan.serving.image_reader import Picture
-from mammoscan.serving.model_files import FAMILIAR, NETWORK, ONNX, find_files, read_card
+from mammoscan.serving.model_files import NETWORK, ONNX, OUT_OF_DISTRIBUTION, find_files, read_card
 from mammoscan.serving.prepare_input import fit_picture, is_whole_scan
 
-STRANGE = "this does not look like what the model was trained on"
+OUT_OF_DISTRIBUTION_WARNING = "this does not look like what the model was trained on"
 
 
-class StrangeWatch:
+class OutOfDistributionCheck:
     """Warns of images that lie farther from the training images than nearly all of those do."""
 
-    def __init__(self, network: Any, familiar: Mapping[str, Any], recipe: Recipe) -> None:
-        """Take a network and what ``describe_familiar`` found of its training images."""
+    def __init__(self, network: Any, reference: Mapping[str, Any], recipe: Recipe) -> None:
+        """Take a network and what ``fit_out_of_distribution`` fitted to its training images."""
         self._extractor = build_extractor(network)
-        self._familiar = familiar
+        self._reference = reference
         self._recipe = recipe
 
     def warn(self, pixels: NDArray[np.uint8]) -> list[list[str]]:
@@ -49,13 +49,13 @@ class StrangeWatch:
             return []
         features = compute_penultimate(self._extractor, pixels, np.arange(len(pixels)), self._recipe)
         far = {
-            LEVELS: measure_distance(describe_levels(pixels), self._familiar["levels"])
-            > self._familiar["levels"]["limit"],
-            FEATURES: measure_distance(features, self._familiar["features"])
-            > self._familiar["features"]["limit"],
+            LEVELS: measure_distance(describe_levels(pixels), self._reference["levels"])
+            > self._reference["levels"]["limit"],
+            FEATURES: measure_distance(features, self._reference["features"])
+            > self._reference["features"]["limit"],
         }
         return [
-            [f"{STRANGE}: {' and '.join(why)}"]
+            [f"{OUT_OF_DISTRIBUTION_WARNING}: {' and '.join(why)}"]
             if (why := [name for name, found in far.items() if found[row]])
             else []
             for row in range(len(pixels))
@@ -70,15 +70,18 @@ class Classifier:
 
     Attributes:
         card: ``study``, ``protocol``, ``data``, ``labels``, ``positive``, ``threshold``, ``temperature``, ``shape``,
-            ``input``, ``training``, ``views``, ``ood``, ``notice``, ``run_id`` and what else is known of the model.
+            ``input``, ``training``, ``views``, ``out_of_distribution``, ``notice``, ``run_id`` and what else is known
+            of the model.
         network: The Keras model: scaled images in, probabilities out, not calibrated.
     """
 
-    def __init__(self, network: Any, card: dict[str, Any], familiar: dict[str, Any] | None = None) -> None:
+    def __init__(self, network: Any, card: dict[str, Any], reference: dict[str, Any] | None = None) -> None:
         """Take a network, its card, and what its training images look like where that is known."""
         self.network = network
         self.card = card
-        self._watch = StrangeWatch(network, familiar, Recipe(**card["training"])) if familiar else None
+        self._out_of_distribution = (
+            OutOfDistributionCheck(network, reference, Recipe(**card["training"])) if reference else None
+        )
         self._recipe = Recipe(**card["training"])
         self._views = ViewParams(**card["views"])
         self._onnx: OnnxNetwork | None = None
@@ -89,22 +92,22 @@ class Classifier:
 
         Args:
             folder: Holds ``network.keras`` and ``card.json``, in itself or in ``artifacts`` as an MLflow model does;
-                where there is a ``familiar.json`` too, images that look strange are warned of.
+                with an ``out_of_distribution.json`` beside them, images out of distribution are flagged.
             runtime: What computes.
         """
         inside = find_files(folder)
-        familiar = inside / FAMILIAR
+        reference = inside / OUT_OF_DISTRIBUTION
         found = cls(
             load_model(inside / NETWORK),
             read_card(inside),
-            json.loads(familiar.read_text(encoding="utf-8")) if familiar.is_file() else None,
+            json.loads(reference.read_text(encoding="utf-8")) if reference.is_file() else None,
         )
         if runtime == "onnx":
             found.use_onnx(inside / ONNX)
         return found
 
     def use_onnx(self, file: Path) -> None:
-        """Have ONNX Runtime compute probabilities; explanations and the check for strange images stay with Keras."""
+        """Have ONNX Runtime compute probabilities; explanations and the out-of-distribution check stay with Keras."""
         if not file.is_file():
             raise MammoscanError(
                 f"runtime onnx: there is no {file}, expected the exported model; write it with kedro run --pipeline "
@@ -182,7 +185,11 @@ class Classifier:
             table["threshold"] = float(self.card["threshold"])
         else:
             table.insert(0, "label", [labels[index] for index in probabilities.argmax(axis=1)])
-        said = self._watch.warn(pixels) if self._watch else [[] for _ in range(len(table))]
+        said = (
+            self._out_of_distribution.warn(pixels)
+            if self._out_of_distribution
+            else [[] for _ in range(len(table))]
+        )
         table["warnings"] = pd.Series(said, dtype=object, index=table.index)
         return table
 

@@ -40,7 +40,7 @@ def log_model(network: Path, card: Mapping[str, Any], files: Mapping[str, Path] 
     Args:
         network: The ``.keras`` file.
         card: What ``write_card`` gathered; it goes along as ``card.json``.
-        files: What else lies beside it, by name: ``familiar.json``, ``model_card.md``, ``model_card.json``.
+        files: What else lies beside it, by name: ``out_of_distribution.json``, ``model_card.md``, ``model_card.json``.
     """
     here = Path(__file__).resolve().parent
     with tempfile.TemporaryDirectory() as name:

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 
-NETWORK, ONNX, CARD, FAMILIAR = "network.keras", "network.onnx", "card.json", "familiar.json"
+NETWORK, ONNX, CARD, OUT_OF_DISTRIBUTION = (
+    "network.keras",
+    "network.onnx",
+    "card.json",
+    "out_of_distribution.json",
+)
 MODEL_CARD, MODEL_CARD_DATA = "model_card.md", "model_card.json"
 
 

@@ -17,11 +17,11 @@ from mammoscan.evaluation import operating_point
 from mammoscan.evaluation.out_of_distribution import (
     AS_IS,
     describe_levels,
-    fit_familiar,
+    fit_reference,
     floor_levels,
-    measure_alarms,
     measure_distance,
-    share_each,
+    measure_flagged_shares,
+    share_per_distance,
 )
 from mammoscan.evaluation.predictions import MAIN_MODEL
 from mammoscan.inference.embeddings import Penultimate
@@ -50,17 +50,17 @@ OPERATION = (
 
 
 def write_trust_section(trust: dict[str, Any], question: Question) -> dict[str, Any]:
-    """Say what temperature, threshold and the check for strange images are, and what each is worth."""
+    """Say what temperature, threshold and the out-of-distribution check are, and what each is worth."""
     tables = [_tabulate_calibration(trust)]
     if trust["threshold"] is not None:
         tables.append(_tabulate_operation(trust, question))
-    tables.append(_tabulate_alarms(trust))
+    tables.append(_tabulate_out_of_distribution(trust))
     return {
         "title": "Can it be trusted?",
         "paragraphs": [
             _say_calibration(trust),
             *([_say_threshold(trust, question)] if trust["threshold"] is not None else []),
-            _say_familiar(trust, question),
+            _say_out_of_distribution(trust, question),
         ],
         "tables": tables,
         "figures": ["calibration"],
@@ -110,14 +110,15 @@ def _say_threshold(trust: dict[str, Any], question: Question) -> str:
     )
 
 
-def _say_familiar(trust: dict[str, Any], question: Question) -> str:
+def _say_out_of_distribution(trust: dict[str, Any], question: Question) -> str:
     return (
-        "With every answer the model says whether the image looks like those that it was trained on: by its grey "
-        "levels (means, spread, black, white, roughness), and by what the network makes of it before its last layer. "
-        "Each is a distance from the training images, and a warning is given beyond the distance within which "
-        f"{100 * trust['familiar_share']:g} % of them lie. Fitted on each fold's training side and tried on its test "
-        f"side, it warned of {_percent(trust['alarms'][AS_IS]['value'])} of the {question.unit} without need. No "
-        "warning does not mean that an image is suitable."
+        "With every answer the model says whether the image is out of distribution, that is, unlike those that it was "
+        "trained on: by its grey levels (means, spread, black, white, roughness), and by its embedding, the values "
+        "before the network's last layer. Each is a distance from the training images, and an image is flagged "
+        f"beyond the distance within which {100 * trust['in_distribution_share']:g} % of them lie. Fitted on each "
+        "fold's training side and tried on its test side, it wrongly flagged "
+        f"{_percent(trust['out_of_distribution'][AS_IS]['value'])} of the {question.unit}. An image that is not "
+        "flagged may be unsuitable all the same."
     )
 
 
@@ -143,14 +144,14 @@ def _tabulate_operation(trust: dict[str, Any], question: Question) -> dict[str, 
     }
 
 
-def _tabulate_alarms(trust: dict[str, Any]) -> dict[str, Any]:
-    names = {AS_IS: "held-out images (false alarms)", "inverted": "the same inverted", "noise": "noise"}
+def _tabulate_out_of_distribution(trust: dict[str, Any]) -> dict[str, Any]:
+    names = {AS_IS: "held-out images (flagged wrongly)", "inverted": "the same inverted", "noise": "noise"}
     return {
-        "caption": "Share of images that the model says it does not know",
-        "columns": ["Images", "Number", "Share warned of"],
+        "caption": "Share of images flagged as out of distribution",
+        "columns": ["Images", "Number", "Share flagged"],
         "rows": [
             [names.get(shown, shown), measured["samples"], measured]
-            for shown, measured in trust["alarms"].items()
+            for shown, measured in trust["out_of_distribution"].items()
         ],
     }
 
@@ -209,7 +210,7 @@ def write_card(
     chosen = subgroups[(subgroups["model"] == MAIN_MODEL) & (subgroups["metric"] == HEADLINE)]
     columns = ["by", "subgroup", "samples", "patients", "value", "low", "high", "note"]
     rows = chosen[columns].astype(object).where(chosen[columns].notna(), None).to_dict("records")
-    sides, alarms = trust["calibration"], trust["alarms"]
+    sides, shares = trust["calibration"], trust["out_of_distribution"]
     return card | {
         "threshold": evaluation.cut if trust["threshold"] is None else trust["threshold"],
         "threshold_rule": say_rule(trust, question.positive),
@@ -219,10 +220,10 @@ def write_card(
         "prevalence": trust["prevalence"],
         "epochs": len(final["epochs"]),
         "subgroups": rows,
-        "ood": {
-            "familiar_share": trust["familiar_share"],
-            "false_alarms": alarms[AS_IS],
-            "noticed": {shown: value for shown, value in alarms.items() if shown != AS_IS},
+        "out_of_distribution": {
+            "in_distribution_share": trust["in_distribution_share"],
+            "held_out": shares[AS_IS],
+            "altered": {shown: value for shown, value in shares.items() if shown != AS_IS},
         },
     }
 
@@ -244,7 +245,11 @@ def write_author_card(
     card = _describe(
         record, run_info, how, samples, pixels, question, training, views, evaluation, metrics, histories
     )
-    return card | {"threshold_rule": f"fixed at {evaluation.cut:g}", "subgroups": [], "ood": None}
+    return card | {
+        "threshold_rule": f"fixed at {evaluation.cut:g}",
+        "subgroups": [],
+        "out_of_distribution": None,
+    }
 
 
 def write_model_card(card: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -306,12 +311,12 @@ def _describe(
 
 
 # More images say hardly more, and each costs a pass through the network: the larger they are, the fewer.
-MOST_REFERENCES, MOST_TESTED = 500, 300
-LEAST_REFERENCES, LEAST_TESTED = 100, 50
+MAX_REFERENCES, MAX_TESTED = 500, 300
+MIN_REFERENCES, MIN_TESTED = 100, 50
 REFERENCE_BYTES, TESTED_BYTES = 15_000_000, 6_000_000
 
 
-def measure_strangeness(
+def measure_out_of_distribution(
     model: Any,
     samples: pd.DataFrame,
     pixels: np.ndarray,
@@ -321,19 +326,19 @@ def measure_strangeness(
     machine: MachineParams,
     features: np.ndarray | None = None,
 ) -> pd.DataFrame:
-    """Fit the check for strange images on a fold's training side, and try it on its test side.
+    """Fit the out-of-distribution check on a fold's training side, and try it on its test side.
 
     ``features`` are those of a frozen backbone, where there is one: images as they are need not pass it again.
 
     Returns:
         A row a test image and way of showing it (as it is, inverted, or noise in its stead): its two distances as
-        shares of their limits, and whether it was called strange.
+        shares of their limits, and whether it was flagged as out of distribution.
     """
     seen = Penultimate(model, pixels, training, machine, features)
     references = _draw(rows, "train", _count_references(pixels), evaluation)
-    familiar = _fit(seen, samples, pixels, references, evaluation)
+    reference = _fit(seen, samples, pixels, references, evaluation)
     each = int(np.prod(pixels.shape[1:]))
-    tested = _draw(rows, "test", int(np.clip(TESTED_BYTES // each, LEAST_TESTED, MOST_TESTED)), evaluation)
+    tested = _draw(rows, "test", int(np.clip(TESTED_BYTES // each, MIN_TESTED, MAX_TESTED)), evaluation)
     shown = np.asarray(pixels[tested])
     noise = np.random.default_rng(evaluation.seed).integers(0, 256, shown.shape, dtype=np.uint8)
     tables = []
@@ -341,15 +346,15 @@ def measure_strangeness(
         found = seen.read(tested) if name == AS_IS else seen.look(images)
         table = samples.iloc[tested][["sample_id", "patient_id"]].assign(shown=name)
         table["levels"] = (
-            measure_distance(describe_levels(images), familiar["levels"]) / familiar["levels"]["limit"]
+            measure_distance(describe_levels(images), reference["levels"]) / reference["levels"]["limit"]
         )
-        table["features"] = measure_distance(found, familiar["features"]) / familiar["features"]["limit"]
+        table["features"] = measure_distance(found, reference["features"]) / reference["features"]["limit"]
         tables.append(table)
     result = pd.concat(tables, ignore_index=True)
-    return result.assign(strange=(result["levels"] > 1) | (result["features"] > 1))
+    return result.assign(out_of_distribution=(result["levels"] > 1) | (result["features"] > 1))
 
 
-def describe_familiar(
+def fit_out_of_distribution(
     model: Any,
     samples: pd.DataFrame,
     pixels: np.ndarray,
@@ -358,24 +363,27 @@ def describe_familiar(
     machine: MachineParams,
     features: np.ndarray | None = None,
 ) -> dict[str, Any]:
-    """Describe what the final model's training images look like, so that it can tell what does not."""
+    """Fit the final model's out-of-distribution check on its training images."""
     everything = pd.DataFrame({"row": np.arange(len(samples)), "role": "train"})
     rows = _draw(everything, "train", _count_references(pixels), evaluation)
     return _fit(Penultimate(model, pixels, training, machine, features), samples, pixels, rows, evaluation)
 
 
 def measure_trust(
-    predictions: pd.DataFrame, question: Question, evaluation: EvaluationParams, *strangeness: pd.DataFrame
+    predictions: pd.DataFrame, question: Question, evaluation: EvaluationParams, *flagged: pd.DataFrame
 ) -> dict[str, Any]:
     """Fit temperature and threshold on the out-of-fold predictions, and measure what they are worth.
 
     Returns:
-        What ``evaluation.trust.measure_trust`` returns, and ``alarms``: how often the check for strange images is
-        raised by held-out images, and by altered ones.
+        What ``evaluation.trust.measure_trust`` returns, and ``out_of_distribution``: the share of held-out
+        and of altered images that the out-of-distribution check flags.
     """
     measured = operating_point.measure_trust(predictions, question, evaluation)
-    alarms = measure_alarms(pd.concat(strangeness, ignore_index=True), evaluation)
-    return measured | {"familiar_share": evaluation.familiar_share, "alarms": alarms}
+    shares = measure_flagged_shares(pd.concat(flagged, ignore_index=True), evaluation)
+    return measured | {
+        "in_distribution_share": evaluation.in_distribution_share,
+        "out_of_distribution": shares,
+    }
 
 
 def draw_calibration(record: dict[str, Any], measured: dict[str, Any], question: Question) -> Figure:
@@ -388,7 +396,7 @@ def draw_calibration(record: dict[str, Any], measured: dict[str, Any], question:
 
 def _count_references(pixels: np.ndarray) -> int:
     each = int(np.prod(pixels.shape[1:]))
-    return int(np.clip(REFERENCE_BYTES // each, LEAST_REFERENCES, MOST_REFERENCES))
+    return int(np.clip(REFERENCE_BYTES // each, MIN_REFERENCES, MAX_REFERENCES))
 
 
 def _fit(
@@ -399,15 +407,18 @@ def _fit(
     evaluation: EvaluationParams,
 ) -> dict[str, Any]:
     images = np.asarray(pixels[rows])
-    patients, share = samples["patient_id"].to_numpy()[rows], share_each(evaluation.familiar_share)
+    patients, share = (
+        samples["patient_id"].to_numpy()[rows],
+        share_per_distance(evaluation.in_distribution_share),
+    )
     return {
-        "levels": fit_familiar(describe_levels(images), patients, share, floor_levels(images.shape[-1])),
-        "features": fit_familiar(seen.read(rows), patients, share),
+        "levels": fit_reference(describe_levels(images), patients, share, floor_levels(images.shape[-1])),
+        "features": fit_reference(seen.read(rows), patients, share),
     }
 
 
 def _draw(rows: pd.DataFrame, role: str, most: int, evaluation: EvaluationParams) -> np.ndarray:
-    """Return some rows of a side, drawn without replacement and in order."""
+    """Return some rows of one role, drawn without replacement and in order."""
     found = np.sort(rows.loc[rows["role"] == role, "row"].to_numpy(dtype=int))
     if len(found) <= most:
         return found

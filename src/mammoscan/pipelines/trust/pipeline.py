@@ -10,19 +10,19 @@ SECTIONS = ("trust",)
 
 
 def create_trust(study: Study) -> Pipeline:
-    """Return what finds temperature, threshold and the check for strange images, and measures all three."""
+    """Return what finds temperature, threshold and the out-of-distribution check, and measures all three."""
     features = ["features"] if study.uses_features else []
     folds = [
         Pipeline(
             [
                 Node(
-                    nodes.measure_strangeness,
+                    nodes.measure_out_of_distribution,
                     [
                         *("model", "samples", "pixels", "rows"),
                         *("params:training", "params:evaluation", "params:train", *features),
                     ],
-                    "strangeness",
-                    name="measure_strangeness",
+                    "out_of_distribution",
+                    name="measure_out_of_distribution",
                 )
             ],
             namespace=f"{study.name}.fold_{number}",
@@ -32,16 +32,16 @@ def create_trust(study: Study) -> Pipeline:
         )
         for number in range(study.folds)
     ]
-    tables = [f"fold_{number}.strangeness" for number in range(study.folds)]
+    tables = [f"fold_{number}.out_of_distribution" for number in range(study.folds)]
     base = [
         Node(
-            nodes.describe_familiar,
+            nodes.fit_out_of_distribution,
             [
                 *("final.model", "samples", "pixels"),
                 *("params:training", "params:evaluation", "params:train", *features),
             ],
-            "final.familiar",
-            name="describe_familiar",
+            "final.out_of_distribution",
+            name="fit_out_of_distribution",
         ),
         Node(
             nodes.measure_trust,
