@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
+
+PLAIN = (ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian)
 
 
 def encode_dicom(pixels: np.ndarray, syntax: str = ExplicitVRLittleEndian, **changes: Any) -> bytes:
@@ -24,7 +26,7 @@ def encode_dicom(pixels: np.ndarray, syntax: str = ExplicitVRLittleEndian, **cha
         file.PlanarConfiguration = 0
     file.BitsAllocated = file.BitsStored = 8 * pixels.itemsize
     file.HighBit, file.PixelRepresentation = file.BitsStored - 1, int(pixels.dtype.kind == "i")
-    file.PixelData = pixels.tobytes() if syntax == ExplicitVRLittleEndian else encapsulate([b"\0\0"])
+    file.PixelData = pixels.tobytes() if syntax in PLAIN else encapsulate([b"\0\0"])
     for name, value in changes.items():
         if value is None:
             del file[name]

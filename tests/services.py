@@ -58,7 +58,7 @@ class FakeClassifier:
         small = (
             Image.fromarray(picture.array).convert("RGB" if channels == 3 else "L").resize((width, height))
         )
-        return np.asarray(small).reshape(height, width, channels), [*picture.warnings, "it was shrunk"]
+        return np.asarray(small).reshape(height, width, channels), [*picture.notes, "it was shrunk"]
 
     def classify(self, pixels: Any) -> pd.DataFrame:
         self.at_once += 1

@@ -166,7 +166,7 @@ def _map_scan(
         picture = open_picture(name, (folder / name).read_bytes, limits)
         if not classifier.is_whole_scan(picture):
             return None
-        said = list(picture.warnings)
+        said = list(picture.notes)
         _, regions, _ = map_picture(classifier, flatten_grey(picture, said), name=name)
         if regions.empty:
             raise MammoscanError(f"{name} is a whole scan in which no breast was found, expected a mammogram")

@@ -139,7 +139,7 @@ class Classifier:
             MammoscanError: If it is a whole scan and the model takes windows of one; see ``is_whole_scan``.
         """
         pixels, warnings = fit_picture(picture, self.card["input"], self.shape)
-        return pixels, [*picture.warnings, *warnings]
+        return pixels, [*picture.notes, *warnings]
 
     def is_whole_scan(self, picture: Picture) -> bool:
         """Tell whether a picture is a whole scan while the model takes windows: then a map is what it can give."""

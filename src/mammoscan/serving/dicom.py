@@ -1,20 +1,40 @@
-"""A picture out of a DICOM file: grey levels as its own header says they are shown."""
+"""Decode a DICOM file to grey levels or colours as its own header says they are displayed."""
 
 from __future__ import annotations
 
 import io
+import zlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mammoscan.errors import MammoscanError
+from mammoscan.serving.image_reader import Limits, check_size
 
 GREY = ("MONOCHROME1", "MONOCHROME2")
 COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_PARTIAL_422", "YBR_ICT", "YBR_RCT")
 
+# What a header may take beside the pixels.
+HEADER_BYTES = 16_000_000
+# Grey levels become float64 on the way to the screen: so many at a time.
+STRIP_PIXELS = 4_000_000
+# Elements that scanners write empty; an empty one means the same as none.
+OPTIONAL = (
+    "WindowCenter",
+    "WindowWidth",
+    "VOILUTSequence",
+    "VOILUTFunction",
+    "ModalityLUTSequence",
+    "RescaleSlope",
+    "RescaleIntercept",
+    "NumberOfFrames",
+    "PixelPaddingValue",
+)
 
-def read_dicom(content: bytes, name: str, most_pixels: int) -> tuple[NDArray, list[str]]:
+
+def read_dicom(content: bytes, name: str, limits: Limits, windowed: bool = True) -> tuple[NDArray, list[str]]:
     """Read the one picture of a DICOM file.
 
     Rescaling, window and inversion (MONOCHROME1) are applied as the header states them; of several windows the first.
@@ -22,22 +42,34 @@ def read_dicom(content: bytes, name: str, most_pixels: int) -> tuple[NDArray, li
     Args:
         content: The whole file.
         name: What errors call it.
-        most_pixels: Most pixels.
+        limits: Of the picture; what a deflated file unpacks to is bounded by them, too.
+        windowed: False ignores the window, so that all grey levels are kept.
 
     Returns:
-        uint8 or uint16 ``[H, W]`` or uint8 ``[H, W, 3]``, and what was done to it in sentences.
+        uint8 or uint16 ``[H, W]`` or uint8 ``[H, W, 3]``, and what was converted, in sentences.
     """
-    header = _read_header(content, name)
+    try:
+        return _read(content, name, limits, windowed)
+    except (MammoscanError, MemoryError):
+        raise
+    # Every element of a header can hold a value of any type.
+    except Exception as error:
+        raise MammoscanError(
+            f"{name} cannot be read as DICOM: an element of its header is invalid ({_describe(error)}); "
+            "export the file again"
+        ) from error
+
+
+def _read(content: bytes, name: str, limits: Limits, windowed: bool) -> tuple[NDArray, list[str]]:
+    header = _read_header(content, name, limits)
+    notes = _drop_empty(header)
     rows, columns = int(header.get("Rows", 0) or 0), int(header.get("Columns", 0) or 0)
     if "PixelData" not in header:
         raise MammoscanError(f"{name} is a DICOM file without a picture, expected one with pixel data")
-    frames = int(header.get("NumberOfFrames", 1) or 1)
+    frames = int(header.get("NumberOfFrames", 1))
     if frames > 1:
-        raise MammoscanError(f"{name} holds {frames} frames, expected one: save the frame that is meant")
-    if not 1 <= rows * columns <= most_pixels:
-        raise MammoscanError(
-            f"{name} is {columns} x {rows} pixels, expected 1 to {most_pixels:,} in all: make it smaller"
-        )
+        raise MammoscanError(f"{name} holds {frames} frames, expected one: save the frame you need")
+    check_size(name, columns, rows, limits)
     photometric = str(header.get("PhotometricInterpretation", ""))
     if photometric not in GREY + COLOUR:
         raise MammoscanError(
@@ -48,68 +80,133 @@ def read_dicom(content: bytes, name: str, most_pixels: int) -> tuple[NDArray, li
     if photometric in COLOUR:
         if stored.dtype != np.uint8 or stored.ndim != 3:
             raise MammoscanError(f"{name} has colours of {stored.dtype}, expected 8 bits: convert it")
-        return stored, []
-    return _show_grey(stored, header, name, inverted=photometric == "MONOCHROME1")
+        return stored, notes
+    shown, more = _show_grey(stored, header, name, windowed)
+    if photometric == "MONOCHROME1":
+        shown = np.iinfo(shown.dtype).max - shown
+        more.append("inverted: in the file low values are bright (MONOCHROME1)")
+    return shown, notes + more
 
 
-def _read_header(content: bytes, name: str) -> Any:
+def _read_header(content: bytes, name: str, limits: Limits) -> Any:
     import pydicom
     from pydicom.errors import InvalidDicomError
+    from pydicom.filereader import read_preamble
+    from pydicom.uid import DeflatedExplicitVRLittleEndian
 
     try:
-        header = pydicom.dcmread(io.BytesIO(content))
+        stream = io.BytesIO(content)
+        read_preamble(stream, force=False)
+        meta = pydicom.filereader._read_file_meta_info(stream)
+        if meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
+            _check_inflated(memoryview(content)[stream.tell() :], name, limits)
+        return pydicom.dcmread(io.BytesIO(content))
+    except (MammoscanError, MemoryError):
+        raise
     except InvalidDicomError as error:
         raise MammoscanError(f"{name} is no DICOM file: the mark DICM is not in it; convert it") from error
     except Exception as error:
         raise MammoscanError(
-            f"{name} cannot be read as DICOM: {_first_line(error)}; get the file again"
+            f"{name} cannot be read as DICOM: {_describe(error)}; get the file again"
         ) from error
-    return header
+
+
+def _check_inflated(deflated: memoryview, name: str, limits: Limits) -> None:
+    """Refuse a deflated file that unpacks to more than its picture can need, without keeping what is unpacked."""
+    allowed = 3 * limits.pixels + HEADER_BYTES
+    inflater, total, rest = zlib.decompressobj(-zlib.MAX_WBITS), 0, bytes(deflated)
+    while rest and not inflater.eof:
+        total += len(inflater.decompress(rest, 1_000_000))
+        rest = inflater.unconsumed_tail
+        if total > allowed:
+            raise MammoscanError(
+                f"{name} is a deflated DICOM file that unpacks to more than {allowed:,} bytes: save it uncompressed"
+            )
+
+
+def _drop_empty(header: Any) -> list[str]:
+    """Delete optional elements without a usable value from a header; return notes about those that matter."""
+    notes = []
+    for keyword in OPTIONAL:
+        if keyword in header and _is_empty(header[keyword].value):
+            del header[keyword]
+            if keyword in ("WindowCenter", "WindowWidth", "VOILUTSequence"):
+                notes.append(f"the file's {keyword} is empty and was ignored")
+    if "VOILUTSequence" in header and "LUTData" not in header.VOILUTSequence[0]:
+        del header["VOILUTSequence"]
+        notes.append("the file's VOILUTSequence holds no table and was ignored")
+    return notes
+
+
+def _is_empty(value: Any) -> bool:
+    # A sequence is empty without items, a number without digits, a list of numbers with nothing but empty ones.
+    if isinstance(value, str) or not hasattr(value, "__iter__"):
+        return value is None or not str(value).strip()
+    return len(value) == 0 or all(item is None or str(item).strip() == "" for item in value)
 
 
 def _decode(header: Any, name: str) -> NDArray:
     syntax = header.file_meta.get("TransferSyntaxUID") if hasattr(header, "file_meta") else None
     try:
         return header.pixel_array
+    except MemoryError:
+        raise
     except Exception as error:
         if syntax is not None and syntax.is_compressed:
             raise MammoscanError(
-                f"{name} is compressed as {syntax.name}, which cannot be unpacked here ({_first_line(error)}); "
+                f"{name} is compressed as {syntax.name}, which cannot be unpacked here ({_describe(error)}); "
                 "save it uncompressed"
             ) from error
         raise MammoscanError(
-            f"{name} cannot be read as DICOM: {_first_line(error)}; get the file again"
+            f"{name} cannot be read as DICOM: {_describe(error)}; get the file again"
         ) from error
 
 
-def _show_grey(stored: NDArray, header: Any, name: str, inverted: bool) -> tuple[NDArray, list[str]]:
+def _show_grey(stored: NDArray, header: Any, name: str, windowed: bool) -> tuple[NDArray, list[str]]:
+    """Return uint8 where the header says how the values are displayed, else uint16 over their whole range."""
     from pydicom.pixels import apply_modality_lut, apply_voi
 
-    notes = []
-    values = np.asarray(apply_modality_lut(stored, header), dtype=np.float64)
-    if not np.isfinite(values).all():
+    def strips() -> list[slice]:
+        height = max(1, STRIP_PIXELS // stored.shape[1])
+        return [slice(top, top + height) for top in range(0, len(stored), height)]
+
+    def rescale(rows: slice) -> NDArray[np.float64]:
+        return np.asarray(apply_modality_lut(stored[rows], header), dtype=np.float64)
+
+    def display(show: Callable[[NDArray[np.float64]], NDArray], dtype: type) -> NDArray:
+        shown: NDArray = np.empty(stored.shape, dtype)
+        for rows in strips():
+            shown[rows] = show(rescale(rows))
+        return shown
+
+    ends = np.array([(values.min(), values.max()) for values in map(rescale, strips())])
+    if not np.isfinite(ends).all():
         raise MammoscanError(f"{name} has grey levels that are not numbers, expected finite ones: convert it")
-    if "VOILUTSequence" in header:
-        table = np.asarray(apply_voi(values.astype(stored.dtype), header, index=0), dtype=np.float64)
+    lowest, highest = ends[:, 0].min(), ends[:, 1].max()
+    if windowed and "VOILUTSequence" in header:
         bits = int(header.VOILUTSequence[0].LUTDescriptor[2])
-        shown = _to_bytes(table / (2**bits - 1))
-        notes.append("shown through the table in the file, in 8 bits")
-    elif "WindowCenter" in header and "WindowWidth" in header:
+
+        def look_up(values: NDArray[np.float64]) -> NDArray[np.uint8]:
+            table = np.asarray(apply_voi(values.astype(stored.dtype), header, index=0), dtype=np.float64)
+            return _to_bytes(table / (2**bits - 1))
+
+        return display(look_up, np.uint8), ["displayed through the table in the file, in 8 bits"]
+    if windowed and "WindowCenter" in header and "WindowWidth" in header:
         centre, width = (_first_number(header[key].value) for key in ("WindowCenter", "WindowWidth"))
-        shown = _to_bytes(_apply_window(values, centre, width, str(header.get("VOILUTFunction", "LINEAR"))))
-        notes.append(f"shown through the file's window, centre {centre:g} and width {width:g}, in 8 bits")
-    elif int(header.get("BitsStored", 8)) <= 8 and values.min() >= 0 and values.max() <= 255:
-        shown = values.astype(np.uint8)
-    else:
-        lowest, highest = values.min(), values.max()
-        shown = np.rint((values - lowest) / max(highest - lowest, 1e-9) * 65535).astype(np.uint16)
-        notes.append(
-            f"no window in the file: its values from {lowest:g} to {highest:g} were taken as black to white"
-        )
-    if inverted:
-        shown = np.iinfo(shown.dtype).max - shown
-        notes.append("inverted: in the file low values are bright (MONOCHROME1)")
-    return shown, notes
+        if not np.isfinite([centre, width]).all():
+            raise MammoscanError(
+                f"{name} has a window of centre {centre} and width {width}, expected finite numbers: convert it"
+            )
+        function = str(header.get("VOILUTFunction", "LINEAR"))
+        return display(lambda values: _to_bytes(_apply_window(values, centre, width, function)), np.uint8), [
+            f"displayed through the file's window, centre {centre:g} and width {width:g}, in 8 bits"
+        ]
+    if int(header.get("BitsStored", 8) or 8) <= 8 and lowest >= 0 and highest <= 255:
+        return display(lambda values: values, np.uint8), []
+    span = max(highest - lowest, 1e-9)
+    return display(lambda values: np.rint((values - lowest) / span * 65535), np.uint16), [
+        f"no window in the file: its values from {lowest:g} to {highest:g} were taken as black to white"
+    ]
 
 
 def _apply_window(
@@ -132,5 +229,5 @@ def _first_number(value: Any) -> float:
     return float(value) if not hasattr(value, "__iter__") or isinstance(value, str) else float(value[0])
 
 
-def _first_line(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     return str(error).splitlines()[0] if str(error) else type(error).__name__

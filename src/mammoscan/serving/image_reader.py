@@ -1,8 +1,9 @@
-"""Pictures from bytes that somebody sent: whatever is in them, the outcome is a picture or one line."""
+"""Decode image files; whatever the bytes are, the outcome is a picture or a one-line error."""
 
 from __future__ import annotations
 
 import io
+import re
 import warnings as python_warnings
 from dataclasses import dataclass, field
 
@@ -19,51 +20,52 @@ _KINDS = {"PNG": "png", "JPEG": "jpeg", "MPO": "jpeg", "PPM": "pgm", "TIFF": "ti
 _EXIF_ORIENTATION = 274
 
 
+# Pillow reads plain (text) PGM in Python: about 0.7 s per megabyte.
+MAX_TEXT_BYTES = 8_000_000
+
+
 @dataclass(frozen=True)
 class Limits:
-    """What a picture may cost: a few kilobytes can hold an image that fills the memory.
+    """How large an image file may be: a few kilobytes can hold an image that fills the memory.
 
     Attributes:
-        bytes: Most bytes of a file.
-        pixels: Most pixels of the image in it, read in its header before anything is unpacked.
+        bytes: Maximum size of the file.
+        pixels: Maximum number of pixels, checked in the header before anything is unpacked.
+        ratio: Maximum ratio of the longer side to the shorter one: a whole scan is padded to a square.
     """
 
     bytes: int = 100_000_000
     pixels: int = 50_000_000
+    ratio: float = 8.0
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture as it was read.
+    """A decoded image.
 
     Attributes:
-        array: uint8 or uint16 ``[H, W]`` (grey) or uint8 ``[H, W, 3]`` (red, green, blue).
+        array: uint8 or uint16 ``[H, W]`` (grey) or uint8 ``[H, W, 3]`` (RGB).
         kind: ``png``, ``jpeg``, ``pgm``, ``tiff`` or ``dicom``.
-        warnings: What was changed on the way, in sentences.
+        notes: What was converted while reading, in sentences.
         name: The file's name.
-        content: The file itself where a data set's own reading of it may be wanted, as in training.
+        content: The file's bytes, for models whose training images are decoded and resized in one step.
     """
 
     array: NDArray[np.uint8] | NDArray[np.uint16]
     kind: str
-    warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     name: str = "picture"
     content: bytes = field(default=b"", repr=False)
 
 
 def read_picture(content: bytes, name: str, limits: Limits | None = None) -> Picture:
-    """Read a picture from the bytes of a file; its content decides the format, not its name.
-
-    Args:
-        content: The whole file.
-        name: What errors call it.
-        limits: Most bytes and pixels; None means the defaults.
+    """Decode an image file; its content decides the format, not its name.
 
     Returns:
-        The picture, upright, with a warning for each thing that was changed.
+        The picture, upright, with a note for each conversion.
 
     Raises:
-        MammoscanError: One line, where there is no picture in it, or one that is not taken.
+        MammoscanError: The file is no supported image, or exceeds the limits.
     """
     limits = limits or Limits()
     if not content:
@@ -73,37 +75,47 @@ def read_picture(content: bytes, name: str, limits: Limits | None = None) -> Pic
     if content[128:132] == b"DICM" or name.lower().endswith((".dcm", ".dicom")):
         from mammoscan.serving.dicom import read_dicom
 
-        array, notes = read_dicom(content, name, limits.pixels)
+        array, notes = read_dicom(content, name, limits)
         return Picture(array, "dicom", notes, name)
     return _read_image(content, name, limits)
 
 
-def check_pixels(name: str, width: int, height: int, most: int) -> None:
-    """Refuse a picture for its size, which its header tells."""
-    if width < 1 or height < 1 or width * height > most:
+def check_size(name: str, width: int, height: int, limits: Limits) -> None:
+    """Reject an image by the size in its header."""
+    if width < 1 or height < 1 or width * height > limits.pixels:
         raise MammoscanError(
-            f"{name} is {width} x {height} pixels, expected 1 to {most:,} in all: make it smaller"
+            f"{name} is {width} x {height} pixels, expected 1 to {limits.pixels:,} in all: make it smaller"
+        )
+    if max(width, height) > limits.ratio * min(width, height):
+        raise MammoscanError(
+            f"{name} is {width} x {height} pixels, expected a longer side of at most {limits.ratio:g} times the "
+            "shorter one: crop it"
         )
 
 
 def _read_image(content: bytes, name: str, limits: Limits) -> Picture:
+    if re.match(rb"P[123]\s", content) and len(content) > MAX_TEXT_BYTES:
+        raise MammoscanError(
+            f"{name} is a PGM in text form of {len(content):,} bytes, expected at most {MAX_TEXT_BYTES:,}: "
+            "save it as binary PGM (P5) or PNG"
+        )
     try:
-        # Pillow's own check of the size comes as a warning; ours follows, with the limit that was asked for.
+        # Pillow only warns of large images; check_size enforces our own limit.
         with python_warnings.catch_warnings():
             python_warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(content), formats=("PNG", "JPEG", "PPM", "TIFF")) as image:
-                check_pixels(name, *image.size, limits.pixels)
+                check_size(name, *image.size, limits)
                 kind, notes = _KINDS[image.format or ""], []
                 frames = getattr(image, "n_frames", 1)
                 if frames > 1 and image.format != "MPO":
                     raise MammoscanError(
-                        f"{name} holds {frames} pictures, expected one: save the one that is meant"
+                        f"{name} holds {frames} pictures, expected one: save the one you need"
                     )
                 if frames > 1:
                     notes.append(f"{frames} pictures in the file; the first was taken")
                 image.load()
                 if image.getexif().get(_EXIF_ORIENTATION, 1) != 1:
-                    notes.append("turned upright, as the camera noted")
+                    notes.append("rotated upright, as its EXIF orientation says")
                     array, more = _unpack(ImageOps.exif_transpose(image), name)
                 else:
                     array, more = _unpack(image, name)
@@ -113,10 +125,10 @@ def _read_image(content: bytes, name: str, limits: Limits) -> Picture:
         raise MammoscanError(
             f"{name} unpacks to far more pixels than the {limits.pixels:,} allowed: make it smaller"
         ) from error
+    except (MammoscanError, MemoryError):
+        raise
     # Broken files raise nearly anything in a decoder: SyntaxError for a PNG, struct.error for a TIFF.
     except Exception as error:
-        if isinstance(error, MammoscanError):
-            raise
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise MammoscanError(f"{name} cannot be read: {reason}; get the file again") from error
     return Picture(array, kind, notes + more, name, content)
@@ -134,7 +146,7 @@ def _unpack(image: Image.Image, name: str) -> tuple[NDArray, list[str]]:
             )
         return values.astype(np.uint16), []
     if mode == "1":
-        return np.array(image.convert("L")), ["black and white only: 1 bit a pixel was read as 0 and 255"]
+        return np.array(image.convert("L")), ["black and white only: 1 bit per pixel was read as 0 and 255"]
     if mode in ("LA", "La", "RGBA", "RGBa", "PA"):
         return _drop_alpha(image)
     if mode == "P":

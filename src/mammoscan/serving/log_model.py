@@ -1,3 +1,5 @@
+"""Log a trained model to MLflow with everything it needs to be used."""
+
 from __future__ import annotations
 
 import importlib.metadata

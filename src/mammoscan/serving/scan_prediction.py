@@ -156,7 +156,7 @@ def answer_scan(classifier: Classifier, picture: Picture, explain: bool) -> Imag
     Returns:
         The answer of the likeliest place, with the list of places to look at.
     """
-    notes = list(picture.warnings)
+    notes = list(picture.notes)
     grey = flatten_grey(picture, notes)
     found, regions, _ = map_picture(classifier, grey, name=picture.name)
     if regions.empty:
