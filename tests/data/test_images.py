@@ -28,17 +28,17 @@ def open_tiny(source: str | Path, folder: Path) -> dict:
 def test_a_folder_is_read_in_place_and_its_record_says_what_it_is(tmp_path: Path) -> None:
     write_tiny_set(tmp_path / "own")
     record = open_tiny(tmp_path / "own", tmp_path / "raw")
-    assert (record["dataset"], record["kind"], record["images"], record["patients"]) == (
+    assert (record.dataset, record.kind, record.images, record.patients) == (
         "tiny",
         "real",
         12,
         6,
     )
-    assert record["folder"] == str((tmp_path / "own").resolve())
-    assert (record["citation"], record["licence"], record["limits"]) == (
+    assert record.folder == str((tmp_path / "own").resolve())
+    assert (record.citation, record.licence, record.limits) == (
         "Nobody (2026)",
         "MIT",
-        ["Noise only."],
+        ("Noise only.",),
     )
     assert not (tmp_path / "raw").exists()
     table, rejected = index_images(record)
@@ -49,13 +49,13 @@ def test_the_fingerprint_changes_with_content_and_path_of_any_file_but_not_with_
     tmp_path: Path,
 ) -> None:
     write_tiny_set(tmp_path / "own")
-    first = open_tiny(tmp_path / "own", tmp_path / "raw")["fingerprint"]
+    first = open_tiny(tmp_path / "own", tmp_path / "raw").fingerprint
     shutil.copytree(tmp_path / "own", tmp_path / "moved")
-    assert open_tiny(tmp_path / "moved", tmp_path / "raw")["fingerprint"] == first
+    assert open_tiny(tmp_path / "moved", tmp_path / "raw").fingerprint == first
     write_image(tmp_path / "moved" / "cat" / "p1_0.png", 99)
-    second = open_tiny(tmp_path / "moved", tmp_path / "raw")["fingerprint"]
+    second = open_tiny(tmp_path / "moved", tmp_path / "raw").fingerprint
     (tmp_path / "own" / "cat" / "p1_0.png").rename(tmp_path / "own" / "dog" / "p1_0.png")
-    third = open_tiny(tmp_path / "own", tmp_path / "raw")["fingerprint"]
+    third = open_tiny(tmp_path / "own", tmp_path / "raw").fingerprint
     assert len({first, second, third}) == 3
 
 
@@ -63,20 +63,20 @@ def test_an_archive_is_unpacked_and_its_wrapping_folder_passed_through(tmp_path:
     write_tiny_set(tmp_path / "own" / "tiny-1.0")
     archive = shutil.make_archive(str(tmp_path / "tiny"), "gztar", tmp_path / "own")
     record = open_tiny(archive, tmp_path / "raw")
-    assert record["images"] == 12
-    assert Path(record["folder"]).name == "tiny-1.0"
-    assert record["fingerprint"] == open_tiny(tmp_path / "own", tmp_path / "raw")["fingerprint"]
+    assert record.images == 12
+    assert Path(record.folder).name == "tiny-1.0"
+    assert record.fingerprint == open_tiny(tmp_path / "own", tmp_path / "raw").fingerprint
 
 
 def test_the_phantom_is_made_once_and_stays_one_where_it_is_given_as_a_folder(tmp_path: Path) -> None:
     record = open_tiny("phantom", tmp_path)
-    assert (record["kind"], record["images"]) == ("phantom", 16)
-    assert record["citation"].startswith("None: synthetic images in the layout of Tiny")
-    file = Path(record["folder"]) / "cat" / "p1_0.png"
+    assert (record.kind, record.images) == ("phantom", 16)
+    assert record.citation.startswith("None: synthetic images in the layout of Tiny")
+    file = Path(record.folder) / "cat" / "p1_0.png"
     written = file.stat().st_mtime_ns
     assert open_tiny("phantom", tmp_path) == record
     assert file.stat().st_mtime_ns == written
-    assert open_tiny(record["folder"], tmp_path / "other")["kind"] == "phantom"
+    assert open_tiny(record.folder, tmp_path / "other").kind == "phantom"
 
 
 def test_a_set_without_a_phantom_says_what_to_give_instead(tmp_path: Path) -> None:

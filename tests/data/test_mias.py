@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from tiny_mias import NOTES, make_pgm
 
+from mammoscan.records.dataset import DatasetRecord
+from records import make_dataset_record
 from mammoscan.errors import MammoscanError
 from mammoscan.data.checksums import name_some, read_manifest
 from mammoscan.data.mias import list_scans, open_mias, read_notes, read_scan
@@ -40,12 +42,12 @@ def test_the_shipped_manifest_names_all_322_scans() -> None:
 def test_a_published_folder_is_real_and_left_as_it_was(published: Path, tmp_path: Path) -> None:
     before = list_state(published)
     record = open_set(published, tmp_path / "raw")
-    assert record["kind"] == "real"
-    assert (record["scans"], record["patients"]) == (4, 2)
-    assert record["folder"] == str(published.resolve())
-    assert "Suckling" in record["citation"]
-    assert "Licence.txt" in record["licence"]
-    assert json.loads(json.dumps(record)) == record
+    assert record.kind == "real"
+    assert (record.images, record.patients) == (4, 2)
+    assert record.folder == str(published.resolve())
+    assert "Suckling" in record.citation
+    assert "Licence.txt" in record.licence
+    assert DatasetRecord.model_validate_json(record.model_dump_json()) == record
     assert list_state(published) == before
     assert not (tmp_path / "raw").exists()
 
@@ -53,24 +55,24 @@ def test_a_published_folder_is_real_and_left_as_it_was(published: Path, tmp_path
 def test_an_archive_has_the_fingerprint_of_its_folder_wherever_its_files_lie(
     published: Path, tmp_path: Path
 ) -> None:
-    fingerprints = {open_set(published, tmp_path / "raw")["fingerprint"]}
+    fingerprints = {open_set(published, tmp_path / "raw").fingerprint}
     for inside in ("", "all/mias/"):
         archive = tmp_path / f"set{len(inside)}.zip"
         with zipfile.ZipFile(archive, "w") as bundle:
             for path in published.iterdir():
                 bundle.write(path, inside + path.name)
         record = open_set(archive, tmp_path / "raw")
-        assert record["kind"] == "real"
-        fingerprints.add(record["fingerprint"])
+        assert record.kind == "real"
+        fingerprints.add(record.fingerprint)
     assert len(fingerprints) == 1
 
 
 @pytest.mark.parametrize("name", ["Info.txt", "mdb002.pgm"])
 def test_the_fingerprint_changes_with_any_scan_or_note(published: Path, tmp_path: Path, name: str) -> None:
-    before = open_set(published, tmp_path / "raw")["fingerprint"]
+    before = open_set(published, tmp_path / "raw").fingerprint
     path = published / name
     path.write_bytes(path.read_bytes() + b"\n")
-    assert open_set(published, tmp_path / "raw", allow_modified=True)["fingerprint"] != before
+    assert open_set(published, tmp_path / "raw", allow_modified=True).fingerprint != before
 
 
 def test_changed_missing_and_unexpected_scans_are_named_and_refused(published: Path, tmp_path: Path) -> None:
@@ -83,9 +85,9 @@ def test_changed_missing_and_unexpected_scans_are_named_and_refused(published: P
     assert text in str(caught.value)
     assert "\n" not in str(caught.value)
     record = open_set(published, tmp_path / "raw", allow_modified=True)
-    assert record["kind"] == "modified"
-    assert (record["changed"], record["missing"]) == (["mdb001.pgm"], ["mdb003.pgm"])
-    assert record["unexpected"] == ["mdb323.pgm"]
+    assert record.kind == "modified"
+    assert (record.changed, record.missing) == (("mdb001.pgm",), ("mdb003.pgm",))
+    assert record.unexpected == ("mdb323.pgm",)
     assert list_scans(record) == ["mdb001.pgm", "mdb002.pgm", "mdb004.pgm", "MDB323.PGM"]
 
 
@@ -131,23 +133,23 @@ def test_the_secrets_of_an_address_stay_out_of_the_record(
             bundle.write(path, path.name)
     address, _ = serve(tmp_path)
     record = open_set(f"{address}/set.zip?token=sesame", tmp_path / "raw")
-    assert record["source"] == f"{address}/set.zip"
-    assert "sesame" not in json.dumps(record)
+    assert record.source == f"{address}/set.zip"
+    assert "sesame" not in record.model_dump_json()
 
 
 @pytest.mark.parametrize("data", [b"\xef\xbb\xbfmdb001 D NORM\r\n", b"mdb001 D NORM\r\n"])
 def test_notes_are_read_with_or_without_a_byte_order_mark(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "INFO.TXT").write_bytes(data)
-    assert read_notes({"folder": str(tmp_path)}) == "mdb001 D NORM\r\n"
+    assert read_notes(make_dataset_record(folder=str(tmp_path))) == "mdb001 D NORM\r\n"
 
 
 def test_notes_of_any_bytes_are_read(tmp_path: Path) -> None:
     (tmp_path / "Info.txt").write_bytes(bytes(range(256)))
-    assert len(read_notes({"folder": str(tmp_path)})) == 256
+    assert len(read_notes(make_dataset_record(folder=str(tmp_path)))) == 256
 
 
 def test_scans_are_read_at_the_size_that_coordinates_count(tmp_path: Path) -> None:
-    record = {"folder": str(tmp_path)}
+    record = make_dataset_record(folder=str(tmp_path))
     (tmp_path / "mdb001.pgm").write_bytes(make_pgm(7, 1024))
     (tmp_path / "mdb002.pgm").write_bytes(make_pgm(7, 512))
     scan = read_scan(record, "mdb001.pgm")
@@ -182,11 +184,11 @@ def generator(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
 
 def test_the_phantom_is_made_once_and_says_what_it_is(generator: Any, tmp_path: Path) -> None:
     record = open_set("phantom", tmp_path)
-    assert record["kind"] == "phantom"
-    assert (record["scans"], record["patients"]) == (16, 8)
-    assert "synthetic" in record["citation"]
-    assert "Suckling" not in json.dumps(record)
-    assert Path(record["folder"]).name == "phantom-8-3"
+    assert record.kind == "phantom"
+    assert (record.images, record.patients) == (16, 8)
+    assert "synthetic" in record.citation
+    assert "Suckling" not in record.model_dump_json()
+    assert Path(record.folder).name == "phantom-8-3"
     assert open_set("phantom", tmp_path) == record
     assert len(generator.calls) == 1
 
@@ -194,9 +196,9 @@ def test_the_phantom_is_made_once_and_says_what_it_is(generator: Any, tmp_path: 
 def test_other_parameters_make_another_phantom_but_workers_do_not(generator: Any, tmp_path: Path) -> None:
     first = open_set("phantom", tmp_path)
     more = PARAMS.model_copy(update={"workers": 2})
-    assert open_set("phantom", tmp_path, params=more)["folder"] == first["folder"]
+    assert open_set("phantom", tmp_path, params=more).folder == first.folder
     other = PARAMS.model_copy(update={"seed": 4})
-    assert open_set("phantom", tmp_path, params=other)["folder"] != first["folder"]
+    assert open_set("phantom", tmp_path, params=other).folder != first.folder
     assert len(generator.calls) == 2
 
 
@@ -206,15 +208,15 @@ def test_an_interrupted_phantom_is_made_anew(generator: Any, tmp_path: Path) -> 
         open_set("phantom", tmp_path)
     assert list(tmp_path.iterdir()) == []
     generator.stop_at = None
-    assert open_set("phantom", tmp_path)["scans"] == 16
+    assert open_set("phantom", tmp_path).images == 16
 
 
 def test_a_phantom_that_lost_a_scan_or_came_from_an_older_generator_is_made_anew(
     generator: Any, tmp_path: Path
 ) -> None:
-    folder = Path(open_set("phantom", tmp_path)["folder"])
+    folder = Path(open_set("phantom", tmp_path).folder)
     (folder / "mdb001.pgm").unlink()
-    assert open_set("phantom", tmp_path)["scans"] == 16
+    assert open_set("phantom", tmp_path).images == 16
     generator.GENERATOR = 2
     open_set("phantom", tmp_path)
     assert len(generator.calls) == 3
@@ -225,9 +227,9 @@ def test_a_phantom_that_lost_a_scan_or_came_from_an_older_generator_is_made_anew
 
 def test_a_phantom_given_as_a_folder_stays_a_phantom(generator: Any, tmp_path: Path) -> None:
     made = open_set("phantom", tmp_path)
-    again = open_set(made["folder"], tmp_path)
-    assert again["kind"] == "phantom"
-    assert again["fingerprint"] == made["fingerprint"]
-    Path(made["folder"], "mdb002.pgm").unlink()
+    again = open_set(made.folder, tmp_path)
+    assert again.kind == "phantom"
+    assert again.fingerprint == made.fingerprint
+    Path(made.folder, "mdb002.pgm").unlink()
     with pytest.raises(MammoscanError, match="holds 15 scans, expected 16"):
-        open_set(made["folder"], tmp_path)
+        open_set(made.folder, tmp_path)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from records import make_dataset_record
 import shutil
 from pathlib import Path
 
@@ -27,7 +28,8 @@ def home(tmp_path: Path) -> Path:
 
 
 def open_home(home: Path) -> tuple[dict, pd.DataFrame]:
-    record = {"folder": str(home), "fingerprint": fingerprint_sums(hash_tree(home, list_files(home)))}
+    fingerprint = fingerprint_sums(hash_tree(home, list_files(home)))
+    record = make_dataset_record(folder=str(home), fingerprint=fingerprint)
     return record, index_tiny(home)[0]
 
 

@@ -26,8 +26,9 @@ from mammoscan.tracking.live import (
     STARTED_VARIABLE,
     TRACKING_URI_VARIABLE,
 )
+from records import make_dataset_record
 
-RECORD = {"dataset": "mias", "kind": "phantom", "fingerprint": "0123456789abcdef" * 4, "address": ""}
+RECORD = make_dataset_record(kind="phantom", fingerprint="0123456789abcdef" * 4).model_dump(mode="json")
 METRICS = {"cnn": {"auc": {"value": 0.75, "low": 0.5, "high": 0.875}, "samples": 40}}
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from mammoscan.params import EvaluationParams, Question, Recipe
+from mammoscan.records.dataset import DatasetRecord
+from records import make_dataset_record
 
 LABELS = ("benign", "malignant")
 
@@ -58,20 +59,16 @@ def pixels(samples: pd.DataFrame) -> np.ndarray:
 
 
 @pytest.fixture
-def record(tmp_path: Path) -> dict[str, Any]:
-    return {
-        "dataset": "mias",
-        "kind": "phantom",
-        "source": "phantom",
-        "folder": str(tmp_path),
-        "fingerprint": "0" * 64,
-        "scans": 60,
-        "patients": 30,
-        "citation": "none",
-        "licence": "MIT",
-        "address": "",
-        "limits": ["Synthetic images."],
-        "changed": [],
-        "missing": [],
-        "unexpected": [],
-    }
+def record(tmp_path: Path) -> DatasetRecord:
+    return make_dataset_record(
+        kind="phantom",
+        verified=False,
+        source="phantom",
+        folder=str(tmp_path),
+        fingerprint="0" * 64,
+        images=60,
+        patients=30,
+        citation="none",
+        licence="MIT",
+        limits=("Synthetic images.",),
+    )

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from mammoscan.pipelines.author import nodes
+from mammoscan.records.dataset import DatasetRecord
 from mammoscan.studies import ABLATION, EXPERIMENTS, SIDE_CLAIM
 
 NAN = float("nan")
@@ -91,7 +92,7 @@ class TestClaims:
 
 class TestDrawing:
     def test_the_ablation_shows_the_published_number_and_each_flaw_taken_away(
-        self, ablation: pd.DataFrame, record: dict[str, Any]
+        self, ablation: pd.DataFrame, record: DatasetRecord
     ) -> None:
         shown = read_words(nodes.draw_ablation(record, ablation))
         for name in ("published", *ABLATION):
@@ -100,7 +101,7 @@ class TestDrawing:
         assert "PHANTOM" in shown
 
     def test_the_closing_chart_shows_six_experiments(
-        self, experiments: pd.DataFrame, record: dict[str, Any]
+        self, experiments: pd.DataFrame, record: DatasetRecord
     ) -> None:
         shown = read_words(nodes.draw_experiments(record, experiments))
         for group in ("calcifications", "masses", "all classes"):

@@ -13,30 +13,31 @@ import pytest
 from mammoscan.datasets import ArrayDataset, ArrayFile
 from mammoscan.params import PackParams, PhantomParams, Question
 from mammoscan.pipelines.images import nodes
+from mammoscan.records.dataset import DatasetRecord
 
 QUESTION = Question(text="?", labels=("Normal", "Opacity"), positive="Opacity")
 PACK = PackParams(size=32, channels=1, workers=2)
 
 
 @pytest.fixture(scope="module")
-def record(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def record(tmp_path_factory: pytest.TempPathFactory) -> DatasetRecord:
     folder = tmp_path_factory.mktemp("raw") / "pneumonia"
     return nodes.open_source("phantom", PhantomParams(patients=8, workers=2), 1.0, folder)
 
 
 @pytest.fixture(scope="module")
-def tables(record: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def tables(record: DatasetRecord) -> tuple[pd.DataFrame, pd.DataFrame]:
     return nodes.index_images(record)
 
 
-def test_the_folder_names_the_data_set(record: dict[str, Any]) -> None:
-    assert (record["dataset"], record["kind"]) == ("pneumonia", "phantom")
+def test_the_folder_names_the_data_set(record: DatasetRecord) -> None:
+    assert (record.dataset, record.kind) == ("pneumonia", "phantom")
 
 
 def test_a_folder_of_ones_own_is_said_to_be_real(
-    record: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
+    record: DatasetRecord, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    home = Path(record["folder"])
+    home = Path(record.folder)
     (tmp_path / "own").mkdir()
     for path in home.rglob("*.jpeg"):
         target = tmp_path / "own" / path.relative_to(home)
@@ -44,17 +45,17 @@ def test_a_folder_of_ones_own_is_said_to_be_real(
         target.write_bytes(path.read_bytes())
     with caplog.at_level(logging.INFO, "mammoscan"):
         nodes.open_source(str(tmp_path / "own"), PhantomParams(), 1.0, tmp_path / "pneumonia")
-    assert f"real data: {record['images']} images of 8 patients in {tmp_path / 'own'}" in caplog.messages
+    assert f"real data: {record.images} images of 8 patients in {tmp_path / 'own'}" in caplog.messages
 
 
 def test_samples_and_pixels_stand_in_one_order_and_the_second_run_says_that_it_reused_them(
-    record: dict[str, Any], tables: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    record: DatasetRecord, tables: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     chosen, left_out = nodes.choose_images(*tables, QUESTION, PACK)
     with caplog.at_level(logging.INFO, "mammoscan"):
         samples, file, rejected = nodes.pack_images(record, chosen, left_out, PACK, tmp_path)
         nodes.pack_images(record, chosen, left_out, PACK, tmp_path)
-    count = record["images"]
+    count = record.images
     assert caplog.messages == [
         f"packed {count} images at 32 x 32 x 1",
         f"reused the pack of {count} images at 32 x 32 x 1",
@@ -66,7 +67,7 @@ def test_samples_and_pixels_stand_in_one_order_and_the_second_run_says_that_it_r
 
 
 def test_what_cannot_be_decoded_stands_among_the_rejected(
-    record: dict[str, Any], tables: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    record: DatasetRecord, tables: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     chosen, left_out = nodes.choose_images(*tables, QUESTION, PACK)
     chosen.loc[3, "source"] = "train/Normal/lost.jpeg"
@@ -74,7 +75,7 @@ def test_what_cannot_be_decoded_stands_among_the_rejected(
         samples, file, rejected = nodes.pack_images(record, chosen, left_out, PACK, tmp_path)
     assert "; 1 could not be used, see rejected.csv" in caplog.text
     assert rejected["source"].tolist() == ["train/Normal/lost.jpeg"]
-    assert len(samples) == len(np.load(file.path)) == record["images"] - 1
+    assert len(samples) == len(np.load(file.path)) == record.images - 1
 
 
 def test_a_packed_file_is_linked_into_its_place_and_looks_new(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from mammoscan.imaging.crops import crop_radius, cut_window
 from mammoscan.imaging.views import AUTHOR_VIEWS, make_view
 from mammoscan.params import CropParams, PhantomParams, Question, ScanGridParams, ViewParams
 from mammoscan.pipelines.mias import nodes
+from mammoscan.records.dataset import DatasetRecord
 
 SEVERITY = Question(text="?", about="severity", labels=("benign", "malignant"), positive="malignant")
 ABNORMALITY = Question(text="?", about="abnormality", labels=("normal", "abnormal"), positive="abnormal")
@@ -26,18 +26,18 @@ SCALE = 192 / SCAN_SIDE
 
 
 @pytest.fixture(scope="module")
-def record(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def record(tmp_path_factory: pytest.TempPathFactory) -> DatasetRecord:
     folder = tmp_path_factory.mktemp("raw")
     return nodes.open_source("phantom", PhantomParams(patients=8, workers=1), False, 2.0, folder)
 
 
 @pytest.fixture(scope="module")
-def notes(record: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def notes(record: DatasetRecord) -> tuple[pd.DataFrame, pd.DataFrame]:
     return nodes.clean_notes(record)
 
 
 @pytest.fixture(scope="module")
-def grids(record: dict[str, Any]) -> np.ndarray:
+def grids(record: DatasetRecord) -> np.ndarray:
     stream = nodes.standardise_scans(record, ScanGridParams())
     array = np.concatenate(list(stream.blocks))
     assert array.shape == stream.shape
@@ -48,7 +48,7 @@ Cut = tuple[pd.DataFrame, np.ndarray]
 
 
 def cut(
-    record: dict[str, Any], grids: np.ndarray, regions: pd.DataFrame, crop: CropParams, stored: Any = "one"
+    record: DatasetRecord, grids: np.ndarray, regions: pd.DataFrame, crop: CropParams, stored: Any = "one"
 ) -> Cut:
     samples, stream = nodes.subsample_rois(record, grids, regions, crop, ViewParams(stored=stored))
     pixels = np.concatenate(list(stream.blocks))
@@ -57,9 +57,9 @@ def cut(
 
 
 class TestDataSet:
-    def test_the_phantom_says_that_it_is_one(self, record: dict[str, Any]) -> None:
-        assert (record["kind"], record["scans"], record["patients"]) == ("phantom", 16, 8)
-        json.dumps(record)
+    def test_the_phantom_says_that_it_is_one(self, record: DatasetRecord) -> None:
+        assert (record.kind, record.images, record.patients) == ("phantom", 16, 8)
+        assert DatasetRecord.model_validate_json(record.model_dump_json()) == record
 
     def test_every_row_of_the_notes_is_kept_or_rejected(
         self, notes: tuple[pd.DataFrame, pd.DataFrame]
@@ -71,7 +71,7 @@ class TestDataSet:
             assert (rejected["reason"].str.len() > 0).all()
 
     def test_a_grid_holds_the_scan_and_its_mask_in_the_order_of_the_names(
-        self, record: dict[str, Any], grids: np.ndarray
+        self, record: DatasetRecord, grids: np.ndarray
     ) -> None:
         assert grids.shape == (len(mias.list_scans(record)), 192, 192, 2)
         assert set(np.unique(grids[..., 1])) == {0, 1}
@@ -87,7 +87,7 @@ class TestDataSet:
 
 class TestNormalRegions:
     @pytest.fixture(scope="class")
-    def samples(self, record: dict[str, Any], grids: np.ndarray, notes: Any) -> pd.DataFrame:
+    def samples(self, record: DatasetRecord, grids: np.ndarray, notes: Any) -> pd.DataFrame:
         regions, _ = nodes.choose_regions(*notes, ABNORMALITY)
         return cut(record, grids, regions, WINDOW)[0]
 
@@ -101,7 +101,7 @@ class TestNormalRegions:
         assert normals["region_id"].str.fullmatch(r"mdb\d{3}-[123]").all()
 
     def test_they_lie_inside_the_breast(
-        self, record: dict[str, Any], grids: np.ndarray, normals: pd.DataFrame
+        self, record: DatasetRecord, grids: np.ndarray, normals: pd.DataFrame
     ) -> None:
         position = {name: number for number, name in enumerate(mias.list_scans(record))}
         for _, region in normals.iterrows():
@@ -116,7 +116,7 @@ class TestNormalRegions:
         assert len(set(normals["radius"])) > 1
 
     def test_another_seed_draws_other_places_and_the_same_seed_the_same(
-        self, record: dict[str, Any], grids: np.ndarray, notes: Any, samples: pd.DataFrame
+        self, record: DatasetRecord, grids: np.ndarray, notes: Any, samples: pd.DataFrame
     ) -> None:
         regions, _ = nodes.choose_regions(*notes, ABNORMALITY)
         again, _ = cut(record, grids, regions, WINDOW)
@@ -129,7 +129,7 @@ class TestNormalRegions:
 
 class TestSamples:
     def test_a_window_is_cut_at_the_published_place_counted_from_the_bottom(
-        self, record: dict[str, Any], grids: np.ndarray, notes: Any
+        self, record: DatasetRecord, grids: np.ndarray, notes: Any
     ) -> None:
         regions, _ = nodes.choose_regions(*notes, SEVERITY)
         samples, pixels = cut(record, grids, regions, WINDOW)
@@ -142,7 +142,7 @@ class TestSamples:
             np.testing.assert_array_equal(image[..., 0], expected)
 
     def test_the_authors_twelve_have_their_names_and_pixels(
-        self, record: dict[str, Any], grids: np.ndarray, notes: Any
+        self, record: DatasetRecord, grids: np.ndarray, notes: Any
     ) -> None:
         regions, _ = nodes.choose_regions_as_author(*notes, SEVERITY)
         samples, pixels = cut(record, grids, regions, RADIUS, "twelve")
@@ -161,7 +161,7 @@ class TestSamples:
         assert len({image.tobytes() for image in pixels[:12]}) == 8
 
     def test_eight_views_are_all_distinct_and_belong_to_one_region(
-        self, record: dict[str, Any], grids: np.ndarray, notes: Any
+        self, record: DatasetRecord, grids: np.ndarray, notes: Any
     ) -> None:
         regions, _ = nodes.choose_regions(*notes, SEVERITY)
         samples, pixels = cut(record, grids, regions.head(2), WINDOW, "eight")
@@ -169,7 +169,7 @@ class TestSamples:
         assert len({image.tobytes() for image in pixels[:8]}) == 8
 
     def test_one_view_is_named_as_its_region(
-        self, record: dict[str, Any], grids: np.ndarray, notes: Any
+        self, record: DatasetRecord, grids: np.ndarray, notes: Any
     ) -> None:
         regions, _ = nodes.choose_regions(*notes, SEVERITY)
         samples, _ = cut(record, grids, regions, WINDOW)

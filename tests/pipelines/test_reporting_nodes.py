@@ -15,6 +15,7 @@ from PIL import Image
 from mammoscan.params import EvaluationParams, Question, Recipe, SplitParams, ViewParams
 from mammoscan.pipelines.modelling.nodes import divide_samples
 from mammoscan.pipelines.reporting import nodes
+from mammoscan.records.dataset import DatasetRecord
 
 
 @pytest.fixture
@@ -84,7 +85,7 @@ class TestMeasuring:
         predictions: pd.DataFrame,
         question: Question,
         evaluation: EvaluationParams,
-        record: dict[str, Any],
+        record: DatasetRecord,
     ) -> None:
         counts = nodes.tabulate_confusion(predictions, question, evaluation)
         assert counts.drop(columns="true").to_numpy().sum() == 60
@@ -107,15 +108,13 @@ class TestDrawing:
         ("kind", "stamp"), [("phantom", "PHANTOM"), ("modified", "MODIFIED"), ("real", "")]
     )
     def test_what_is_not_the_published_set_says_so(
-        self, record: dict[str, Any], kind: str, stamp: str
+        self, record: DatasetRecord, kind: str, stamp: str
     ) -> None:
-        found = nodes.choose_stamp(record | {"kind": kind})
+        found = nodes.choose_stamp(record.model_copy(update={"kind": kind}))
         assert found.startswith(stamp)
         assert bool(found) == bool(stamp)
 
-    def test_folds_are_counted_from_one(
-        self, record: dict[str, Any], histories: list[dict[str, Any]]
-    ) -> None:
+    def test_folds_are_counted_from_one(self, record: DatasetRecord, histories: list[dict[str, Any]]) -> None:
         figure = nodes.draw_training_curves(record, SplitParams(folds=2), *histories)
         assert isinstance(figure, Figure)
         words = " ".join(
@@ -139,7 +138,7 @@ class TestWriting:
     @pytest.mark.parametrize(("pipeline", "protocol"), [("mias", "patient"), ("mias_author_all", "author")])
     def test_a_report_without_a_typed_command_says_how_to_repeat_it(
         self,
-        record: dict[str, Any],
+        record: DatasetRecord,
         question: Question,
         evaluation: EvaluationParams,
         recipe: Recipe,
@@ -167,7 +166,7 @@ class TestWriting:
 
     def test_the_page_holds_the_headline_and_says_that_the_data_are_synthetic(
         self,
-        record: dict[str, Any],
+        record: DatasetRecord,
         question: Question,
         evaluation: EvaluationParams,
         recipe: Recipe,

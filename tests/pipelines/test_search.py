@@ -26,6 +26,7 @@ from mammoscan.params import (
 )
 from mammoscan.pipelines.search import nodes
 from mammoscan.pipelines.search import trials as search
+from mammoscan.records.dataset import DatasetRecord
 from mammoscan.training.engines.base import EngineError
 
 SPLIT = SplitParams(folds=5)
@@ -181,7 +182,7 @@ class TestNode:
         rows: pd.DataFrame,
         question: Question,
         recipe: Recipe,
-        record: dict[str, Any],
+        record: DatasetRecord,
         folder: Path,
         **words: Any,
     ) -> tuple[dict[str, Any], pd.DataFrame]:
@@ -197,7 +198,7 @@ class TestNode:
         rows: pd.DataFrame,
         question: Question,
         recipe: Recipe,
-        record: dict[str, Any],
+        record: DatasetRecord,
         asked: list[dict[str, Any]],
         tmp_path: Path,
     ) -> None:
@@ -223,7 +224,7 @@ class TestNode:
         rows: pd.DataFrame,
         question: Question,
         recipe: Recipe,
-        record: dict[str, Any],
+        record: DatasetRecord,
         asked: list[dict[str, Any]],
         tmp_path: Path,
     ) -> None:
@@ -242,7 +243,7 @@ class TestNode:
         rows: pd.DataFrame,
         question: Question,
         recipe: Recipe,
-        record: dict[str, Any],
+        record: DatasetRecord,
         asked: list[dict[str, Any]],
         tmp_path: Path,
     ) -> None:
@@ -261,7 +262,7 @@ class TestNode:
         assert count() == 6
         assert count() == 0
         assert count(trials=3) == 3
-        assert count(record=record | {"fingerprint": "1" * 64}) == 6
+        assert count(record=record.model_copy(update={"fingerprint": "1" * 64})) == 6
         assert count(ranges=RANGES | {"views": None}) == 6
         assert count(recipe=recipe.model_copy(update={"epochs": 9})) == 6
         flipped = pixels.copy()
@@ -276,7 +277,7 @@ class TestNode:
         rows: pd.DataFrame,
         question: Question,
         recipe: Recipe,
-        record: dict[str, Any],
+        record: DatasetRecord,
         asked: list[dict[str, Any]],
         tmp_path: Path,
     ) -> None:

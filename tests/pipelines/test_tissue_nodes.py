@@ -13,6 +13,7 @@ from mammoscan.figures.slide_map import draw_probability_map as draw_map
 from mammoscan.figures.slide_map import pick_slides
 from mammoscan.params import EvaluationParams, Question, SplitParams
 from mammoscan.pipelines.tissue import nodes
+from records import make_dataset_record
 
 EVALUATION = EvaluationParams(resamples=50, metadata_columns=())
 BREAKHIS = Question(text="?", labels=("benign", "malignant"), positive="malignant")
@@ -137,7 +138,7 @@ class TestSlides:
 
     def test_the_map_shows_each_patch_in_its_place(self, patches: pd.DataFrame) -> None:
         scores = patches["x"].to_numpy() / 1000
-        record = {"kind": "phantom"}
+        record = make_dataset_record(kind="phantom")
         figure = nodes.draw_probability_map(record, answer(patches, IDC, scores), patches, IDC)
         images = [axes.images[0].get_array() for axes in figure.axes if axes.images]
         # A truth and a prediction for each of four slides.
@@ -147,7 +148,9 @@ class TestSlides:
 
     def test_a_patch_that_is_not_there_stays_empty(self, patches: pd.DataFrame) -> None:
         one = patches[patches["patient_id"] == "1"].iloc[1:]
-        figure = nodes.draw_probability_map({"kind": "real"}, answer(one, IDC, np.full(14, 0.5)), one, IDC)
+        figure = nodes.draw_probability_map(
+            make_dataset_record(), answer(one, IDC, np.full(14, 0.5)), one, IDC
+        )
         assert figure.axes[0].images[0].get_array().mask.tolist()[0] == [True] + [False] * 4
 
     def test_the_slides_shown_go_from_the_least_to_the_most_tumour(self, patches: pd.DataFrame) -> None:

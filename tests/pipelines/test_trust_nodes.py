@@ -25,6 +25,7 @@ from mammoscan.pipelines.trust import nodes
 from mammoscan.pipelines.trust.nodes import say_rule, write_trust_section
 from mammoscan.reporting.model_card import list_limits, write_markdown
 from mammoscan.reporting.report_content import Section
+from records import make_dataset_record
 
 QUESTION = Question(
     title="T", text="Is it?", unit="regions", labels=("benign", "malignant"), positive="malignant"
@@ -101,15 +102,7 @@ def write_card(kind: str = "phantom", pipeline: str = "mias", **more: Any) -> di
             "note": ["", "", "too few patients to say anything"],
         }
     )
-    record = {
-        "kind": kind,
-        "dataset": "mias",
-        "fingerprint": "f" * 64,
-        "citation": "Someone (1994)",
-        "licence": "research",
-        "address": "",
-        "limits": ["Films."],
-    }
+    record = make_dataset_record(kind=kind, citation="Someone (1994)", licence="research", limits=("Films.",))
     run_info = {
         "pipeline": pipeline,
         "run_id": "r1",
@@ -165,7 +158,7 @@ def test_trust_is_measured_on_the_network_alone(trust: dict[str, Any]) -> None:
     assert trust["samples"] == SIZE
     assert trust["out_of_distribution"][AS_IS]["samples"] == 40
     json.dumps(trust, allow_nan=False)
-    figure = nodes.draw_calibration({"kind": "phantom"}, trust, QUESTION)
+    figure = nodes.draw_calibration(make_dataset_record(kind="phantom"), trust, QUESTION)
     assert [axes.get_title(loc="left") for axes in figure.axes] == [
         "as the network states them",
         "calibrated",

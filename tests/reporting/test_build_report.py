@@ -11,6 +11,7 @@ from mammoscan.figures.confusion_matrix import draw_confusion_matrix
 from mammoscan.figures.style import NOTICE, PHANTOM_STAMP, render_png
 from mammoscan.reporting.report import build_report, measure_png
 from mammoscan.reporting.report_content import Picture, ReportContent, Section
+from records import make_dataset_record
 
 
 def measure(value, half=0.1):
@@ -33,7 +34,7 @@ def bare():
         positive="malignant",
         protocol="patient",
         folds=5,
-        data={"kind": "real", "scans": 322, "patients": 161},
+        data=make_dataset_record(),
         metrics={"cnn": {"auc": measure(0.72), "samples": 119, "patients": 104}},
         command="kedro run --pipeline mias",
     )
@@ -160,14 +161,14 @@ def test_images_have_words_and_tables_have_scopes(full):
 
 def test_the_banner_is_there_for_the_phantom_and_only_for_it(bare):
     assert PHANTOM_STAMP not in build_report(bare)
-    phantom = Page(build_report(replace(bare, data=bare.data | {"kind": "phantom"}))).text
+    phantom = Page(build_report(replace(bare, data=bare.data.model_copy(update={"kind": "phantom"})))).text
     assert PHANTOM_STAMP in phantom
     assert "say nothing about any disease" in phantom
     assert "MODIFIED" not in phantom
 
 
 def test_modified_data_are_called_so_on_top(bare):
-    text = Page(build_report(replace(bare, data=bare.data | {"kind": "modified"}))).text
+    text = Page(build_report(replace(bare, data=bare.data.model_copy(update={"kind": "modified"})))).text
 
     assert text.index("MODIFIED: not the published images") < text.index("0.72")
     assert PHANTOM_STAMP not in text
@@ -178,7 +179,8 @@ def test_hostile_words_stay_words(full, png):
     html = build_report(
         replace(
             full, title=hostile, question=hostile, command=hostile, worth=hostile, limits=(hostile,),
-            rejected={hostile: 1}, data=full.data | {"source": hostile, "address": "javascript:alert(1)"},
+            rejected={hostile: 1},
+            data=full.data.model_copy(update={"source": hostile, "address": "javascript:alert(1)"}),
             figures={"roc": Picture(png, caption=hostile, alt=hostile)}, labels=(hostile, "malignant"),
         )
     )  # fmt: skip
@@ -232,7 +234,7 @@ def test_of_images_that_are_files_of_their_own_no_scan_or_note_is_spoken_of(full
         build_report(replace(full, data=data, audit=full.audit | sizes))
         for data, sizes in (
             (full.data, {"images": 9, "sources": 8}),
-            ({"kind": "real", "images": 9, "patients": 3}, {"images": 9, "sources": 9}),
+            (make_dataset_record(unit="images", images=9, patients=3), {"images": 9, "sources": 9}),
         )
     )
     for words in ("has another image of its scan there", "Rows of the notes that became no sample"):

@@ -14,6 +14,7 @@ from mammoscan.reporting.sentences import (
     say_protocol,
     say_worth,
 )
+from records import make_dataset_record
 
 
 def measure(value, low=None, high=None):
@@ -180,11 +181,14 @@ def test_each_folds_auc_is_told_where_there_are_several():
 
 
 def test_the_data_are_called_what_they_are():
-    size = {"scans": 322, "patients": 161}
-
-    assert say_data(size | {"kind": "phantom"}).startswith("Synthetic stand-in: 322 scans of 161 patients")
-    assert "every file as published" in say_data(size | {"kind": "real"})
-    modified = say_data(size | {"kind": "modified", "changed": ["mdb001.pgm"], "missing": ["a", "b"]})
+    assert say_data(make_dataset_record(kind="phantom")).startswith(
+        "Synthetic stand-in: 322 scans of 161 patients"
+    )
+    assert "322 scans of 161 patients, every file as published" in say_data(make_dataset_record())
+    own = say_data(make_dataset_record(verified=False, patients_known=False))
+    assert own.startswith("322 scans; patients unknown")
+    assert "every file as published" not in own
+    modified = say_data(make_dataset_record(kind="modified", changed=["mdb001.pgm"], missing=["a", "b"]))
     assert "1 scans differ" in modified
     assert "2 are missing" in modified
 

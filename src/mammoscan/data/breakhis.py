@@ -210,7 +210,7 @@ def list_dataset(images: pd.DataFrame) -> pd.DataFrame:
     return images[["source", "label"]].rename(columns={"source": "path"}).reset_index(drop=True)
 
 
-IMAGE_SET_breakhis_400x = ImageSet(
+IMAGE_SET_400X = ImageSet(
     name="breakhis_400x",
     title="BreaKHis at 400X",
     index=index_listed,

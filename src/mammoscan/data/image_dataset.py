@@ -12,21 +12,27 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 import pandas as pd
+from mammoscan.records.dataset import DatasetRecord
 from mammoscan.errors import MammoscanError
 from mammoscan.plugins import load_extensions
 from mammoscan.data.download import hide_secrets
 from mammoscan.data.image_folder import find_home, list_files
 from mammoscan.data.locate import is_address, locate_source
 from mammoscan.data.checksums import fingerprint_sums, hash_tree
-from mammoscan.data.phantom_folder import STAMP, keep_phantom, read_stamp
+from mammoscan.data.phantom_folder import STAMP, keep_phantom, mark_phantom, read_stamp
 from mammoscan.params import PhantomParams
 
 
 REQUIRED = ("sample_id", "patient_id", "source", "label", "group")
 """What every row of a data set's images must say; ``source`` is the file, relative to the folder, with ``/``."""
 
-BUILT_IN = ("pneumonia", "breakhis", "breakhis_400x", "idc")
-"""Data sets whose module is ``mammoscan.data.<name>``; others register themselves."""
+BUILT_IN = {
+    "pneumonia": "pneumonia:IMAGE_SET",
+    "breakhis": "breakhis:IMAGE_SET",
+    "breakhis_400x": "breakhis:IMAGE_SET_400X",
+    "idc": "idc:IMAGE_SET",
+}
+"""Where the package's own data sets stand, as ``module:name``; others register themselves."""
 
 Index = Callable[[Path], tuple[pd.DataFrame, pd.DataFrame]]
 PhantomWriter = Callable[[Path, PhantomParams, Callable[[int, int], None] | None], None]
@@ -74,7 +80,8 @@ def register_images(images: ImageSet) -> ImageSet:
 def find_image_set(name: str) -> ImageSet:
     """Return a data set by its name: a registered one, or that of a built-in module."""
     if name not in _REGISTERED and name in BUILT_IN:
-        register_images(import_module(f"mammoscan.data.{name}").IMAGE_SET)
+        module, _, attribute = BUILT_IN[name].partition(":")
+        register_images(getattr(import_module(f"mammoscan.data.{module}"), attribute))
     if name not in _REGISTERED:
         # A process that a runner spawned has imported none of the project's own modules yet.
         load_extensions()
@@ -89,7 +96,7 @@ def find_image_set(name: str) -> ImageSet:
 
 def open_images(
     dataset: str, source: str, phantom: PhantomParams, unpack_limit_gb: float, folder: Path
-) -> dict[str, Any]:
+) -> DatasetRecord:
     """Find the files of a data set, or make its phantom.
 
     Args:
@@ -113,50 +120,40 @@ def open_images(
     if images.empty:
         why = f": {rejected['reason'].iloc[0]} ({rejected['source'].iloc[0]})" if len(rejected) else ""
         raise MammoscanError(f"{home} holds no image of {known.title}{why}; expected its files as published")
-    record: dict[str, Any] = {
-        "dataset": dataset,
-        "kind": "real",
-        "source": hide_secrets(source) if is_address(source) else source,
-        "folder": str(home.resolve()),
-        "fingerprint": fingerprint_sums(hash_tree(home, list_files(home))),
-        "images": len(images),
-        "patients": int(images["patient_id"].nunique()),
-        "citation": known.citation,
-        "licence": known.licence,
-        "address": known.address,
-        "limits": list(known.limits),
-        "changed": [],
-        "missing": [],
-        "unexpected": [],
-    }
-    if (read_stamp(root) or read_stamp(home)) is None:
-        return record
+    record = DatasetRecord(
+        dataset=dataset,
+        title=known.title,
+        kind="real",
+        source=hide_secrets(source) if is_address(source) else source,
+        folder=str(home.resolve()),
+        fingerprint=fingerprint_sums(hash_tree(home, list_files(home))),
+        images=len(images),
+        patients=int(images["patient_id"].nunique()),
+        citation=known.citation,
+        licence=known.licence,
+        address=known.address,
+        limits=known.limits,
+    )
     # A phantom's folder stays a phantom, also where it is given as a folder or an archive.
-    return record | {
-        "kind": "phantom",
-        "citation": f"None: synthetic images in the layout of {known.title}, made by Mammoscan; no patients",
-        "licence": "MIT, as Mammoscan: synthetic images",
-        "address": "",
-        "limits": ["Synthetic images: no figure here says anything of patients.", *known.limits],
-    }
+    return record if (read_stamp(root) or read_stamp(home)) is None else mark_phantom(record)
 
 
-def index_images(record: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def index_images(record: DatasetRecord) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read what names and folders tell of every file of an opened data set.
 
     Returns:
         ``images`` and ``rejected``, see ``ImageSet.index``; the rows are checked.
     """
-    images, rejected = find_image_set(record["dataset"]).index(Path(record["folder"]))
+    images, rejected = find_image_set(record.dataset).index(Path(record.folder))
     for column in REQUIRED:
         if column not in images.columns or images[column].isna().any():
             raise MammoscanError(
-                f"{record['dataset']}: a row of its images has no {column}, expected {', '.join(REQUIRED)} in all"
+                f"{record.dataset}: a row of its images has no {column}, expected {', '.join(REQUIRED)} in all"
             )
     twice = images["sample_id"][images["sample_id"].duplicated()]
     if len(twice):
         raise MammoscanError(
-            f"{record['dataset']}: sample_id {twice.iloc[0]!r} stands twice, expected once: "
+            f"{record.dataset}: sample_id {twice.iloc[0]!r} stands twice, expected once: "
             "make it of the relative path"
         )
     return images.reset_index(drop=True), rejected.reset_index(drop=True)

@@ -7,12 +7,13 @@ import re
 from pathlib import Path
 from typing import Any
 import numpy as np
+from mammoscan.records.dataset import DatasetRecord
 from mammoscan.errors import MammoscanError
 from mammoscan.data.download import hide_secrets
 from mammoscan.data.locate import find_holder, is_address, locate_source
 from mammoscan.data.checksums import compare_sums, fingerprint_sums, hash_files, read_manifest
 from mammoscan.data.pgm import read_pgm
-from mammoscan.data.phantom_folder import keep_phantom, read_stamp
+from mammoscan.data.phantom_folder import keep_phantom, mark_phantom, read_stamp
 from mammoscan.params import PhantomParams
 
 
@@ -37,7 +38,7 @@ _SCAN = re.compile(r"mdb([0-9]+)\.pgm", re.IGNORECASE)
 
 def open_mias(
     source: str, phantom: PhantomParams, allow_modified: bool, unpack_limit_gb: float, folder: Path
-) -> dict[str, Any]:
+) -> DatasetRecord:
     """Find the files of mini-MIAS, or make the phantom, and check them.
 
     Args:
@@ -60,22 +61,22 @@ def open_mias(
     scans = _find_scans(home)
     sums = hash_files([*scans.values(), notes])
     found = {name: digest for name, digest in sums.items() if name != notes.name.lower()}
-    record: dict[str, Any] = {
-        "dataset": "mias",
-        "kind": "real",
-        "source": hide_secrets(source) if is_address(source) else source,
-        "folder": str(home.resolve()),
-        "fingerprint": fingerprint_sums(sums),
-        "scans": len(scans),
-        "patients": len({(number - 1) // 2 for number in scans}),
-        "citation": CITATION,
-        "licence": LICENCE,
-        "address": ADDRESS,
-        "limits": list(LIMITS),
-        "changed": [],
-        "missing": [],
-        "unexpected": [],
-    }
+    record = DatasetRecord(
+        dataset="mias",
+        title="mini-MIAS",
+        kind="real",
+        verified=True,
+        source=hide_secrets(source) if is_address(source) else source,
+        folder=str(home.resolve()),
+        fingerprint=fingerprint_sums(sums),
+        unit="scans",
+        images=len(scans),
+        patients=len({(number - 1) // 2 for number in scans}),
+        citation=CITATION,
+        licence=LICENCE,
+        address=ADDRESS,
+        limits=LIMITS,
+    )
     stamp = read_stamp(root) or read_stamp(home)
     if stamp is not None and stamp.get("dataset") == "mias":
         # A phantom's folder stays a phantom, also where it is given as a folder or an archive.
@@ -84,13 +85,7 @@ def open_mias(
             raise MammoscanError(
                 f"The phantom in {home} holds {len(scans)} scans, expected {expected}: make it anew"
             )
-        return record | {
-            "kind": "phantom",
-            "citation": "None: synthetic images in the layout of mini-MIAS, made by Mammoscan; no patients",
-            "licence": "MIT, as Mammoscan: synthetic images",
-            "address": "",
-            "limits": ["Synthetic images: no figure here says anything of patients.", *LIMITS],
-        }
+        return mark_phantom(record)
     published = read_manifest(MANIFEST)
     difference = compare_sums(found, published)
     if not difference:
@@ -100,28 +95,24 @@ def open_mias(
             f"{home} is not mini-MIAS as published: {difference}; expected the {len(published)} published "
             f"scans: get them again from {ADDRESS}, or set mias.allow_modified: true to use these"
         )
-    return record | {
-        "kind": "modified",
-        "changed": difference.changed,
-        "missing": difference.missing,
-        "unexpected": difference.unexpected,
-    }
+    differing = {name: tuple(getattr(difference, name)) for name in ("changed", "missing", "unexpected")}
+    return record.model_copy(update={"kind": "modified", "verified": False, **differing})
 
 
-def read_notes(record: dict[str, Any]) -> str:
+def read_notes(record: DatasetRecord) -> str:
     """Return the text of Info.txt, whatever its encoding and line ends."""
-    data = find_holder(Path(record["folder"]), NOTES).read_bytes()
+    data = find_holder(Path(record.folder), NOTES).read_bytes()
     return data.removeprefix(codecs.BOM_UTF8).decode("latin-1")
 
 
-def list_scans(record: dict[str, Any]) -> list[str]:
+def list_scans(record: DatasetRecord) -> list[str]:
     """Return the scans' file names in the order of their numbers."""
-    return [path.name for _, path in sorted(_find_scans(Path(record["folder"])).items())]
+    return [path.name for _, path in sorted(_find_scans(Path(record.folder)).items())]
 
 
-def read_scan(record: dict[str, Any], name: str) -> np.ndarray:
+def read_scan(record: DatasetRecord, name: str) -> np.ndarray:
     """Return one scan as uint8 of 1024 x 1024, mapped from its file where that is possible."""
-    path = Path(record["folder"]) / name
+    path = Path(record.folder) / name
     scan = read_pgm(path)
     if scan.shape != (SIDE, SIDE):
         raise MammoscanError(

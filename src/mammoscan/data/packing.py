@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 import pandas as pd
+from mammoscan.records.dataset import DatasetRecord
 from mammoscan.errors import MammoscanError
 from mammoscan.imaging.decode import UnreadableImageError, decode_image
 from mammoscan.data.image_folder import list_rejected
@@ -113,7 +114,7 @@ class Pack:
 
 
 def pack_images(
-    record: dict[str, Any],
+    record: DatasetRecord,
     chosen: pd.DataFrame,
     params: PackParams,
     folder: Path,
@@ -135,7 +136,7 @@ def pack_images(
     reused = target.is_dir()
     if not reused:
         with stage_folder(target) as partial:
-            _fill_pack(partial, Path(record["folder"]), chosen, params, progress)
+            _fill_pack(partial, Path(record.folder), chosen, params, progress)
         for other in folder.iterdir():
             if other != target and other.is_dir():
                 shutil.rmtree(other)
@@ -145,10 +146,10 @@ def pack_images(
     return Pack(samples, target / PIXELS, pd.read_csv(target / REFUSED, dtype=str), reused)
 
 
-def name_pack(record: dict[str, Any], chosen: pd.DataFrame, params: PackParams) -> str:
+def name_pack(record: DatasetRecord, chosen: pd.DataFrame, params: PackParams) -> str:
     """Return a name that changes with the content of any file, the images chosen, their labels, order and size."""
     rows = pd.util.hash_pandas_object(chosen[["sample_id", "source", "label"]], index=False).to_numpy()
-    how = [VERSION, record["fingerprint"], *params.size, params.channels]
+    how = [VERSION, record.fingerprint, *params.size, params.channels]
     return hashlib.sha256(json.dumps(how).encode() + rows.tobytes()).hexdigest()[:16]
 
 

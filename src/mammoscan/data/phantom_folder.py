@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from mammoscan.records.dataset import DatasetRecord
 from mammoscan.progress import show_progress
 from mammoscan.data.atomic_folder import stage_folder
 
@@ -43,6 +44,20 @@ def read_stamp(folder: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return stamp if isinstance(stamp, dict) else None
+
+
+def mark_phantom(record: DatasetRecord) -> DatasetRecord:
+    """Return the record of a phantom: nobody published it, and no number measured on it is about patients."""
+    return record.model_copy(
+        update={
+            "kind": "phantom",
+            "verified": False,
+            "citation": f"None: synthetic images in the layout of {record.title}, made by Mammoscan; no patients",
+            "licence": "MIT, as Mammoscan: synthetic images",
+            "address": "",
+            "limits": ("Synthetic images: no figure here says anything of patients.", *record.limits),
+        }
+    )
 
 
 def _count_files(folder: Path) -> int:

@@ -27,6 +27,7 @@ from mlflow.data.sources import LocalArtifactDatasetSource
 from mammoscan.datasets.run_info import read_command, read_commit
 from mammoscan.hooks.provenance_notes import find_file, find_registered
 from mammoscan.provenance import CLOCK_SLACK_S
+from mammoscan.records.dataset import DatasetRecord
 from mammoscan.studies import STUDIES
 from mammoscan.tracking.flatten import flatten, flatten_metrics
 from mammoscan.tracking.live import (
@@ -229,17 +230,17 @@ class TrackingHooks:
                 continue
             if name in made and file.stat().st_mtime < started:
                 continue  # the run failed before it wrote this record: the one that lies here is of other data
-            record = json.loads(file.read_text())
-            mlflow.set_tag("data", record["kind"])
-            mlflow.set_tag("data_fingerprint", record["fingerprint"])
+            record = DatasetRecord.model_validate_json(file.read_text(encoding="utf-8"))
+            mlflow.set_tag("data", record.kind)
+            mlflow.set_tag("data_fingerprint", record.fingerprint)
             # Only the published files are what lies at the address.
             source = (
-                HTTPDatasetSource(record["address"])
-                if record["kind"] == "real" and record["address"]
-                else LocalArtifactDatasetSource(record["folder"])
+                HTTPDatasetSource(record.address)
+                if record.kind == "real" and record.address
+                else LocalArtifactDatasetSource(record.folder)
             )
             dataset = MetaDataset(
-                source, name=f"{record['dataset']} ({record['kind']})", digest=record["fingerprint"][:16]
+                source, name=f"{record.dataset} ({record.kind})", digest=record.fingerprint[:16]
             )
             mlflow.log_input(dataset, context="training")
 

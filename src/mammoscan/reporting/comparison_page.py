@@ -43,7 +43,7 @@ def build_comparison(
         runs=runs,
         style=Markup((_FOLDER / "report.css").read_text(encoding="utf-8")),
         notice=NOTICE,
-        banner=say_banner({"kind": worst}) if worst else ("", ""),
+        banner=say_banner(worst),
         measures=list_measures(runs),
         pairs=[{**pair, "verdict": judge_pair(pair)} for pair in pairs],
         warning=say_chances(pairs, level),

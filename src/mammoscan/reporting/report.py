@@ -49,7 +49,7 @@ def build_report(content: ReportContent) -> str:
     return environment.get_template("report.html.j2").render(
         content=content,
         style=Markup((_FOLDER / "report.css").read_text(encoding="utf-8")),
-        banner=sentences.say_banner(content.data),
+        banner=sentences.say_banner(content.data.kind),
         notice=NOTICE,
         headline={
             "name": name_measure(content.headline),
@@ -86,7 +86,7 @@ def build_report(content: ReportContent) -> str:
         if content.folds > 1
         else "each class's images",
         left_out="Images that were left out"
-        if "images" in content.data
+        if content.data.unit == "images"
         else "Rows of the notes that became no sample",
         parameters=_flatten(content.parameters),
         experiment_measures=_list_measures(content.experiments),

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from mammoscan.records.dataset import DatasetRecord
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -76,8 +78,7 @@ class ReportContent:
         positive: The label whose recall matters.
         protocol: ``patient`` or ``author``.
         folds: Number of divisions.
-        data: The data record: ``kind``, ``source``, ``citation``, ``licence``, ``fingerprint``, ``scans``,
-            ``patients``, ``changed``, ``missing``.
+        data: The record of the data set.
         metrics: For each model its measures (``value``, ``low``, ``high``), ``samples``, ``patients`` and
             ``fold_auc``.
         command: What a person types to repeat the run.
@@ -115,7 +116,7 @@ class ReportContent:
     positive: str
     protocol: Literal["patient", "author"]
     folds: int
-    data: Mapping[str, Any]
+    data: DatasetRecord
     metrics: Mapping[str, Mapping[str, Any]]
     command: str
     headline: str = "auc"

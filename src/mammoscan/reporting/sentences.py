@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mammoscan.figures.style import MODIFIED_STAMP, PHANTOM_STAMP, is_number, name_model
+from mammoscan.records.dataset import DatasetRecord
 
 CAPTIONS: dict[str, str] = {
     "metric_intervals": "The network is worth its trouble where its bar lies to the right of the simple "
@@ -245,11 +246,11 @@ def say_worth(
     return " ".join(parts) or "No leak was found in this division."
 
 
-def say_banner(record: Mapping[str, Any]) -> tuple[str, str]:
+def say_banner(kind: str) -> tuple[str, str]:
     """Return the warning that stands on top, and what it means; both empty for the published data."""
-    if record.get("kind") == "phantom":
+    if kind == "phantom":
         return PHANTOM_STAMP, "The numbers below test the software; they say nothing about any disease."
-    if record.get("kind") == "modified":
+    if kind == "modified":
         return (
             MODIFIED_STAMP,
             "The numbers below cannot be compared with others' numbers.",
@@ -257,19 +258,20 @@ def say_banner(record: Mapping[str, Any]) -> tuple[str, str]:
     return "", ""
 
 
-def say_data(record: Mapping[str, Any]) -> str:
+def say_data(record: DatasetRecord) -> str:
     """Return what the data are, in words."""
-    word = "images" if "images" in record else "scans"
-    size = f"{int(record.get(word, 0)):,} {word} of {int(record.get('patients', 0)):,} patients"
-    kind = record.get("kind")
-    if kind == "phantom":
+    size = f"{record.images:,} {record.unit}"
+    size += f" of {record.patients:,} patients" if record.patients_known else "; patients unknown"
+    if record.kind == "phantom":
         return f"Synthetic stand-in: {size}, drawn by a program. No image is of a person."
-    if kind == "modified":
-        changed, missing = len(record.get("changed") or ()), len(record.get("missing") or ())
-        return f"{size}; not as published: {changed} {word} differ from it and {missing} are missing."
-    if word == "images":
-        return f"{size}, as found there; its publisher gives no sums by which they could be checked."
-    return f"{size}, every file as published."
+    if record.kind == "modified":
+        return (
+            f"{size}; not as published: {len(record.changed)} {record.unit} differ from it and "
+            f"{len(record.missing)} are missing."
+        )
+    if record.verified:
+        return f"{size}, every file as published."
+    return f"{size}, as found there; there are no published checksums to compare the files with."
 
 
 def find_leak(audit: Mapping[str, Any]) -> bool:

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from mammoscan import figures
 from mammoscan.params import EvaluationParams, Question, Recipe
 from mammoscan.pipelines.reporting.nodes import announce, choose_stamp, describe_study, sort_parts
+from mammoscan.records.dataset import DatasetRecord
 from mammoscan.reporting.report import build_report
 from mammoscan.reporting.report_content import Picture, ReportContent, Section
 from mammoscan.reporting.sentences import say_worth
@@ -73,13 +74,13 @@ def read_variants(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
 
 
 def tabulate_reproduction(
-    record: dict[str, Any], class_counts: pd.DataFrame, leak_audit: dict[str, Any], experiments: pd.DataFrame
+    record: DatasetRecord, class_counts: pd.DataFrame, leak_audit: dict[str, Any], experiments: pd.DataFrame
 ) -> pd.DataFrame:
     """Put the article's claims on calcifications beside what came out here."""
     rows = {row["variant"]: row for row in read_variants(experiments)}
     published, side = rows["published"], rows["unbalanced"]
     claims = [
-        ("Scans in the data set", "332", f"{record['scans']}", "the published set has 322"),
+        ("Scans in the data set", "332", f"{record.images}", "the published set has 322"),
         ("Images of calcifications, class-balanced", "240", f"{class_counts['after'].sum():.0f}", ""),
         ("of which tested", "60", f"{leak_audit['test_images']}", "25 % drawn at random"),
         ("Recall on malignant", "97 %", format_percent(published["sensitivity"]), ""),
@@ -149,20 +150,20 @@ def format_percent(measure: Mapping[str, Any]) -> str:
 CLAIMED = {"calcifications_class": {"claimed_recall": 0.97, "claimed_precision": 1.0}}
 
 
-def draw_ablation(record: dict[str, Any], experiments: pd.DataFrame) -> Figure:
+def draw_ablation(record: DatasetRecord, experiments: pd.DataFrame) -> Figure:
     """Draw what is left of the claim as each flaw is taken away."""
     rows = [row for row in read_variants(experiments) if row["variant"] in ("published", *ABLATION)]
     return figures.draw_ablation(rows, choose_stamp(record), metric="auc")
 
 
-def draw_experiments(record: dict[str, Any], experiments: pd.DataFrame) -> Figure:
+def draw_experiments(record: DatasetRecord, experiments: pd.DataFrame) -> Figure:
     """Draw recall and precision on malignant cases of the six experiments: the article's closing chart."""
     rows = _list_experiments(experiments)
     return figures.draw_experiment_chart(rows, choose_stamp(record), positive="malignant")
 
 
 def write_ablation_report(
-    record: dict[str, Any],
+    record: DatasetRecord,
     run_info: dict[str, Any],
     question: Question,
     evaluation: EvaluationParams,
@@ -206,7 +207,7 @@ def write_ablation_report(
 
 
 def write_experiments_report(
-    record: dict[str, Any],
+    record: DatasetRecord,
     run_info: dict[str, Any],
     question: Question,
     evaluation: EvaluationParams,

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -10,13 +9,14 @@ from mammoscan.data import image_dataset, image_selection, packing
 from mammoscan.datasets import ArrayFile
 from mammoscan.params import PackParams, PhantomParams, Question
 from mammoscan.progress import show_progress
+from mammoscan.records.dataset import DatasetRecord
 
 logger = logging.getLogger("mammoscan")
 
 
 def open_source(
     source: str, phantom: PhantomParams, unpack_limit_gb: float, raw_folder: Path
-) -> dict[str, Any]:
+) -> DatasetRecord:
     """Find, fetch, unpack or make the data set, and take the fingerprint of every file of it.
 
     Args:
@@ -29,18 +29,18 @@ def open_source(
         The record of what was found.
     """
     record = image_dataset.open_images(raw_folder.name, source, phantom, unpack_limit_gb, raw_folder)
-    found = (record["images"], record["patients"])
-    if record["kind"] == "phantom":
+    found = (record.images, record.patients)
+    if record.kind == "phantom":
         logger.info(
             "PHANTOM data: %d synthetic images of %d made-up patients; no number below says anything of patients",
             *found,
         )
     else:
-        logger.info("%s data: %d images of %d patients in %s", record["kind"], *found, record["folder"])
+        logger.info("%s data: %d images of %d patients in %s", record.kind, *found, record.folder)
     return record
 
 
-def index_images(record: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def index_images(record: DatasetRecord) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read patient, label and what else names and folders tell of each file; the others, with the reason."""
     return image_dataset.index_images(record)
 
@@ -58,7 +58,7 @@ def count_census(chosen: pd.DataFrame) -> pd.DataFrame:
 
 
 def pack_images(
-    record: dict[str, Any], chosen: pd.DataFrame, left_out: pd.DataFrame, pack: PackParams, pack_folder: Path
+    record: DatasetRecord, chosen: pd.DataFrame, left_out: pd.DataFrame, pack: PackParams, pack_folder: Path
 ) -> tuple[pd.DataFrame, ArrayFile, pd.DataFrame]:
     """Decode every chosen image once and put them into one array.
 

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,13 +20,14 @@ from mammoscan.imaging.scan_grid import prepare_scan
 from mammoscan.params import CropParams, PhantomParams, Question, ScanGridParams, ViewParams
 from mammoscan.pipelines.reporting.nodes import choose_stamp
 from mammoscan.progress import show_progress
+from mammoscan.records.dataset import DatasetRecord
 
 logger = logging.getLogger("mammoscan")
 
 
 def open_source(
     source: str, phantom: PhantomParams, allow_modified: bool, unpack_limit_gb: float, folder: Path
-) -> dict[str, Any]:
+) -> DatasetRecord:
     """Find, fetch, unpack or make the data set, and check every file of it.
 
     Args:
@@ -41,21 +41,21 @@ def open_source(
         The record of what was found.
     """
     record = mias.open_mias(source, phantom, allow_modified, unpack_limit_gb, folder)
-    if record["kind"] == "phantom":
+    if record.kind == "phantom":
         logger.info(
-            "PHANTOM data: %d synthetic scans; no number below says anything of patients", record["scans"]
+            "PHANTOM data: %d synthetic scans; no number below says anything of patients", record.images
         )
     else:
-        logger.info("%s data: %d scans in %s", record["kind"], record["scans"], record["folder"])
+        logger.info("%s data: %d scans in %s", record.kind, record.images, record.folder)
     return record
 
 
-def clean_notes(record: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def clean_notes(record: DatasetRecord) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read the notes: the rows that can be understood, and those that cannot, with the reason."""
     return mias_notes.clean_notes(mias.read_notes(record), mias.list_scans(record))
 
 
-def standardise_scans(record: dict[str, Any], grid: ScanGridParams) -> ArrayStream:
+def standardise_scans(record: DatasetRecord, grid: ScanGridParams) -> ArrayStream:
     """Shrink every scan once and standardise it over its breast.
 
     Returns:
@@ -108,7 +108,7 @@ def count_census(clean: pd.DataFrame, malformed: pd.DataFrame, views: ViewParams
 
 
 def subsample_rois(
-    record: dict[str, Any], grids: np.ndarray, regions: pd.DataFrame, crop: CropParams, views: ViewParams
+    record: DatasetRecord, grids: np.ndarray, regions: pd.DataFrame, crop: CropParams, views: ViewParams
 ) -> tuple[pd.DataFrame, ArrayStream]:
     """Cut every region out of its scan.
 
@@ -129,12 +129,12 @@ def subsample_rois(
     return samples, ArrayStream(shape, "uint8", blocks)
 
 
-def draw_scan_sheet(record: dict[str, Any], grids: np.ndarray, samples: pd.DataFrame) -> Figure:
+def draw_scan_sheet(record: DatasetRecord, grids: np.ndarray, samples: pd.DataFrame) -> Figure:
     """Draw scans with their regions marked."""
     regions = samples.drop_duplicates("region_id")
     return figures.draw_scan_sheet(grids[..., 0], list_scans(record), regions, choose_stamp(record))
 
 
-def draw_place_map(record: dict[str, Any], samples: pd.DataFrame) -> Figure:
+def draw_place_map(record: DatasetRecord, samples: pd.DataFrame) -> Figure:
     """Draw where in the breast the samples of each label lie, so that a difference would show."""
     return figures.draw_place_map(samples, choose_stamp(record))

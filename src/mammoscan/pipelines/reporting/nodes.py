@@ -29,6 +29,7 @@ from mammoscan.inference.backbone_features import compose_model, is_head
 from mammoscan.inference.gradcam import explain_images
 from mammoscan.models.preprocessing import choose_scale
 from mammoscan.params import EvaluationParams, MachineParams, Question, Recipe, SplitParams, ViewParams
+from mammoscan.records.dataset import DatasetRecord
 from mammoscan.reporting.report import build_report
 from mammoscan.reporting.report_content import ReportContent, Section
 from mammoscan.reporting.sentences import find_best_baseline, say_worth
@@ -78,47 +79,47 @@ def tabulate_confusion(
     return classification_report.tabulate_confusion(predictions, question, evaluation)["counts"].reset_index()
 
 
-def choose_stamp(record: dict[str, Any]) -> str:
+def choose_stamp(record: DatasetRecord) -> str:
     """Return what must stand on every figure drawn from this data set."""
     stamps = {"phantom": PHANTOM_STAMP, "modified": MODIFIED_STAMP}
-    return stamps.get(record["kind"], "")
+    return stamps.get(record.kind, "")
 
 
-def draw_confusion_matrix(record: dict[str, Any], counts: pd.DataFrame) -> Figure:
+def draw_confusion_matrix(record: DatasetRecord, counts: pd.DataFrame) -> Figure:
     """Draw counts and row percentages."""
     table = counts.set_index("true")
     return figures.draw_confusion_matrix(table.to_numpy(), list(table.columns), choose_stamp(record))
 
 
 def draw_roc(
-    record: dict[str, Any], predictions: pd.DataFrame, question: Question, metrics: dict[str, Any]
+    record: DatasetRecord, predictions: pd.DataFrame, question: Question, metrics: dict[str, Any]
 ) -> Figure:
     """Draw the ROC curves of the network and the baselines."""
     return figures.draw_roc(predictions, question, choose_stamp(record), metrics)
 
 
 def draw_precision_recall(
-    record: dict[str, Any], predictions: pd.DataFrame, question: Question, metrics: dict[str, Any]
+    record: DatasetRecord, predictions: pd.DataFrame, question: Question, metrics: dict[str, Any]
 ) -> Figure:
     """Draw the precision-recall curves of the network and the baselines."""
     return figures.draw_precision_recall(predictions, question, choose_stamp(record), metrics)
 
 
-def draw_metric_intervals(record: dict[str, Any], metrics: dict[str, Any]) -> Figure:
+def draw_metric_intervals(record: DatasetRecord, metrics: dict[str, Any]) -> Figure:
     """Draw the AUC of the network beside those of the baselines, with intervals."""
     # The majority guesses: it is the line of chance, not a row. Pooling folds only blurs its 0.5.
     models = {model: measures for model, measures in metrics.items() if model != "majority"}
     return figures.draw_metric_intervals(models, choose_stamp(record), metric="auc", chance=0.5)
 
 
-def draw_reliability(record: dict[str, Any], calibration: dict[str, Any], question: Question) -> Figure:
+def draw_reliability(record: DatasetRecord, calibration: dict[str, Any], question: Question) -> Figure:
     """Draw the predicted probability against the share that came true."""
     return figures.draw_reliability(
         calibration["cnn"]["bins"], choose_stamp(record), positive=question.positive
     )
 
 
-def draw_training_curves(record: dict[str, Any], split: SplitParams, *histories: dict[str, Any]) -> Figure:
+def draw_training_curves(record: DatasetRecord, split: SplitParams, *histories: dict[str, Any]) -> Figure:
     """Draw loss and accuracy of every fold, epoch by epoch."""
     return figures.draw_training_curves(
         {f"fold {number}": history for number, history in enumerate(histories, 1)},
@@ -127,24 +128,24 @@ def draw_training_curves(record: dict[str, Any], split: SplitParams, *histories:
     )
 
 
-def draw_class_counts(record: dict[str, Any], counts: pd.DataFrame) -> Figure:
+def draw_class_counts(record: DatasetRecord, counts: pd.DataFrame) -> Figure:
     """Draw how many samples each class has before and after balancing."""
     return figures.draw_class_counts(counts, choose_stamp(record))
 
 
-def draw_sample_sheet(record: dict[str, Any], pixels: np.ndarray, samples: pd.DataFrame) -> Figure:
+def draw_sample_sheet(record: DatasetRecord, pixels: np.ndarray, samples: pd.DataFrame) -> Figure:
     """Draw samples of each label as the network sees them."""
     return figures.draw_sample_sheet(pixels, samples, choose_stamp(record))
 
 
-def draw_views(record: dict[str, Any], pixels: np.ndarray, views: ViewParams) -> Figure:
+def draw_views(record: DatasetRecord, pixels: np.ndarray, views: ViewParams) -> Figure:
     """Draw the views of the first sample; in the article's list four of twelve are repeats."""
     names = AUTHOR_VIEWS if views.stored == "twelve" else None
     return figures.draw_views(pixels[0], choose_stamp(record), names)
 
 
 def draw_wrong_gallery(
-    record: dict[str, Any],
+    record: DatasetRecord,
     pixels: np.ndarray,
     predictions: pd.DataFrame,
     samples: pd.DataFrame,
@@ -166,7 +167,7 @@ def draw_wrong_gallery(
     )
 
 
-def draw_topology(record: dict[str, Any], network: list[dict[str, Any]]) -> Figure:
+def draw_topology(record: DatasetRecord, network: list[dict[str, Any]]) -> Figure:
     """Draw the network's layers with their output shapes."""
     return figures.draw_topology(network, choose_stamp(record))
 
@@ -217,7 +218,7 @@ HEADLINE = "auc"
 
 
 def write_report(
-    record: dict[str, Any],
+    record: DatasetRecord,
     run_info: dict[str, Any],
     question: Question,
     evaluation: EvaluationParams,
@@ -311,7 +312,7 @@ def gather_histories(*histories: dict[str, Any]) -> dict[str, Any]:
 
 
 def describe_study(
-    record: dict[str, Any],
+    record: DatasetRecord,
     run_info: dict[str, Any],
     question: Question,
     evaluation: EvaluationParams,
@@ -341,7 +342,7 @@ def describe_study(
         "level": evaluation.level,
         "threshold": evaluation.cut if len(question.labels) == 2 else None,
         "audit": leak_audit,
-        "limits": record["limits"],
+        "limits": record.limits,
         "counts": class_counts,
         "rejected": rejected["reason"].value_counts().to_dict(),
         "training": {

@@ -38,6 +38,7 @@ from mammoscan.pipelines.search.trials import (
     tabulate_trials,
 )
 from mammoscan.progress import show_progress
+from mammoscan.records.dataset import DatasetRecord
 from mammoscan.tracking.live import log_child_run
 
 HEADLINE = "auc"
@@ -153,7 +154,7 @@ def search_recipe(
     balance: BalanceParams,
     search: SearchParams,
     machine: MachineParams,
-    record: dict[str, Any],
+    record: DatasetRecord,
     folder: Path,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Search for the best recipe among a fold's training patients; its test patients are not looked at.
@@ -182,7 +183,7 @@ def search_recipe(
     blocks = {"training": training, "views": views, "split": split, "balance": balance, "search": search}
     described: dict[str, Any] = {name: block.model_dump(mode="json") for name, block in blocks.items()}
     del described["search"]["trials"]  # a search may be made longer
-    described["data"] = record["fingerprint"]
+    described["data"] = record.fingerprint
     described["seen"] = describe_data(samples, pixels, inner.rows)
     described["precision"] = machine.precision
     study = open_search(folder, name_search(described), search)
@@ -277,6 +278,6 @@ def gather_trials(*tables: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def draw_trials(record: dict[str, Any], trials: pd.DataFrame, search: SearchParams) -> Figure:
+def draw_trials(record: DatasetRecord, trials: pd.DataFrame, search: SearchParams) -> Figure:
     """Draw what each trial reached, fold by fold."""
     return figures.draw_trials(trials, choose_stamp(record), measure=search.measure)

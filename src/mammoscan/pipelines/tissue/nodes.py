@@ -21,6 +21,7 @@ from mammoscan.figures.slide_map import pick_slides
 from mammoscan.params import EvaluationParams, Question, SplitParams
 from mammoscan.pipelines.author import nodes
 from mammoscan.pipelines.reporting.nodes import choose_stamp
+from mammoscan.records.dataset import DatasetRecord
 
 BY = ("magnification", "group")
 NAMES = {"magnification": "Magnification", "group": "Type"}
@@ -281,7 +282,7 @@ def place_predictions(predictions: pd.DataFrame, samples: pd.DataFrame, question
 
 
 def draw_probability_map(
-    record: dict[str, Any], predictions: pd.DataFrame, samples: pd.DataFrame, question: Question
+    record: DatasetRecord, predictions: pd.DataFrame, samples: pd.DataFrame, question: Question
 ) -> Figure:
     """Draw slides patch by patch: the truth, and beside it what the network says."""
     places = place_predictions(predictions, samples, question)

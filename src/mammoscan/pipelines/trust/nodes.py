@@ -36,6 +36,7 @@ from mammoscan.params import (
     ViewParams,
 )
 from mammoscan.pipelines.reporting.nodes import choose_stamp, find_protocol
+from mammoscan.records.dataset import DatasetRecord
 from mammoscan.reporting.model_card import build_metadata, choose_notice, write_markdown
 
 # (key, name, as a share)
@@ -184,7 +185,7 @@ def describe_images(pack: PackParams) -> dict[str, Any]:
 
 
 def write_card(
-    record: dict[str, Any],
+    record: DatasetRecord,
     run_info: dict[str, Any],
     how: dict[str, Any],
     samples: pd.DataFrame,
@@ -229,7 +230,7 @@ def write_card(
 
 
 def write_author_card(
-    record: dict[str, Any],
+    record: DatasetRecord,
     run_info: dict[str, Any],
     how: dict[str, Any],
     samples: pd.DataFrame,
@@ -258,7 +259,7 @@ def write_model_card(card: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 
 
 def _describe(
-    record: dict[str, Any],
+    record: DatasetRecord,
     run_info: dict[str, Any],
     how: dict[str, Any],
     samples: pd.DataFrame,
@@ -277,13 +278,13 @@ def _describe(
         "question": question.text,
         "unit": question.unit,
         "protocol": find_protocol(study),
-        "data": record["kind"],
-        "dataset": record["dataset"],
-        "data_fingerprint": record["fingerprint"],
-        "citation": record["citation"],
-        "licence": record["licence"],
-        "address": record["address"],
-        "limits": record["limits"],
+        "data": record.kind,
+        "dataset": record.dataset,
+        "data_fingerprint": record.fingerprint,
+        "citation": record.citation,
+        "licence": record.licence,
+        "address": record.address,
+        "limits": list(record.limits),
         "labels": list(question.labels),
         "positive": question.positive,
         "samples": len(samples),
@@ -301,7 +302,7 @@ def _describe(
         "parameters": histories["parameters"],
         "metrics": metrics[MAIN_MODEL],
         "baselines": {name: values[HEADLINE] for name, values in metrics.items() if name != MAIN_MODEL},
-        "notice": choose_notice(record["kind"], find_protocol(study)),
+        "notice": choose_notice(record.kind, find_protocol(study)),
         "run_id": run_info["run_id"] or "",
         "commit": run_info["commit"] or "",
         "command": run_info["command"] or f"kedro run --pipeline {study}",
@@ -386,7 +387,7 @@ def measure_trust(
     }
 
 
-def draw_calibration(record: dict[str, Any], measured: dict[str, Any], question: Question) -> Figure:
+def draw_calibration(record: DatasetRecord, measured: dict[str, Any], question: Question) -> Figure:
     """Draw the reliability of the probabilities before and after calibration."""
     sides = measured["calibration"]
     return figures.draw_calibration(
