@@ -258,7 +258,7 @@ def test_it_is_logged_with_its_answers_its_card_and_the_package(
     assert model.metadata["data"] == "phantom"
     assert json.loads((folder / "artifacts" / "card.json").read_text()) == make_card(labels)
     assert (folder / "artifacts" / "model_card.md").read_text() == "# Model card"
-    assert (folder / "code" / "mammoscan" / "serving" / "packaged.py").is_file()
+    assert (folder / "code" / "mammoscan" / "serving" / "pyfunc_model.py").is_file()
     assert not list(folder.rglob("*.pkl"))
     lines = (folder / "requirements.txt").read_text().splitlines()
     assert not [line for line in lines if "mammoscan" in line]
