@@ -7,7 +7,7 @@ from threadpoolctl import threadpool_info
 
 from mammoscan.errors import MammoscanError
 from mammoscan.evaluation.baselines import predict_baselines
-from mammoscan.evaluation.metadata_features import build_features, refuse_defining
+from mammoscan.evaluation.metadata_features import build_features, reject_label_leaks
 from mammoscan.evaluation.splits import divide_samples
 from mammoscan.evaluation.texture_features import describe_textures
 from mammoscan.params import EvaluationParams, Question, SplitParams
@@ -123,29 +123,29 @@ def test_columns_that_name_the_label_or_the_sample_are_refused(data, question, c
 
 def test_the_abnormality_class_is_refused_only_where_normal_is_an_answer(data, question, three_labels):
     samples = data[0]
-    refuse_defining(samples, ("group",), question)
+    reject_label_leaks(samples, ("group",), question)
     with pytest.raises(MammoscanError, match="group defines the label"):
-        refuse_defining(samples, ("group",), three_labels)
+        reject_label_leaks(samples, ("group",), three_labels)
 
 
 def test_a_column_whose_values_tell_the_label_is_refused_whatever_its_name(data, question):
     samples = data[0]
     code = samples["label"].map({"benign": 3, "malignant": 8})
     with pytest.raises(MammoscanError, match="grade defines the label"):
-        refuse_defining(samples.assign(grade=code), ("grade",), question)
+        reject_label_leaks(samples.assign(grade=code), ("grade",), question)
     with pytest.raises(MammoscanError, match=r"biopsy defines the label \(whether it is missing alone"):
-        refuse_defining(
+        reject_label_leaks(
             samples.assign(biopsy=samples["radius"].where(samples["label"] == "malignant")),
             ("biopsy",),
             question,
         )
     noisy = code.mask(samples.index < 10, 3)
-    refuse_defining(samples.assign(grade=noisy), ("grade", "radius", "tissue"), question)
+    reject_label_leaks(samples.assign(grade=noisy), ("grade", "radius", "tissue"), question)
 
 
 def test_an_unknown_column_is_named(data, question):
     with pytest.raises(MammoscanError, match="no column age"):
-        refuse_defining(data[0], ("age",), question)
+        reject_label_leaks(data[0], ("age",), question)
 
 
 def test_metadata_features_know_only_the_training_side():

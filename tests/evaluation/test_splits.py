@@ -171,12 +171,12 @@ def refuse(folds, samples, match, split=None):
     assert "\n" not in str(caught.value)
 
 
-def test_a_missing_a_strange_and_a_misplaced_sample_are_refused(folds_and_samples):
+def test_a_missing_an_unknown_and_a_misplaced_sample_are_refused(folds_and_samples):
     folds, samples = folds_and_samples
     name = samples["sample_id"].iloc[3]
     refuse(folds.drop(index=3), samples, f"{name} is missing")
     refuse(pd.concat([folds, folds.iloc[[0]].assign(sample_id="q")]), samples, "q is not a sample")
-    refuse(pd.concat([folds, folds.iloc[[0]]]), samples, "stands twice")
+    refuse(pd.concat([folds, folds.iloc[[0]]]), samples, "is there twice")
     refuse(folds.iloc[::-1], samples, "another order")
     with pytest.raises(MammoscanError, match=f"{name} is missing"):
         divide_samples(samples, SplitParams(), 5, given=folds.drop(index=3))
@@ -201,7 +201,7 @@ def test_a_patient_on_both_sides_is_named_with_the_fold(folds_and_samples):
     row = np.flatnonzero(folds["fold_2"] == "test")[0]
     folds.loc[row, "fold_2"] = "train"
     patient = samples["patient_id"].iloc[row]
-    refuse(folds, samples, f"patient {patient} stands in test and train of fold_2")
+    refuse(folds, samples, f"patient {patient} is in test and train of fold_2")
     # The same table is fine where only images must stay whole.
     check_folds(folds, samples, SplitParams(together="image"))
 
@@ -259,7 +259,7 @@ class TestPublished:
                 1,
                 "s2 is published in 'none', expected one of",
             ),
-            (["train"] * 6, 2, "which is one division; 2 folds were asked for"),
+            (["train"] * 6, 2, "which is a single split, but the study has 2 folds"),
             (None, 1, "no column published"),
         ],
     )

@@ -1,4 +1,4 @@
-"""Make classes even by cutting at random: label by label, or within groups as the mini-MIAS article did."""
+"""Balance classes by random undersampling: by label, or within abnormality classes as the mini-MIAS article did."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NORMAL = "NORM"
 def balance_samples(
     samples: pd.DataFrame, balance: BalanceParams, reference: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """Cut the more frequent severities at random.
+    """Undersample the more frequent severities.
 
     ``class`` cuts, within each group, the larger severity to the smaller, and the normal group to the mean
     size that the other groups had before. ``full`` then cuts every group and severity to the smallest that is
@@ -26,7 +26,7 @@ def balance_samples(
     severity does not depend on which other groups are there.
 
     Args:
-        samples: One row a sample; ``group`` and ``severity`` are read (``label`` where there is no severity).
+        samples: One row per sample; ``group`` and ``severity`` are read (``label`` where there is no severity).
         balance: The method and the seed.
         reference: The samples whose counts set the sizes, where they are not ``samples`` themselves: the
             article balanced all classes together and then took some of them.

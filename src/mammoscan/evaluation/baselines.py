@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mammoscan.evaluation.metadata_features import build_features, refuse_defining
+from mammoscan.evaluation.metadata_features import build_features, reject_label_leaks
 from mammoscan.evaluation.splits import split_folds
 from mammoscan.evaluation.texture_features import describe_textures
 from mammoscan.params import EvaluationParams, Question
@@ -47,7 +47,7 @@ def predict_baselines(
     used = np.unique(np.concatenate([rows["row"].to_numpy() for rows in parts.values()]))
     known = samples.iloc[used].reset_index(drop=True)
     columns = evaluation.metadata_columns
-    refuse_defining(known, columns, question)
+    reject_label_leaks(known, columns, question)
     target = pd.Categorical(known["label"].astype(str), categories=list(question.labels)).codes.astype(int)
     patients = pd.factorize(known["patient_id"].astype(str), sort=True)[0]
     texture = describe_textures(pixels, used)

@@ -1,4 +1,4 @@
-"""The columns of a table as features, and the refusal of those that define the label."""
+"""Metadata columns as features of the baseline, and the rejection of columns that leak the label."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ import pandas as pd
 from mammoscan.errors import MammoscanError
 from mammoscan.params import Question
 
-DEFINING = ("label", "target", "severity", "sample_id", "patient_id", "region_id", "source")
-# Where normal is one of the answers, the abnormality class is part of the label.
-DEFINING_NORMAL = ("group",)
-FEW_LEVELS = 20
-ENOUGH_PATIENTS = 10
+LEAKING = ("label", "target", "severity", "sample_id", "patient_id", "region_id", "source")
+# Where normal is one of the labels, the abnormality class gives the label away.
+LEAKING_WITH_NORMAL = ("group",)
+MAX_LEVELS = 20
+MIN_PATIENTS = 10
 
 
-def refuse_defining(samples: pd.DataFrame, columns: Sequence[str], question: Question) -> None:
-    """Refuse columns that define the label, by name or because each of their few values has one label only.
+def reject_label_leaks(samples: pd.DataFrame, columns: Sequence[str], question: Question) -> None:
+    """Reject columns that leak the label, by name or because each of their few values has one label only.
 
     Args:
         samples: The samples in use.
-        columns: The columns that were asked for.
-        question: What is asked.
+        columns: The metadata columns of the baseline.
+        question: The question, whose labels must not be among the features.
 
     Raises:
-        MammoscanError: If a column is not there, defines the label or tells one sample from all others.
+        MammoscanError: If a column is missing, defines the label or identifies the sample.
     """
-    named = DEFINING + (DEFINING_NORMAL if question.about != "severity" else ())
+    named = LEAKING + (LEAKING_WITH_NORMAL if question.about != "severity" else ())
     for column in columns:
         if column in named:
             raise MammoscanError(
-                f"metadata_columns: {column} defines the label or names the sample, expected columns known "
+                f"metadata_columns: {column} defines the label or identifies the sample, expected columns known "
                 "before the answer; take it out of evaluation.metadata_columns"
             )
         if column not in samples.columns:
@@ -44,22 +44,22 @@ def refuse_defining(samples: pd.DataFrame, columns: Sequence[str], question: Que
             (samples[column], "its values"),
             (samples[column].isna(), "whether it is missing"),
         ):
-            if _tells_label(values, samples):
+            if _predicts_label(values, samples):
                 raise MammoscanError(
-                    f"metadata_columns: {column} defines the label ({what} alone tell it for all "
+                    f"metadata_columns: {column} defines the label ({what} alone predict it for all "
                     f"{len(samples)} samples), expected columns that do not; take it out of "
                     "evaluation.metadata_columns"
                 )
 
 
 def build_features(samples: pd.DataFrame, columns: Sequence[str], training: np.ndarray) -> np.ndarray:
-    """Turn columns into numbers, knowing only the training side.
+    """Encode columns as numbers, fitted on the training side only.
 
     Args:
         samples: The samples.
-        columns: Numeric ones are kept (median where missing, which is told too), others become one column a
-            value.
-        training: Which samples are training.
+        columns: Numeric ones are kept (the median where missing, with a column that says so), others are one-hot
+            encoded.
+        training: True for the training samples.
 
     Returns:
         float ``[N, features]``, not scaled.
@@ -81,10 +81,10 @@ def build_features(samples: pd.DataFrame, columns: Sequence[str], training: np.n
     return np.stack(features, axis=1)
 
 
-def _tells_label(values: pd.Series, samples: pd.DataFrame) -> bool:
+def _predicts_label(values: pd.Series, samples: pd.DataFrame) -> bool:
     levels = values.astype(object).where(values.notna(), "missing").astype(str)
-    if not 1 < levels.nunique() <= FEW_LEVELS or samples["patient_id"].nunique() < ENOUGH_PATIENTS:
+    if not 1 < levels.nunique() <= MAX_LEVELS or samples["patient_id"].nunique() < MIN_PATIENTS:
         return False
-    # A rare value can meet one label only by chance; all of them together cannot where each has some samples.
+    # One rare value may meet a single label by chance; all values, each with some samples, cannot.
     counts = pd.crosstab(levels.to_numpy(), samples["label"].to_numpy())
     return bool(((counts > 0).sum(axis=1) == 1).all() and (counts.sum(axis=1) > 1).all())

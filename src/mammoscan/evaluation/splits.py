@@ -1,9 +1,4 @@
-"""Divide samples into training, validation and test sides, and check such a division.
-
-Divisions that were not drawn here: a person's own table, or the folders that a data set was published in.
-
-Deal units (patients, regions or images) to parts of given shares, so that the parts are alike.
-"""
+"""Split samples into training, validation and test sides: drawn here, given as a table, or as published."""
 
 from __future__ import annotations
 
@@ -16,12 +11,12 @@ import pandas as pd
 from mammoscan.errors import MammoscanError
 from mammoscan.params import SplitParams
 
-# What a published division calls its sides, and what they are here.
+# The published names of the sides, and ours.
 PUBLISHED_ROLES = {"train": "train", "val": "validation", "validation": "validation", "test": "test"}
 
 
-def adopt_table(given: pd.DataFrame, samples: pd.DataFrame, folds: int) -> pd.DataFrame:
-    """Bring a person's table into the samples' order; its own ``row`` is not trusted."""
+def align_given_folds(given: pd.DataFrame, samples: pd.DataFrame, folds: int) -> pd.DataFrame:
+    """Bring a given table of folds into the samples' order; its own ``row`` is ignored."""
     if "sample_id" not in given.columns:
         raise MammoscanError(f"folds: columns {list(given.columns)} found, expected sample_id, fold_0 …")
     expected = [f"fold_{fold}" for fold in range(folds)]
@@ -33,7 +28,7 @@ def adopt_table(given: pd.DataFrame, samples: pd.DataFrame, folds: int) -> pd.Da
     found = given["sample_id"].astype(str)
     ids = samples["sample_id"].astype(str)
     if found.duplicated().any() or set(found) != set(ids):
-        refuse_ids(found, ids)
+        _raise_id_mismatch(found, ids)
     table = (
         given.assign(sample_id=found).set_index("sample_id").reindex(ids.to_list())[expected].reset_index()
     )
@@ -41,13 +36,13 @@ def adopt_table(given: pd.DataFrame, samples: pd.DataFrame, folds: int) -> pd.Da
     return table
 
 
-def adopt_published(samples: pd.DataFrame, used: pd.Index, folds: int) -> pd.DataFrame:
-    """Take the division that the data set was published with."""
+def read_published_split(samples: pd.DataFrame, used: pd.Index, folds: int) -> pd.DataFrame:
+    """Return the split that the data set was published with."""
     if "published" not in samples.columns:
         raise MammoscanError("samples: no column published, which split.together=published needs")
     if folds != 1:
         raise MammoscanError(
-            f"split.together is published, which is one division; {folds} folds were asked for"
+            f"split.together is published, which is a single split, but the study has {folds} folds"
         )
     roles = (
         samples["published"]
@@ -60,7 +55,7 @@ def adopt_published(samples: pd.DataFrame, used: pd.Index, folds: int) -> pd.Dat
         row = samples[roles.isna()].iloc[0]
         raise MammoscanError(
             f"samples: {row['sample_id']} is published in {row['published']!r}, expected one of "
-            f"{', '.join(PUBLISHED_ROLES)}: that data set has no published division, set split.together: patient"
+            f"{', '.join(PUBLISHED_ROLES)}: the data set has no published split, set split.together: patient"
         )
     return pd.DataFrame(
         {
@@ -71,8 +66,8 @@ def adopt_published(samples: pd.DataFrame, used: pd.Index, folds: int) -> pd.Dat
     )
 
 
-def refuse_ids(found: pd.Series, expected: pd.Series) -> NoReturn:
-    """Raise, saying how the sample ids of a division differ from the samples'."""
+def _raise_id_mismatch(found: pd.Series, expected: pd.Series) -> NoReturn:
+    """Raise an error that says how the ids of a table of folds differ from the samples'."""
     missing = [name for name in expected if name not in set(found)][:1]
     extra = [name for name in found if name not in set(expected)][:1]
     twice = list(found[found.duplicated()][:1])
@@ -81,9 +76,9 @@ def refuse_ids(found: pd.Series, expected: pd.Series) -> NoReturn:
         if missing
         else f"{extra[0]} is not a sample"
         if extra
-        else f"{twice[0]} stands twice"
+        else f"{twice[0]} is there twice"
         if twice
-        else "they stand in another order"
+        else "they are in another order"
     )
     raise MammoscanError(
         f"folds: sample ids differ from the samples' ({len(found)} found, {len(expected)} expected): {what}; "
@@ -91,57 +86,57 @@ def refuse_ids(found: pd.Series, expected: pd.Series) -> NoReturn:
     )
 
 
-# More tries cost time and gain little once the units are many.
-TRIES = 8
-MANY_UNITS = 5000
+# More draws cost time and gain little once the groups are many.
+DRAWS = 8
+MANY_GROUPS = 5000
 
 
-def deal_units(strata: pd.DataFrame, units: pd.Series, shares: list[float], seed: list[int]) -> pd.Series:
-    """Deal units to parts so that each part gets its share of every stratum.
+def assign_groups(strata: pd.DataFrame, groups: pd.Series, shares: list[float], seed: list[int]) -> pd.Series:
+    """Assign groups of samples to folds so that each fold gets its share of every stratum.
 
     Args:
-        strata: One row a sample; its columns are the strata to hold even, the most important first.
-        units: The unit of each sample, in the same order.
-        shares: The share of each part; they sum to 1.
+        strata: One row per sample; its columns are the strata to keep even, the most important first.
+        groups: The group (patient, region or image) of each sample, in the same order.
+        shares: The share of each fold; they sum to 1.
         seed: Seed of the draw.
 
     Returns:
-        The part (int) of each unit, indexed by unit.
+        The fold (int) of each group, indexed by group.
     """
     rng = np.random.default_rng(seed)
-    codes, names = pd.factorize(units, sort=True)
+    codes, names = pd.factorize(groups, sort=True)
     if len(names) == len(codes):
         order = strata.iloc[np.argsort(codes)].reset_index(drop=True)
-        return pd.Series(_deal_singles(order, shares, rng), index=names)
+        return pd.Series(_assign_single_samples(order, shares, rng), index=names)
     profiles = _count_profiles(strata, codes, len(names))
-    tries = TRIES if len(names) <= MANY_UNITS else 1
-    drawn = [_deal_greedily(profiles, np.asarray(shares), rng) for _ in range(tries)]
-    best = min(range(tries), key=lambda index: drawn[index][1])
+    draws = DRAWS if len(names) <= MANY_GROUPS else 1
+    drawn = [_assign_greedily(profiles, np.asarray(shares), rng) for _ in range(draws)]
+    best = min(range(draws), key=lambda index: drawn[index][1])
     return pd.Series(drawn[best][0], index=names)
 
 
-def _deal_singles(strata: pd.DataFrame, shares: list[float], rng: np.random.Generator) -> np.ndarray:
-    """Deal units of one sample each: exact sizes, by systematic sampling along the sorted strata."""
+def _assign_single_samples(strata: pd.DataFrame, shares: list[float], rng: np.random.Generator) -> np.ndarray:
+    """Assign groups of one sample each: exact sizes, by systematic sampling along the sorted strata."""
     count = len(strata)
     keys = [rng.random(count), *(pd.factorize(strata[name], sort=True)[0] for name in strata.columns[::-1])]
     sizes = np.floor(np.asarray(shares) * count + 1e-9).astype(int)
     remainders = np.asarray(shares) * count - sizes
-    for part in np.argsort(-remainders, kind="stable")[: count - sizes.sum()]:
-        sizes[part] += 1
-    # Each part's places are spread evenly over the sorted line, hence evenly over every stratum.
+    for fold in np.argsort(-remainders, kind="stable")[: count - sizes.sum()]:
+        sizes[fold] += 1
+    # Each fold's places are spread evenly over the sorted samples, hence evenly over every stratum.
     places = np.concatenate([(np.arange(size) + 0.5) * count / max(size, 1) for size in sizes])
     labels = np.repeat(rng.permutation(len(shares)) if len(set(sizes)) == 1 else np.arange(len(sizes)), sizes)
-    parts = np.empty(count, dtype=int)
-    parts[np.lexsort(keys)] = labels[np.argsort(places, kind="stable")]
-    return parts
+    folds = np.empty(count, dtype=int)
+    folds[np.lexsort(keys)] = labels[np.argsort(places, kind="stable")]
+    return folds
 
 
-def _count_profiles(strata: pd.DataFrame, codes: np.ndarray, units: int) -> np.ndarray:
-    """Count what each unit brings: itself, samples of every stratum, levels of the first."""
-    columns = [np.ones((units, 1))]
+def _count_profiles(strata: pd.DataFrame, codes: np.ndarray, groups: int) -> np.ndarray:
+    """Count what each group adds: itself, samples of every stratum, levels of the first."""
+    columns = [np.ones((groups, 1))]
     for position, name in enumerate(strata.columns):
         levels, values = pd.factorize(strata[name], sort=True)
-        counts = np.zeros((units, len(values)))
+        counts = np.zeros((groups, len(values)))
         np.add.at(counts, (codes, levels), 1)
         columns.append(counts)
         if position == 0:
@@ -149,28 +144,28 @@ def _count_profiles(strata: pd.DataFrame, codes: np.ndarray, units: int) -> np.n
     return np.hstack(columns)
 
 
-def _deal_greedily(
+def _assign_greedily(
     profiles: np.ndarray, shares: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, float]:
-    """Give each unit, the rarest first, to the part that lacks most of what it brings; return parts, cost."""
+    """Assign each group, the rarest first, to the fold that lacks most of what it adds; return folds, cost."""
     totals = profiles.sum(axis=0)
     targets = np.outer(shares, totals)
     held = np.zeros_like(targets)
-    parts = np.empty(len(profiles), dtype=int)
+    folds = np.empty(len(profiles), dtype=int)
     shuffled = rng.permutation(len(profiles))
-    # What is rare goes first: a patient with the only few cases of a label must not come when all is dealt.
+    # Rare groups go first: a patient with one of a label's few cases must not come when the folds are full.
     weight = (profiles / totals).max(axis=1)
-    for unit in shuffled[np.argsort(-weight[shuffled], kind="stable")]:
-        brought = profiles[unit]
-        costs = ((2 * brought * (held - targets) + brought**2) / targets).sum(axis=1)
+    for group in shuffled[np.argsort(-weight[shuffled], kind="stable")]:
+        added = profiles[group]
+        costs = ((2 * added * (held - targets) + added**2) / targets).sum(axis=1)
         cheapest = np.flatnonzero(costs <= costs.min() + 1e-9)
-        part = cheapest[rng.integers(len(cheapest))]
-        parts[unit] = part
-        held[part] += brought
-    return parts, float((((held - targets) ** 2) / targets).sum())
+        fold = cheapest[rng.integers(len(cheapest))]
+        folds[group] = fold
+        held[fold] += added
+    return folds, float((((held - targets) ** 2) / targets).sum())
 
 
-UNIT_COLUMNS = {
+GROUP_COLUMNS = {
     "patient": "patient_id",
     "region": "region_id",
     "image": "sample_id",
@@ -186,78 +181,78 @@ def divide_samples(
     pool: Collection[str] | None = None,
     given: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Divide samples by the units that must stay together, stratified by label and group.
+    """Split samples by the groups that must stay together, stratified by label and abnormality class.
 
     Args:
-        samples: One row a sample, in the order of the pixels.
+        samples: One row per sample, in the order of the pixels.
         split: What stays together, the fractions and the seed.
-        folds: Number of folds; 1 means a single split with ``split.test_fraction`` as test.
-        pool: Identifiers of the samples to divide; all others are ``out``. None means all.
-        given: A table in the layout of the result that replaces the drawn one: what ``split.file`` holds.
+        folds: Number of folds; 1 is a single split with ``split.test_fraction`` as test.
+        pool: Ids of the samples to split; all others are ``out``. None means all.
+        given: The table in ``split.file``, in the layout of the result, which replaces the drawn one.
 
     Returns:
-        ``sample_id``, ``row`` and one column ``fold_<k>`` a fold holding train, validation, test or out.
+        ``sample_id``, ``row`` and one column ``fold_<k>`` per fold: train, validation, test or out.
 
     Raises:
-        MammoscanError: If a label has too few units for the folds, or the given table does not hold.
+        MammoscanError: If a label has too few groups for the folds, or the given table is invalid.
     """
     if given is not None:
-        table = adopt_table(given, samples, folds)
+        table = align_given_folds(given, samples, folds)
         check_folds(table, samples, split)
         return table
     used = samples if pool is None else samples[samples["sample_id"].isin(set(pool))]
     if split.together == "published":
-        table = adopt_published(samples, used.index, folds)
+        table = read_published_split(samples, used.index, folds)
         check_folds(table, samples, split)
         return table
-    units = _read_units(used, split)
-    _require_units(used, units, split, folds)
+    groups = _read_groups(used, split)
+    _require_groups(used, groups, split, folds)
     strata = pd.DataFrame({"label": used["label"].astype(str)})
     if "group" in used.columns:
         strata["group"] = strata["label"] + " " + used["group"].astype(str)
     shares = [1 / folds] * folds if folds > 1 else [split.test_fraction, 1 - split.test_fraction]
-    parts = units.map(deal_units(strata, units, shares, [split.seed, 0]))
+    assigned = groups.map(assign_groups(strata, groups, shares, [split.seed, 0]))
 
     table = pd.DataFrame(
         {"sample_id": samples["sample_id"].astype(str).to_numpy(), "row": range(len(samples))}
     )
     for fold in range(folds):
         roles = pd.Series("train", index=used.index, dtype=object)
-        roles[parts == fold] = "test"
+        roles[assigned == fold] = "test"
         if _wants_validation(split):
-            training = parts != fold
-            chosen = deal_units(
+            training = assigned != fold
+            chosen = assign_groups(
                 strata[training],
-                units[training],
+                groups[training],
                 [split.validation_fraction, 1 - split.validation_fraction],
                 [split.seed, 1 + fold],
             )
-            roles[training & units.isin(chosen.index[chosen == 0])] = "validation"
+            roles[training & groups.isin(chosen.index[chosen == 0])] = "validation"
         table[f"fold_{fold}"] = roles.reindex(samples.index, fill_value="out").to_numpy(dtype=object)
     check_folds(table, samples, split)
     return table
 
 
 def check_folds(folds: pd.DataFrame, samples: pd.DataFrame, split: SplitParams) -> None:
-    """Refuse a division that would mislead.
+    """Reject folds whose results would mislead.
 
     Args:
-        folds: The table that ``divide_samples`` returns, or a person's own in that layout.
-        samples: The samples it divides.
-        split: What must stay together, and whether a validation side is expected.
+        folds: The table that ``divide_samples`` returns, or a given one in that layout.
+        samples: The samples that it splits.
+        split: Which groups must stay together, and whether a validation side is expected.
 
     Raises:
-        MammoscanError: If the identifiers differ, a role is unknown, a unit stands on two sides of a fold or
-            is tested twice, or a fold lacks a label in training or test.
+        MammoscanError: If the ids differ, a role is unknown, a group is on two sides of a fold or tested twice, or a
+            fold lacks a label in training or test.
     """
     names = _list_folds(folds)
     ids = samples["sample_id"].astype(str).reset_index(drop=True)
     found = folds["sample_id"].astype(str).reset_index(drop=True)
     if not found.equals(ids):
-        refuse_ids(found, ids)
-    units = _read_units(samples, split).reset_index(drop=True)
+        _raise_id_mismatch(found, ids)
+    groups = _read_groups(samples, split).reset_index(drop=True)
     labels = samples["label"].astype(str).reset_index(drop=True)
-    tested = pd.Series(False, index=units.index)
+    tested = pd.Series(False, index=groups.index)
     kinds: set[str] = set()
     for name in names:
         roles = folds[name].astype(str).reset_index(drop=True)
@@ -266,9 +261,9 @@ def check_folds(folds: pd.DataFrame, samples: pd.DataFrame, split: SplitParams) 
             raise MammoscanError(
                 f"folds: {name} holds the role {unknown[0]!r}, expected one of {list(ROLES)}"
             )
-        _refuse_divided_unit(name, units, roles, split)
+        _reject_divided_group(name, groups, roles, split)
         testing = roles == "test"
-        again = units[testing & units.isin(set(units[tested]))]
+        again = groups[testing & groups.isin(set(groups[tested]))]
         if len(again):
             raise MammoscanError(
                 f"folds: {split.together} {again.iloc[0]} is test in {name} and in an earlier fold, "
@@ -282,17 +277,17 @@ def check_folds(folds: pd.DataFrame, samples: pd.DataFrame, split: SplitParams) 
             )
         kinds |= set(labels[roles != "out"])
     for name in names:
-        _require_labels(name, folds[name].astype(str).reset_index(drop=True), labels, units, kinds, split)
+        _require_labels(name, folds[name].astype(str).reset_index(drop=True), labels, groups, kinds, split)
 
 
 def split_folds(folds: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Take the table of folds apart.
+    """Return each fold's rows of the table of folds.
 
     Args:
         folds: The table that ``divide_samples`` returns.
 
     Returns:
-        For each ``fold_<k>`` its used rows: ``sample_id``, ``row``, ``role``; rows that are out are absent.
+        For each ``fold_<k>``: ``sample_id``, ``row`` and ``role`` of the rows that are not out.
     """
     parts = {}
     for name in _list_folds(folds):
@@ -312,25 +307,25 @@ def _list_folds(folds: pd.DataFrame) -> list[str]:
     return names
 
 
-def _read_units(samples: pd.DataFrame, split: SplitParams) -> pd.Series:
-    column = UNIT_COLUMNS[split.together]
+def _read_groups(samples: pd.DataFrame, split: SplitParams) -> pd.Series:
+    column = GROUP_COLUMNS[split.together]
     if column not in samples.columns:
         raise MammoscanError(f"samples: no column {column}, which split.together={split.together} needs")
-    units = samples[column]
-    if units.isna().any():
-        row = samples.loc[units.isna(), "sample_id"].iloc[0]
+    groups = samples[column]
+    if groups.isna().any():
+        row = samples.loc[groups.isna(), "sample_id"].iloc[0]
         raise MammoscanError(f"samples: {row} has no {column}, which split.together={split.together} needs")
-    return units.astype(str)
+    return groups.astype(str)
 
 
-def _require_units(samples: pd.DataFrame, units: pd.Series, split: SplitParams, folds: int) -> None:
+def _require_groups(samples: pd.DataFrame, groups: pd.Series, split: SplitParams, folds: int) -> None:
     needed = max(folds, 3 if _wants_validation(split) else 2)
     if samples["label"].nunique() < 2:
-        held = f"labels {sorted(set(samples['label']))} of {units.nunique()} {split.together}s found"
+        held = f"labels {sorted(set(samples['label']))} of {groups.nunique()} {split.together}s found"
         raise MammoscanError(
             f"samples: {held}, expected at least two labels of {needed} {split.together}s each; use more data"
         )
-    for label, found in units.groupby(samples["label"].astype(str)).nunique().items():
+    for label, found in groups.groupby(samples["label"].astype(str)).nunique().items():
         if found < needed:
             raise MammoscanError(
                 f"label {label!r}: {found} {split.together}s found, {needed} needed for {folds} fold(s); "
@@ -338,25 +333,25 @@ def _require_units(samples: pd.DataFrame, units: pd.Series, split: SplitParams, 
             )
 
 
-def _refuse_divided_unit(name: str, units: pd.Series, roles: pd.Series, split: SplitParams) -> None:
+def _reject_divided_group(name: str, groups: pd.Series, roles: pd.Series, split: SplitParams) -> None:
     used = roles != "out"
-    sides = roles[used].groupby(units[used]).nunique()
+    sides = roles[used].groupby(groups[used]).nunique()
     if (sides > 1).any():
-        unit = sides.index[sides > 1][0]
-        where = sorted(set(roles[used & (units == unit)]))
+        group = sides.index[sides > 1][0]
+        where = sorted(set(roles[used & (groups == group)]))
         raise MammoscanError(
-            f"folds: {split.together} {unit} stands in {' and '.join(where)} of {name}, "
+            f"folds: {split.together} {group} is in {' and '.join(where)} of {name}, "
             "expected on one side only"
         )
 
 
 def _require_labels(
-    name: str, roles: pd.Series, labels: pd.Series, units: pd.Series, kinds: set[str], split: SplitParams
+    name: str, roles: pd.Series, labels: pd.Series, groups: pd.Series, kinds: set[str], split: SplitParams
 ) -> None:
     for side in ("train", "test"):
         for label in sorted(kinds):
             if not ((roles == side) & (labels == label)).any():
-                found = units[(labels == label) & (roles != "out")].nunique()
+                found = groups[(labels == label) & (roles != "out")].nunique()
                 raise MammoscanError(
                     f"folds: {name} has no {label!r} in {side}: {split.together}s found 0, needed 1 "
                     f"(of {found} with that label); use more data, another seed or fewer folds"
