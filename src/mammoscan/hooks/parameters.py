@@ -101,7 +101,7 @@ def list_types(registered: Iterable[Pipeline]) -> dict[str, Any]:
     """Return the type that nodes ask of each parameter, by the annotations of their functions."""
     types: dict[str, Any] = {}
     for node in {node.name: node for pipeline in registered for node in pipeline.nodes}.values():
-        hints = get_type_hints(node.func)
+        hints = get_type_hints(node.func, include_extras=True)
         types |= {
             entry.removeprefix(PREFIX): hints[argument]
             for argument, entry in zip(inspect.signature(node.func).parameters, node.inputs, strict=False)

@@ -8,7 +8,15 @@ the classes below checks before the first node runs.
 from __future__ import annotations
 
 from mammoscan.params.base import Block
-from mammoscan.params.dataset import CropParams, PackParams, PhantomParams, ScanGridParams
+from mammoscan.params.dataset import (
+    AllowModified,
+    CropParams,
+    PackParams,
+    PhantomParams,
+    ScanGridParams,
+    Source,
+    UnpackLimit,
+)
 from mammoscan.params.evaluation import EvaluationParams, Question, ThresholdParams
 from mammoscan.params.protocol import BalanceParams, SplitParams, ViewParams
 from mammoscan.params.search import Choices, NumberRange, SearchParams, apply_values, read_values
@@ -23,6 +31,7 @@ from mammoscan.params.training import (
 from mammoscan.params.usage import CompareParams, ExportParams, PredictParams
 
 __all__ = [
+    "AllowModified",
     "AugmentationParams",
     "BalanceParams",
     "Block",
@@ -43,8 +52,10 @@ __all__ = [
     "Recipe",
     "ScanGridParams",
     "SearchParams",
+    "Source",
     "SplitParams",
     "ThresholdParams",
+    "UnpackLimit",
     "ViewParams",
     "apply_values",
     "read_values",

@@ -1,55 +1,81 @@
-"""How a data set is made ready, and how images are cut out of it."""
+"""Where a data set comes from, and how images are cut out of it."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
 from mammoscan.params.base import Block
 
+Source = Annotated[
+    str,
+    Field(
+        description="where the data set is: `phantom`, a folder, a `.tar.gz` or `.zip`, or an http(s) address"
+    ),
+]
+AllowModified = Annotated[
+    bool,
+    Field(
+        description="go on although scans differ from the published checksums; the data are then called modified"
+    ),
+]
+UnpackLimit = Annotated[float, Field(gt=0, description="largest size in GB that an archive may unpack to")]
+
 
 class PhantomParams(Block):
-    """How much of the synthetic stand-in is made, and from which seed."""
+    """The phantom, the synthetic stand-in for a data set."""
 
-    patients: int = Field(161, ge=8, le=5000)
-    seed: int = Field(7, ge=0)
-    workers: int = Field(2, ge=1, le=64)
+    patients: int = Field(161, ge=8, le=5000, description="number of synthetic patients")
+    seed: int = Field(7, ge=0, description="seed of the phantom")
+    workers: int = Field(2, ge=1, le=64, description="processes that draw it; the result is the same")
 
 
 class ScanGridParams(Block):
     """The grid on which scans are standardised once, and from which windows are cut."""
 
-    size: int = Field(192, ge=32, le=1024)
-    margin: int = Field(2, ge=0, description="grid pixels by which the breast mask is grown")
+    size: int = Field(
+        192, ge=32, le=1024, description="side in pixels to which a scan of 1024 pixels is reduced"
+    )
+    margin: int = Field(
+        2, ge=0, description="grid pixels by which the breast mask is grown before standardising"
+    )
 
 
 class CropParams(Block):
-    """How a region becomes an image.
+    """How a region of a scan becomes an image."""
 
-    ``window`` cuts a fixed physical window from the standardised grid; ``radius`` is the articles' own crop of the
-    square of the annotated radius out of the raw scan, resized.
-    """
-
-    kind: Literal["window", "radius"]
-    size: int = Field(48, ge=8, le=512)
-    normals_per_scan: int = Field(3, ge=1, le=20)
-    seed: int = Field(0, ge=0)
+    kind: Literal["window", "radius"] = Field(
+        description="`window` cuts a window of fixed physical size from the standardised grid; `radius` is the "
+        "article's crop: the square of the annotated radius from the raw scan, resized"
+    )
+    size: int = Field(
+        48,
+        ge=8,
+        le=512,
+        description="side of the image in pixels; 48 on a grid of 192 are 256 pixels of the scan",
+    )
+    normals_per_scan: int = Field(3, ge=1, le=20, description="regions drawn in each normal scan")
+    seed: int = Field(0, ge=0, description="seed for the places of these regions")
 
 
 class PackParams(Block):
-    """How image files become one packed array.
+    """How image files become one packed array."""
 
-    ``size`` is the network's: ``[height, width]``, or one number for a square; images are stretched to it, as the
-    articles did. ``channels`` is 1 (grey) or 3 (colour). ``limit`` takes a seeded sample of that many images, spread
-    evenly over labels and patients; the report says so. ``workers`` decode at a time and change nothing.
-    """
-
-    size: tuple[int, int]
-    channels: Literal[1, 3] = 3
-    limit: int | None = Field(None, ge=1)
-    seed: int = Field(0, ge=0)
-    workers: int = Field(4, ge=1, le=64)
+    size: tuple[int, int] = Field(
+        description="height and width to which each image is stretched, 8 to 4096 each; one number is a square"
+    )
+    channels: Literal[1, 3] = Field(3, description="1 is grey, 3 is colour")
+    limit: int | None = Field(
+        None,
+        ge=1,
+        description="take a random sample of this many images, spread evenly over labels and patients; the report "
+        "says so",
+    )
+    seed: int = Field(0, ge=0, description="seed of that sample")
+    workers: int = Field(
+        4, ge=1, le=64, description="images decoded at the same time; the result is the same"
+    )
 
     @field_validator("size", mode="before")
     @classmethod

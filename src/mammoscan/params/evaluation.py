@@ -1,4 +1,4 @@
-"""What is asked of every sample, and how the answers are measured."""
+"""The question, and how predictions are measured."""
 
 from __future__ import annotations
 
@@ -12,23 +12,25 @@ Scalar = str | int | float
 
 
 class Question(Block):
-    """What is asked of every sample.
+    """What is to be predicted, and for which samples."""
 
-    ``labels`` are in the order of the network's outputs; ``positive`` is the one whose recall matters.
-    ``about`` is the column of the images that is asked about; of mini-MIAS ``severity``, ``abnormality`` or
-    ``severity_or_normal``. ``groups`` are those that are asked about; empty means all of them. ``where`` keeps images
-    by other columns, e.g. ``{magnification: 400}`` or ``{magnification: [40, 100]}``; ``all`` keeps all.
-    ``title`` and ``unit`` (what a sample is called, in the plural) are a report's words.
-    """
-
-    title: str = ""
-    text: str
-    unit: str = "images"
-    about: str = "label"
-    labels: tuple[str, ...] = Field(min_length=2)
-    positive: str
-    groups: tuple[str, ...] = ()
-    where: dict[str, Scalar | tuple[Scalar, ...]] = Field(default_factory=dict)
+    title: str = Field("", description="title of the report")
+    text: str = Field(description="the question in words, for the report")
+    unit: str = Field("images", description="what a sample is called in the report, in the plural")
+    about: str = Field(
+        "label",
+        description="column that holds the label; for mini-MIAS `severity`, `abnormality` or `severity_or_normal`",
+    )
+    labels: tuple[str, ...] = Field(
+        min_length=2, description="the labels in the order of the network's outputs"
+    )
+    positive: str = Field(description="one of the labels: the one whose recall matters")
+    groups: tuple[str, ...] = Field((), description="groups of samples that are kept; none means all")
+    where: dict[str, Scalar | tuple[Scalar, ...]] = Field(
+        default_factory=dict,
+        description="keep images by other columns: `{magnification: 400}`, `{magnification: [40, 100]}`; `all` "
+        "keeps all",
+    )
 
     @model_validator(mode="after")
     def _positive_is_a_label(self) -> Question:
@@ -38,17 +40,23 @@ class Question(Block):
 
 
 class ThresholdParams(Block):
-    """From which probability on the answer is the positive label.
+    """The probability from which the prediction is the positive label."""
 
-    ``fixed`` says ``at`` itself. The other rules choose it on out-of-fold predictions: ``sensitivity`` takes the
-    highest threshold that finds the share ``at`` of the positives, ``youden`` the largest sum of sensitivity and
-    specificity, ``cost`` the least cost where a miss is worth ``at`` false alarms. ``prevalence`` is the share of
-    positives where the model is meant to be used: predictive values and costs are stated for it.
-    """
-
-    rule: Literal["fixed", "sensitivity", "youden", "cost"] = "fixed"
-    at: float = Field(default=0.5, gt=0)
-    prevalence: float = Field(default=0.1, gt=0, lt=1)
+    rule: Literal["fixed", "sensitivity", "youden", "cost"] = Field(
+        "fixed",
+        description="`fixed` takes `at` itself; the others choose on out-of-fold predictions: `sensitivity` the "
+        "highest threshold that finds the share `at` of the positives, `youden` the largest sum of sensitivity and "
+        "specificity, `cost` the lowest cost where a missed positive costs `at` false positives",
+    )
+    at: float = Field(
+        default=0.5, gt=0, description="`fixed`: the threshold, below 1; `sensitivity`: at most 1; see `rule`"
+    )
+    prevalence: float = Field(
+        default=0.1,
+        gt=0,
+        lt=1,
+        description="share of positives where the model is to be used, for predictive values and costs",
+    )
 
     @model_validator(mode="after")
     def _at_suits_the_rule(self) -> ThresholdParams:
@@ -61,18 +69,24 @@ class ThresholdParams(Block):
 
 
 class EvaluationParams(Block):
-    """How the predictions are measured.
+    """How predictions are measured."""
 
-    A bare number as ``threshold`` is a fixed one. ``in_distribution_share`` is the share of training
-    images that count as in distribution: an image that lies farther off is flagged.
-    """
-
-    threshold: ThresholdParams = ThresholdParams()
-    in_distribution_share: float = Field(0.99, gt=0.5, lt=1)
-    resamples: int = Field(2000, ge=20)
-    level: float = Field(0.95, gt=0.5, lt=1)
-    seed: int = Field(0, ge=0)
-    metadata_columns: tuple[str, ...]
+    threshold: ThresholdParams = Field(
+        ThresholdParams(), description="the block below, or a bare number, which is a fixed threshold"
+    )
+    in_distribution_share: float = Field(
+        0.99,
+        gt=0.5,
+        lt=1,
+        description="share of the training images taken as in distribution; an image farther from them than that "
+        "is reported as out of distribution",
+    )
+    resamples: int = Field(2000, ge=20, description="bootstrap resamples of patients behind each interval")
+    level: float = Field(0.95, gt=0.5, lt=1, description="confidence level of the intervals")
+    seed: int = Field(0, ge=0, description="seed of the resampling")
+    metadata_columns: tuple[str, ...] = Field(
+        description="columns of `samples` that the metadata baseline uses; columns that define the label are refused"
+    )
 
     @field_validator("threshold", mode="before")
     @classmethod

@@ -1,4 +1,4 @@
-"""Which views are used, and how samples are divided and made even."""
+"""Which views are used, and how samples are split and balanced."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from mammoscan.params.base import Block
 
 
 class ViewParams(Block):
-    """Which of the eight views of a square image are used, and where.
+    """Which of the eight views (rotations and mirror images) of a square image are used, and where."""
 
-    ``stored`` views become samples of their own: ``one`` (as it is), ``eight`` (the distinct ones) or ``twelve``
-    (the article's list, which repeats four). ``training`` views are drawn for each image in each epoch;
-    ``prediction`` averages the probabilities of all eight.
-    """
-
-    stored: Literal["one", "eight", "twelve"] = "one"
-    training: Literal["none", "random"] = "random"
-    prediction: bool = True
+    stored: Literal["one", "eight", "twelve"] = Field(
+        "one",
+        description="views of a region that become samples of their own; `twelve` is the article's list, which "
+        "repeats four",
+    )
+    training: Literal["none", "random"] = Field(
+        "random", description="`random` draws one of the eight views for each image in each epoch"
+    )
+    prediction: bool = Field(True, description="average the probabilities of all eight views")
 
     @property
     def used(self) -> bool:
@@ -29,35 +30,49 @@ class ViewParams(Block):
 
 
 class SplitParams(Block):
-    """How samples are divided.
+    """How samples are split into training, validation and test sets."""
 
-    ``together`` names what is never divided: a ``patient``, a ``region`` (all views of it) or an ``image``;
-    ``published`` takes the division in the samples' column of that name, whatever it divides.
-    With one fold ``test_fraction`` of the units is test. ``validation_fraction`` of the training side's units
-    chooses the epoch, unless ``choose_epoch_on`` is ``test``, which is what the articles did.
-    ``file`` is a table in the layout of the ``folds`` entry which replaces the drawn one. ``folds`` stands here to be
-    read; the graph is built before any parameter is, so it must be the number in the study's record.
-    """
-
-    folds: int = Field(1, ge=1)
-    together: Literal["patient", "region", "image", "published"] = "patient"
-    test_fraction: float = Field(0.25, gt=0, lt=1)
-    validation_fraction: float = Field(0.2, ge=0, lt=1)
-    choose_epoch_on: Literal["validation", "test"] = "validation"
-    seed: int = Field(0, ge=0)
-    file: Path | None = None
+    folds: int = Field(
+        1,
+        ge=1,
+        description="number of folds; to be read, not changed: the graph is built before parameters are read, so "
+        "it is the number in `studies.py`",
+    )
+    together: Literal["patient", "region", "image", "published"] = Field(
+        "patient",
+        description="what is never split; `published` takes the split in the data set's own folders, whatever it "
+        "splits",
+    )
+    test_fraction: float = Field(
+        0.25,
+        gt=0,
+        lt=1,
+        description="share of the test set where there is one fold; with several, each tests its part",
+    )
+    validation_fraction: float = Field(
+        0.2, ge=0, lt=1, description="share of the training set that is set aside to choose the epoch"
+    )
+    choose_epoch_on: Literal["validation", "test"] = Field(
+        "validation", description="`test` is what the articles did"
+    )
+    seed: int = Field(0, ge=0, description="seed of the split")
+    file: Path | None = Field(
+        None, description="a CSV file with a split of your own, in the layout of the entry `folds`"
+    )
 
 
 class BalanceParams(Block):
-    """How classes are made even.
+    """How samples are dropped to balance the classes."""
 
-    ``none``, the mini-MIAS article's ``class`` (within each group) or ``full`` (all groups too), or ``label``: each
-    label is cut to the smallest, or to ``most`` images of it where there are so many.
-    """
-
-    method: Literal["none", "class", "full", "label"] = "none"
-    most: int | None = Field(None, ge=1)
-    seed: int = Field(0, ge=0)
+    method: Literal["none", "class", "full", "label"] = Field(
+        "none",
+        description="`class` cuts the larger severity of each group to the smaller; `full` cuts all groups to the "
+        "smallest; `label` cuts each label to the smallest",
+    )
+    most: int | None = Field(
+        None, ge=1, description="with the method `label`: images kept of each label, at most"
+    )
+    seed: int = Field(0, ge=0, description="seed for which samples are dropped")
 
     @model_validator(mode="after")
     def _most_suits_the_method(self) -> BalanceParams:

@@ -1,4 +1,4 @@
-"""Which recipes a search tries."""
+"""The search for a recipe."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ SEARCHED = (
 
 
 class NumberRange(Block):
-    """Numbers from ``low`` to ``high``, both included; ``log`` draws their logarithm evenly, ``whole`` rounds."""
+    """A range of numbers, both ends included."""
 
-    low: float
-    high: float
-    log: bool = False
-    whole: bool = False
+    low: float = Field(description="lowest value")
+    high: float = Field(description="highest value")
+    log: bool = Field(False, description="draw the logarithm uniformly; `low` must then be above 0")
+    whole: bool = Field(False, description="whole numbers only")
 
     @model_validator(mode="after")
     def _low_is_lower(self) -> NumberRange:
@@ -42,9 +42,9 @@ class NumberRange(Block):
 
 
 class Choices(Block):
-    """One of these values."""
+    """A list of values to choose from."""
 
-    choices: tuple[str | int | float | None, ...] = Field(min_length=1)
+    choices: tuple[str | int | float | None, ...] = Field(min_length=1, description="the values")
 
     def list_ends(self) -> list[Any]:
         """Return all values."""
@@ -56,19 +56,26 @@ class Choices(Block):
 
 
 class SearchParams(Block):
-    """How a recipe is searched for, in each fold among its training patients alone.
+    """The search for a recipe, in each fold among its training patients alone."""
 
-    ``ranges`` names keys of the recipe, or ``views`` for the views in training; null leaves a key as it is. The first
-    trial is the study's own recipe, the next ``startup`` are drawn at random. A trial's value is ``measure`` over
-    ``inner_folds`` divisions of the training patients.
-    """
-
-    trials: int = Field(20, ge=1)
-    startup: int = Field(8, ge=0)
-    inner_folds: int = Field(3, ge=2, le=10)
-    measure: Literal["auc", "loss", "accuracy"] = "auc"
-    seed: int = Field(0, ge=0)
-    ranges: dict[str, NumberRange | Choices | None]
+    trials: int = Field(20, ge=1, description="recipes tried in each fold; the first is the study's own")
+    startup: int = Field(
+        8,
+        ge=0,
+        description="the trials after the first that are drawn at random, before the search learns from them",
+    )
+    inner_folds: int = Field(
+        3, ge=2, le=10, description="folds of the training patients on which each recipe is measured"
+    )
+    measure: Literal["auc", "loss", "accuracy"] = Field(
+        "auc", description="what is measured, on all inner test sets together"
+    )
+    seed: int = Field(0, ge=0, description="seed of the inner folds and of the recipes drawn")
+    ranges: dict[str, NumberRange | Choices | None] = Field(
+        description="a range for each key that is searched: "
+        + ", ".join(f"`{key}`" for key in SEARCHED)
+        + " (`views` is `views.training`); null leaves the key as the recipe has it"
+    )
 
     @model_validator(mode="after")
     def _every_recipe_is_one(self) -> SearchParams:

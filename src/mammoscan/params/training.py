@@ -1,4 +1,4 @@
-"""What is learnt, and how a machine runs it."""
+"""Training recipes, and how a machine runs them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ WEIGHT_FILES = (".weights.h5", ".keras", ".h5")
 
 
 class NetworkParams(Block):
-    """Which architecture, and the weights that it begins with.
+    """The architecture and its initial weights."""
 
-    ``weights`` is ``none`` (drawn from the recipe's seed), ``imagenet`` (fetched once by Keras) or a file.
-    """
-
-    name: str = "small_cnn"
-    weights: str = "none"
+    name: str = Field("small_cnn", description="the architecture, a name in `models/registry.py`")
+    weights: str = Field(
+        "none",
+        description="initial weights: `none` (random, from `seed`), `imagenet` (downloaded once by Keras), or a "
+        "`.weights.h5`, `.keras` or `.h5` file",
+    )
 
     @field_validator("weights")
     @classmethod
@@ -32,17 +33,16 @@ class NetworkParams(Block):
 
 
 class AugmentationParams(Block):
-    """How far each training image is bent at random, anew in each epoch.
+    """Random changes of each training image, drawn anew in each epoch; pixels beyond the border repeat it."""
 
-    ``rotation`` and ``shear`` are the largest angles to either side, in degrees; ``zoom`` holds the smallest and the
-    largest factor of each axis, where less than 1 brings the image nearer. What lies outside repeats the border.
-    """
-
-    rotation: float = Field(0, ge=0, le=180)
-    shear: float = Field(0, ge=0, lt=90)
-    zoom: tuple[float, float] = (1, 1)
-    flip_horizontal: bool = False
-    flip_vertical: bool = False
+    rotation: float = Field(0, ge=0, le=180, description="largest angle to either side, in degrees")
+    shear: float = Field(0, ge=0, lt=90, description="largest angle to either side, in degrees")
+    zoom: tuple[float, float] = Field(
+        (1, 1),
+        description="smallest and largest factor of each axis, 0.1 to 10, drawn separately; below 1 enlarges the image",
+    )
+    flip_horizontal: bool = Field(False, description="mirror every other image left to right")
+    flip_vertical: bool = Field(False, description="mirror every other image top to bottom")
 
     @model_validator(mode="after")
     def _zoom_is_a_range(self) -> AugmentationParams:
@@ -55,44 +55,67 @@ class AugmentationParams(Block):
 
 
 class PlateauParams(Block):
-    """Where ``monitor`` stands still for ``patience`` epochs: the learning rate times ``factor``, down to ``floor``."""
+    """A lower learning rate when ``monitor`` no longer improves."""
 
-    patience: int = Field(ge=1)
-    factor: float = Field(gt=0, lt=1)
-    floor: float = Field(0, ge=0)
+    patience: int = Field(ge=1, description="epochs without improvement before each reduction")
+    factor: float = Field(gt=0, lt=1, description="factor of each reduction")
+    floor: float = Field(0, ge=0, description="lowest learning rate")
 
 
 class PhaseParams(Block):
-    """Two phases: the head alone for ``head_epochs``, then everything at the learning rate ``fine_rate``."""
+    """Two phases: first the head with a frozen backbone, then all layers."""
 
-    head_epochs: int = Field(ge=1)
-    fine_rate: float = Field(gt=0)
+    head_epochs: int = Field(ge=1, description="epochs of the first phase")
+    fine_rate: float = Field(gt=0, description="learning rate of the second phase")
 
 
 class Recipe(Block):
-    """A training recipe: all that changes the trained weights, besides the data.
+    """A training recipe: everything besides the data that determines the trained weights."""
 
-    ``loss: auto`` is cross-entropy for the network's head; ``binary_crossentropy`` counts each output by itself.
-    ``scale: backbone`` is the preprocessing that a pretrained network wants. With ``freeze`` only the head learns,
-    from features that are computed once. ``prediction_draws`` averages over so many augmented images at prediction.
-    """
-
-    network: NetworkParams = NetworkParams()
-    epochs: int = Field(ge=1)
-    patience: int | None = Field(None, ge=1)
-    batch_size: int = Field(32, ge=1)
-    learning_rate: float = Field(1e-3, gt=0)
-    optimizer: Literal["adam", "sgd"] = "adam"
-    loss: Literal["auto", "crossentropy", "binary_crossentropy"] = "auto"
-    scale: Literal["unit", "standard", "backbone"] = "unit"
-    monitor: Literal["loss", "accuracy", "auc"] = "loss"
-    class_weights: Literal["none", "balanced"] = "none"
-    augmentation: AugmentationParams | None = None
-    prediction_draws: int = Field(0, ge=0, le=100)
-    plateau: PlateauParams | None = None
-    phases: PhaseParams | None = None
-    freeze: bool = False
-    seed: int = Field(0, ge=0)
+    network: NetworkParams = Field(NetworkParams(), description="the architecture and its initial weights")
+    epochs: int = Field(ge=1, description="epochs, at most")
+    patience: int | None = Field(
+        None,
+        ge=1,
+        description="early stopping: stop after this many epochs without improvement and restore the best epoch; "
+        "null trains to the end and keeps the last",
+    )
+    batch_size: int = Field(32, ge=1, description="images in a training step")
+    learning_rate: float = Field(1e-3, gt=0, description="learning rate of the optimizer")
+    optimizer: Literal["adam", "sgd"] = Field("adam", description="optimizer, with Keras' defaults otherwise")
+    loss: Literal["auto", "crossentropy", "binary_crossentropy"] = Field(
+        "auto",
+        description="`auto` is the cross-entropy that fits the network's outputs; `binary_crossentropy` treats each "
+        "output separately, also where there are two",
+    )
+    scale: Literal["unit", "standard", "backbone"] = Field(
+        "unit",
+        description="pixel values that the network is given: `unit` 0 to 1, `standard` the standard score of a "
+        "standardised scan, `backbone` the preprocessing of a pretrained network",
+    )
+    monitor: Literal["loss", "accuracy", "auc"] = Field(
+        "loss", description="what early stopping and the plateau watch, on the set that chooses the epoch"
+    )
+    class_weights: Literal["none", "balanced"] = Field(
+        "none", description="`balanced` gives each label the same total weight in the loss"
+    )
+    augmentation: AugmentationParams | None = Field(None, description="the block below; null is none")
+    prediction_draws: int = Field(
+        0,
+        ge=0,
+        le=100,
+        description="average predictions over this many draws of the augmentation; 0 uses the image as it is",
+    )
+    plateau: PlateauParams | None = Field(None, description="the block below; null keeps the learning rate")
+    phases: PhaseParams | None = Field(
+        None, description="the block below; null trains all layers from the start"
+    )
+    freeze: bool = Field(
+        False, description="train the head only, on backbone features that are computed once"
+    )
+    seed: int = Field(
+        0, ge=0, description="seed of initial weights, order of images, dropout, views and augmentation"
+    )
 
     @model_validator(mode="after")
     def _keys_go_together(self) -> Recipe:
@@ -112,10 +135,19 @@ class Recipe(Block):
 
 
 class MachineParams(Block):
-    """How a machine runs a recipe; none of it may change what is learnt, but for rounding."""
+    """How this machine trains, the same for all studies; it changes results by rounding at most."""
 
-    engine: Literal["auto", "fit"] = "auto"
-    device: Literal["auto", "cpu", "gpu"] = "auto"
-    precision: Literal["float32", "bfloat16"] = "float32"
-    deterministic: bool = True
-    resume: bool = False
+    engine: Literal["auto", "fit"] = Field(
+        "auto",
+        description="`auto` runs whole epochs in one compiled function where the backend supports it; `fit` is "
+        "plain Keras",
+    )
+    device: Literal["auto", "cpu", "gpu"] = Field(
+        "auto", description="`auto` takes the first GPU if there is one; `gpu` without one is an error"
+    )
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32",
+        description="bfloat16 is faster on processors that support it; the last layer stays in float32",
+    )
+    deterministic: bool = Field(True, description="the same seed gives the same bits on one machine")
+    resume: bool = Field(False, description="continue from the checkpoints of an interrupted run")

@@ -1,7 +1,4 @@
-"""Which finished runs are set side by side.
-
-Which trained model is used, and on what.
-"""
+"""The pipelines that use finished runs: predict, export and compare."""
 
 from __future__ import annotations
 
@@ -14,41 +11,47 @@ from mammoscan.params.base import Block
 
 
 class PredictParams(Block):
-    """Which images are predicted, and by which model.
+    """Which images are predicted, and by which model."""
 
-    ``images`` is a folder or a file. ``model`` is ``latest`` (the newest registered one), the id of an MLflow run,
-    ``models:/…`` or a packaged model's folder. ``runtime`` is what computes. ``shown`` images at most are in the
-    gallery.
-    """
-
-    study: str = "mias"
-    images: str | None = None
-    model: str = "latest"
-    runtime: Literal["keras", "onnx"] = "keras"
-    shown: int = Field(300, ge=0, le=5000)
+    study: str = Field("mias", description="study whose model is used")
+    images: str | None = Field(
+        None, description="a file or a folder, which is searched with all folders below it"
+    )
+    model: str = Field(
+        "latest",
+        description="`latest` (the newest registered one), an MLflow run id, `models:/…` or a packaged model's folder",
+    )
+    runtime: Literal["keras", "onnx"] = Field(
+        "keras", description="`onnx` needs the extra `onnx` and an exported model"
+    )
+    shown: int = Field(300, ge=0, le=5000, description="images in the gallery, at most")
 
 
 class ExportParams(Block):
-    """Which model is written as ONNX, and on how many of the study's images it is compared with the Keras one."""
+    """Which model is written as ONNX."""
 
-    study: str = "mias"
-    model: str = "latest"
-    images: int = Field(256, ge=1)
+    study: str = Field("mias", description="study whose model is exported")
+    model: str = Field("latest", description="as in `predict.model`")
+    images: int = Field(
+        256, ge=1, description="number of the study's images on which the ONNX and the Keras model must agree"
+    )
 
 
 class CompareParams(Block):
-    """Which runs are compared, and how sure their differences are made.
+    """Which runs are compared."""
 
-    ``runs`` are ids of MLflow runs, as a list or as one text with spaces, commas or plus signs between them. Where
-    there are none, ``filter`` (in MLflow's own language, e.g. ``tags.study = "mias"``) finds them. ``resamples``,
-    ``level`` and ``seed`` are those of the paired intervals.
-    """
-
-    runs: tuple[str, ...] = ()
-    filter: str | None = None
-    resamples: int = Field(2000, ge=20)
-    level: float = Field(0.95, gt=0.5, lt=1)
-    seed: int = Field(0, ge=0)
+    runs: tuple[str, ...] = Field(
+        (),
+        description="ids of MLflow runs, two to twelve; on the command line with plus signs, spaces or commas between",
+    )
+    filter: str | None = Field(
+        None, description='MLflow filter that finds the runs if none are named, e.g. `tags.study = "mias"`'
+    )
+    resamples: int = Field(
+        2000, ge=20, description="bootstrap resamples of patients behind each paired interval"
+    )
+    level: float = Field(0.95, gt=0.5, lt=1, description="confidence level of these intervals")
+    seed: int = Field(0, ge=0, description="seed of the resampling")
 
     @field_validator("runs", mode="before")
     @classmethod

@@ -7,7 +7,7 @@ import pandas as pd
 
 from mammoscan.data import image_dataset, image_selection, packing
 from mammoscan.datasets import ArrayFile
-from mammoscan.params import PackParams, PhantomParams, Question
+from mammoscan.params import PackParams, PhantomParams, Question, Source, UnpackLimit
 from mammoscan.progress import show_progress
 from mammoscan.records.dataset import DatasetRecord
 
@@ -15,7 +15,7 @@ logger = logging.getLogger("mammoscan")
 
 
 def open_source(
-    source: str, phantom: PhantomParams, unpack_limit_gb: float, raw_folder: Path
+    source: Source, phantom: PhantomParams, unpack_limit_gb: UnpackLimit, raw_folder: Path
 ) -> DatasetRecord:
     """Find, fetch, unpack or make the data set, and take the fingerprint of every file of it.
 

@@ -17,7 +17,16 @@ from mammoscan.data.mias import list_scans
 from mammoscan.data.mias_regions import STORED_VIEWS, cut_blocks, list_samples, place_regions
 from mammoscan.datasets import ArrayStream
 from mammoscan.imaging.scan_grid import prepare_scan
-from mammoscan.params import CropParams, PhantomParams, Question, ScanGridParams, ViewParams
+from mammoscan.params import (
+    AllowModified,
+    CropParams,
+    PhantomParams,
+    Question,
+    ScanGridParams,
+    Source,
+    UnpackLimit,
+    ViewParams,
+)
 from mammoscan.pipelines.reporting.nodes import choose_stamp
 from mammoscan.progress import show_progress
 from mammoscan.records.dataset import DatasetRecord
@@ -26,7 +35,11 @@ logger = logging.getLogger("mammoscan")
 
 
 def open_source(
-    source: str, phantom: PhantomParams, allow_modified: bool, unpack_limit_gb: float, folder: Path
+    source: Source,
+    phantom: PhantomParams,
+    allow_modified: AllowModified,
+    unpack_limit_gb: UnpackLimit,
+    folder: Path,
 ) -> DatasetRecord:
     """Find, fetch, unpack or make the data set, and check every file of it.
 
