@@ -152,7 +152,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=50, help="of one crop in each round")
     words = parser.parse_args()
     device = choose_device(MachineParams())
-    print(f"{device['name']}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    print(f"{device.name}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     pixels = np.random.default_rng(0).integers(0, 256, (words.images, *SHAPE), dtype=np.uint8)
     for many, shown in ((True, pixels), (False, pixels[:1])):
         rows = measure(list_contenders(many), shown, words.rounds, 1 if many else words.repeats)

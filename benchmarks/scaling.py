@@ -59,7 +59,7 @@ def measure(path: Path, count: int, streamed: bool, epochs: int) -> dict[str, fl
     )
     # The first epoch also traces the program.
     return {
-        "seconds": float(np.median([epoch["seconds"] for epoch in history["epochs"][1:]])),
+        "seconds": float(np.median([epoch.seconds for epoch in history.epochs[1:]])),
         "processor": float(np.median(np.diff(clock)[1:])),
         "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }

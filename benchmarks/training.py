@@ -203,7 +203,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the rows there as well")
     words = parser.parse_args()
     device = choose_device(MachineParams())
-    print(f"{device['name']}, {device['cores']} cores, {device['kind']}")
+    print(f"{device.name}, {device.cores} cores, {device.kind}")
     rows = []
     for images in words.images:
         found = measure(images, words.rounds, words.seconds, words.batch_size, list_contenders(words.torch))

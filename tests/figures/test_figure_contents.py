@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from histories import make_epoch, make_history
 from mammoscan.figures.calibration import draw_reliability
 from mammoscan.figures.class_counts import draw_class_counts
 from mammoscan.figures.confusion_matrix import draw_confusion_matrix
@@ -67,12 +68,7 @@ def test_the_chance_of_precision_and_recall_is_the_share_of_positives(prediction
 
 
 def test_training_curves_name_the_epoch_that_was_kept_and_what_chose_it(read_texts):
-    epochs = [{"epoch": n, "loss": 1 / n, "accuracy": 0.5} for n in range(1, 9)]
-    histories = {
-        0: {"epochs": epochs, "best_epoch": 3},
-        "fold_1": {"epochs": epochs, "best_epoch": 4},
-        "final": {"epochs": epochs, "best_epoch": 5},
-    }
+    histories = {0: make_history(8, 3), "fold_1": make_history(8, 4), "final": make_history(8, 5)}
 
     texts = read_texts(draw_training_curves(histories, "", chosen_on="test"))
 
@@ -80,18 +76,17 @@ def test_training_curves_name_the_epoch_that_was_kept_and_what_chose_it(read_tex
 
 
 def test_a_wild_epoch_does_not_flatten_the_loss_curve():
-    losses = [1.0] * 99 + [1000.0]
-    epochs = [{"epoch": n + 1, "loss": loss, "accuracy": 0.5} for n, loss in enumerate(losses)]
+    epochs = [make_epoch(n, loss=1000.0 if n == 100 else 1.0) for n in range(1, 101)]
 
-    figure = draw_training_curves({"a": {"epochs": epochs, "best_epoch": 1}}, "")
+    figure = draw_training_curves({"a": make_history(epochs)}, "")
 
     assert figure.axes[0].get_ylim()[1] < 2
 
 
 def test_training_curves_leave_out_what_is_not_finite():
-    epochs = [{"epoch": 1, "loss": float("nan"), "accuracy": None, "val_loss": None}]
+    epochs = [make_epoch(1, loss=float("nan"), accuracy=float("nan"))]
 
-    figure = draw_training_curves({"a": {"epochs": epochs, "best_epoch": 1}}, "")
+    figure = draw_training_curves({"a": make_history(epochs)}, "")
 
     assert figure.axes[0].get_ylim() == (0.0, 1.0)
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from histories import make_epoch, make_history
 from mammoscan.figures.calibration import draw_reliability
 from mammoscan.figures.class_counts import draw_class_counts
 from mammoscan.figures.confusion_matrix import draw_confusion_matrix
@@ -25,13 +26,11 @@ def measure(value, width=0.1):
 
 
 def history(epochs):
-    return {
-        "epochs": [
-            {"epoch": n, "loss": 1 / n, "accuracy": 1 - 0.5 / n, "val_loss": 0.5 + 1 / n, "val_accuracy": 0.6}
-            for n in range(1, epochs + 1)
-        ],
-        "best_epoch": epochs // 2 + 1,
-    }
+    rows = [
+        make_epoch(n, accuracy=1 - 0.5 / n, val_loss=0.5 + 1 / n, val_accuracy=0.6)
+        for n in range(1, epochs + 1)
+    ]
+    return make_history(rows, epochs // 2 + 1)
 
 
 BINS = [

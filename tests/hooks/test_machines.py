@@ -1,30 +1,17 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
+from histories import CPU, make_history
 from mammoscan.tracking.machine import describe_machines
-
-CPU = {
-    "kind": "cpu",
-    "name": "Some CPU",
-    "memory_gb": 15.6,
-    "cores": 2,
-    "backend": "tensorflow",
-    "place": "/CPU:0",
-}
 
 
 def test_every_device_that_trained_is_named_once(tmp_path: Path) -> None:
-    histories = [
-        {"device": CPU, "engine": "tensorflow", "precision": "float32"},
-        {"device": CPU, "engine": "tensorflow", "precision": "float32"},
-        {"device": CPU | {"kind": "gpu", "name": "Some GPU", "memory_gb": None}, "engine": "tensorflow"},
-        {"epochs": []},
-    ]
+    gpu = CPU.model_copy(update={"kind": "gpu", "name": "Some GPU", "memory_gb": None})
+    histories = [make_history(), make_history(), make_history(device=gpu)]
     files = [tmp_path / f"{number}.json" for number in range(len(histories))]
     for file, history in zip(files, histories, strict=True):
-        file.write_text(json.dumps(history))
+        file.write_text(history.model_dump_json())
     assert describe_machines(files) == {
         "device": "Some CPU, Some GPU",
         "device_kind": "cpu, gpu",

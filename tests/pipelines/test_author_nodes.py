@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from histories import make_history
 from mammoscan.pipelines.author import nodes
 from mammoscan.records.dataset import DatasetRecord
 from mammoscan.studies import ABLATION, EXPERIMENTS, SIDE_CLAIM
@@ -23,7 +24,7 @@ def make_results(**aucs: float) -> dict[str, Any]:
             "cnn": dict.fromkeys(nodes.MEASURES, measure) | {"samples": 60, "patients": 10},
             "majority": {},
         }
-        results[f"{name}_history"] = {"best_epoch": number}
+        results[f"{name}_history"] = make_history(best_epoch=number)
     return results
 
 

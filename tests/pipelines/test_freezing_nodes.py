@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from histories import make_epoch, make_history
 from mammoscan.datasets import ArrayDataset
 from mammoscan.errors import MammoscanError
 from mammoscan.params import (
@@ -69,7 +70,7 @@ def test_features_are_computed_once_folds_keep_heads_and_the_final_model_is_whol
         history,
     )
     assert final.input_shape == (None, 32, 32, 3)
-    assert history["parameters"] == final.count_params() > 2_000_000
+    assert history.parameters == final.count_params() > 2_000_000
     np.testing.assert_array_equal(final.get_weights()[0], complete.get_weights()[0])
 
     evaluation = EvaluationParams(resamples=50, metadata_columns=())
@@ -118,7 +119,7 @@ def test_the_final_model_follows_the_rates_of_the_fold_with_the_median_epoch(
 
     monkeypatch.setattr(nodes, "train_network", train)
     histories = [
-        {"best_epoch": best, "epochs": [{"learning_rate": best / 10**epoch} for epoch in range(5)]}
+        make_history([make_epoch(epoch + 1, learning_rate=best / 10**epoch) for epoch in range(5)], best)
         for best in (1, 3, 4)
     ]
     folds = nodes.divide_samples(samples, SplitParams(folds=3))

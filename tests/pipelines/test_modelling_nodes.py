@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from histories import make_epoch, make_history
 from mammoscan.params import (
     BalanceParams,
     EvaluationParams,
@@ -20,6 +21,7 @@ from mammoscan.params import (
 )
 from mammoscan.pipelines.modelling import nodes
 from mammoscan.pipelines.modelling.nodes import describe_data
+from mammoscan.records.history import Epoch, History
 
 SPLIT = SplitParams(folds=5)
 MACHINE = MachineParams()
@@ -41,12 +43,10 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Train and predict nothing; keep what was asked of the learning room."""
     kept: dict[str, Any] = {}
 
-    def train(
-        pixels: Any, targets: Any, training: Any, validation: Any, **more: Any
-    ) -> tuple[str, dict[str, Any]]:
+    def train(pixels: Any, targets: Any, training: Any, validation: Any, **more: Any) -> tuple[str, History]:
         kept.update(more, targets=targets, training=training, validation=validation)
-        more["on_epoch"]({"epoch": 1, "epochs": 5, "loss": 0.5})
-        return "model", {"epochs": [{"epoch": 1, "seconds": 0.1}], "best_epoch": 1}
+        more["on_epoch"](make_epoch(1))
+        return "model", make_history(1)
 
     def predict(model: Any, pixels: Any, test: Any, **more: Any) -> np.ndarray:
         kept.update(more, model=model, test=test)
@@ -152,7 +152,7 @@ class TestTraining:
             samples, pixels, rows, question, recipe, VIEWS, split, MACHINE, checkpoints
         )
         assert model == "model"
-        assert history["best_epoch"] == 1
+        assert history.best_epoch == 1
         by_role = {role: list(part["row"]) for role, part in rows.groupby("role")}
         assert list(asked["training"]) == by_role["train"]
         assert list(asked["validation"]) == by_role[choose_on]
@@ -169,7 +169,7 @@ class TestTraining:
         asked: dict[str, Any],
         tmp_path: Path,
     ) -> None:
-        histories = [{"best_epoch": best} for best in (9, 2, 40, 3)]
+        histories = [make_history(best_epoch=best) for best in (9, 2, 40, 3)]
         checkpoints = tmp_path / "mias" / "final" / "checkpoints"
         nodes.train_final(
             samples, pixels, folds, question, recipe, VIEWS, BalanceParams(), MACHINE, checkpoints, *histories
@@ -191,7 +191,7 @@ class TestTraining:
         balance = BalanceParams(method="class")
         checkpoints = tmp_path / "mias" / "final" / "checkpoints"
         nodes.train_final(
-            samples, pixels, folds, question, recipe, VIEWS, balance, MACHINE, checkpoints, {"best_epoch": 1}
+            samples, pixels, folds, question, recipe, VIEWS, balance, MACHINE, checkpoints, make_history()
         )
         assert samples["target"].iloc[asked["training"]].mean() == 0.5
 
@@ -234,7 +234,7 @@ class TestFollowing:
                 self.name, self.epochs, self.flushed = name, [], False
                 logs.append(self)
 
-            def add(self, epoch: dict[str, Any]) -> None:
+            def add(self, epoch: Epoch) -> None:
                 self.epochs.append(epoch)
 
             def flush(self) -> None:
@@ -242,8 +242,8 @@ class TestFollowing:
 
         monkeypatch.setattr(nodes, "EpochLog", Log)
         folder = Path("data", "06_models", study, part, "checkpoints")
-        epoch = {"epoch": 1, "epochs": 5, "loss": 0.5}
-        with nodes.follow_training(folder, "x") as on_epoch:
+        epoch = make_epoch(1)
+        with nodes.follow_training(folder, "x", 5) as on_epoch:
             on_epoch(epoch)
         [log] = logs
         assert (log.name, log.epochs, log.flushed) == (prefix, [epoch], True)
@@ -315,5 +315,5 @@ def test_a_network_is_really_trained_and_asked(
     folder = tmp_path / "mias" / "fold_0" / "checkpoints"
     model, history = nodes.train_fold(samples, pixels, rows, question, recipe, VIEWS, SPLIT, machine, folder)
     table = nodes.predict_fold(model, samples, pixels, rows, question, recipe, VIEWS, machine)
-    assert len(history["epochs"]) == 1
+    assert len(history.epochs) == 1
     assert table[["p_benign", "p_malignant"]].sum(axis=1).to_numpy() == pytest.approx(1, abs=1e-5)

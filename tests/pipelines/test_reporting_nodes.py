@@ -12,10 +12,12 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
+from histories import make_epochs, make_history
 from mammoscan.params import EvaluationParams, Question, Recipe, SplitParams, ViewParams
 from mammoscan.pipelines.modelling.nodes import divide_samples
 from mammoscan.pipelines.reporting import nodes
 from mammoscan.records.dataset import DatasetRecord
+from mammoscan.records.history import History
 
 
 @pytest.fixture
@@ -32,20 +34,8 @@ def predictions(samples: pd.DataFrame) -> pd.DataFrame:
 
 
 @pytest.fixture
-def histories() -> list[dict[str, Any]]:
-    epochs = [
-        {
-            "epoch": number,
-            "loss": 1 / number,
-            "accuracy": 0.5,
-            "seconds": 0.5,
-            "val_loss": 0.7,
-            "val_accuracy": 0.5,
-        }
-        for number in (1, 2, 3)
-    ]
-    facts = {"parameters": 72_706, "device": {"kind": "cpu", "name": "CPU"}, "engine": "tensorflow"}
-    return [{"epochs": epochs[:n], "best_epoch": n, **facts} for n in (3, 2)]
+def histories() -> list[History]:
+    return [make_history(make_epochs(n, val_loss=0.7, val_accuracy=0.5), n) for n in (3, 2)]
 
 
 RUN_INFO = {

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
+from histories import make_history
 from mammoscan.errors import MammoscanError
 from mammoscan.evaluation import splits
 from mammoscan.params import (
@@ -24,8 +25,7 @@ from mammoscan.params import (
     ViewParams,
     apply_values,
 )
-from mammoscan.pipelines.search import nodes
-from mammoscan.pipelines.search import trials as search
+from mammoscan.pipelines.search import nodes, trials
 from mammoscan.records.dataset import DatasetRecord
 from mammoscan.training.engines.base import EngineError
 
@@ -51,9 +51,9 @@ def rate(values: dict[str, Any]) -> tuple[float, dict[str, Any]]:
 
 
 def run(folder: Path, search: SearchParams, evaluate: Any = rate, fold: int = 1) -> pd.DataFrame:
-    study = search.open_search(folder, "abc", search)
-    search.run_trials(study, search, OWN, evaluate, fold=fold)
-    return search.tabulate_trials(study, fold, list(search.list_ranges()))
+    study = trials.open_search(folder, "abc", search)
+    trials.run_trials(study, search, OWN, evaluate, fold=fold)
+    return trials.tabulate_trials(study, fold, list(search.list_ranges()))
 
 
 @pytest.fixture
@@ -70,15 +70,15 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         if more["recipe"].learning_rate > 0.5:
             raise EngineError("the loss became nan")
         kept.append({"training": training, "validation": validation, **more})
-        return "model", {"best_epoch": len(kept)}
+        return "model", make_history(best_epoch=len(kept))
 
     def predict(model: Any, pixels: Any, test: Any, **more: Any) -> np.ndarray:
         kept[-1]["test"] = test
         positive = pixels[test].mean(axis=(1, 2, 3)) / 255
         return np.column_stack([1 - positive, positive]).astype(np.float32)
 
-    monkeypatch.setattr(search, "train_network", train)
-    monkeypatch.setattr(search, "predict_probabilities", predict)
+    monkeypatch.setattr(trials, "train_network", train)
+    monkeypatch.setattr(trials, "predict_probabilities", predict)
     return kept
 
 
@@ -149,7 +149,7 @@ class TestTrials:
     def test_a_training_that_diverges_ends_its_trial_and_not_the_search(self, tmp_path: Path) -> None:
         def diverge(values: dict[str, Any]) -> Any:
             if values["learning_rate"] > 1e-3:
-                raise search.DivergedError("the loss became nan in epoch 1")
+                raise trials.DivergedError("the loss became nan in epoch 1")
             return rate(values)
 
         table = run(tmp_path, make_search(), diverge)
@@ -160,7 +160,7 @@ class TestTrials:
 
     def test_a_search_in_which_all_diverge_says_so(self, tmp_path: Path) -> None:
         def diverge(values: dict[str, Any]) -> Any:
-            raise search.DivergedError("x")
+            raise trials.DivergedError("x")
 
         with pytest.raises(MammoscanError, match=r"search, fold 2: 2 trials ended and none with a value"):
             run(tmp_path, make_search(trials=2), diverge)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from histories import make_epoch, make_history
 from mammoscan.figures.slide_map import draw_probability_map as draw_map
 from mammoscan.figures.slide_map import pick_slides
 from mammoscan.params import EvaluationParams, Question, SplitParams
@@ -38,12 +39,12 @@ METRICS = {
         "labels": {"no_idc": {"samples": 7}, "idc": {"samples": 3}},
     }
 }
-HISTORY = {
-    "epochs": [
-        {"epoch": 1, "accuracy": 0.8, "val_accuracy": 0.97, "seconds": 2.0},
-        {"epoch": 2, "accuracy": 1.0, "val_accuracy": 0.9, "seconds": 3.0},
+HISTORY = make_history(
+    [
+        make_epoch(1, accuracy=0.8, val_accuracy=0.97, seconds=2.0),
+        make_epoch(2, accuracy=1.0, val_accuracy=0.9, seconds=3.0),
     ]
-}
+)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from histories import make_history
 from mammoscan.evaluation.out_of_distribution import AS_IS
 from mammoscan.models.registry import build_network
 from mammoscan.params import (
@@ -129,7 +130,7 @@ def write_card(kind: str = "phantom", pipeline: str = "mias", **more: Any) -> di
     }
     if "trust" not in more:
         return nodes.write_author_card(**blocks)
-    return nodes.write_card(**blocks, final={"epochs": [{}, {}, {}]}, subgroups=subgroups, **more)
+    return nodes.write_card(**blocks, final=make_history(3), subgroups=subgroups, **more)
 
 
 def test_held_out_images_are_in_distribution_and_noise_is_not(flagged: pd.DataFrame) -> None:

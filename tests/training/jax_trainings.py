@@ -93,8 +93,8 @@ def main(folder: Path, blocked: NoTensorFlow) -> None:
     words = {"checkpoint": folder / "training.ckpt"}
     keep("whole", train(RESUMED)[0])
 
-    def interrupt(row: dict[str, Any]) -> None:
-        if row["epoch"] == 4:
+    def interrupt(row: Any) -> None:
+        if row.epoch == 4:
             raise KeyboardInterrupt
 
     try:
@@ -102,7 +102,7 @@ def main(folder: Path, blocked: NoTensorFlow) -> None:
     except KeyboardInterrupt:
         resumed, history = train(RESUMED, resume=True, **words)
         keep("resumed", resumed)
-        notes["resumed_after"] = history["resumed_after"]
+        notes["resumed_after"] = history.resumed_after
 
     import keras
 
@@ -118,7 +118,8 @@ def main(folder: Path, blocked: NoTensorFlow) -> None:
     for name, scanned in (("stepped", ()), ("scanned", ("cpu",))):
         compiled._idle.clear()
         jax.SCANNED = scanned
-        model, notes[name] = train(SAME)
+        model, history = train(SAME)
+        notes[name] = history.model_dump()
         keep(name, model)
     # Keras itself looks for TensorFlow when it writes down a model, which a prediction has it do.
     notes["asked_in_training"] = blocked.asked

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from mammoscan.errors import MammoscanError
+from mammoscan.records.history import Epoch
 from mammoscan.training import checkpoints
 from mammoscan.training.checkpoints import Checkpointer, Snapshot
 
@@ -131,10 +132,8 @@ def test_a_training_that_had_ended_is_not_repeated(train: Any, path: Path, valid
     epochs: list[Any] = []
     again, told = train(resume=True, on_epoch=epochs.append, **words)
     assert epochs == []
-    assert told["resumed_after"] == 3
-    assert [told[key] for key in ("epochs", "best_epoch")] == [
-        history[key] for key in ("epochs", "best_epoch")
-    ]
+    assert told.resumed_after == 3
+    assert (told.epochs, told.best_epoch) == (history.epochs, history.best_epoch)
     for a, b in zip(model.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     with pytest.raises(MammoscanError, match=r"recipe\.seed is 4 now, but was 0"):
@@ -157,8 +156,8 @@ def test_a_resumed_training_ends_with_the_bits_of_an_uninterrupted_one(
     }
     whole, history = train(**words)
 
-    def stop(row: dict[str, Any]) -> None:
-        if row["epoch"] == 4:
+    def stop(row: Epoch) -> None:
+        if row.epoch == 4:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -168,18 +167,18 @@ def test_a_resumed_training_ends_with_the_bits_of_an_uninterrupted_one(
     with pytest.raises(MammoscanError, match=r"data\.pixels is 'b' now, but was None"):
         train(resume=True, fingerprint={"pixels": "b"}, **words)
     resumed, again = train(resume=True, **words)
-    assert again["resumed_after"] == 3
+    assert again.resumed_after == 3
     for a, b in zip(whole.get_weights(), resumed.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
-    assert again["best_epoch"] == history["best_epoch"]
-    for a, b in zip(history["epochs"], again["epochs"], strict=True):
-        assert {**a, "seconds": 0} == {**b, "seconds": 0}
+    assert again.best_epoch == history.best_epoch
+    for a, b in zip(history.epochs, again.epochs, strict=True):
+        assert a.model_copy(update={"seconds": 0}) == b.model_copy(update={"seconds": 0})
 
 
 def test_resume_without_a_checkpoint_begins_at_the_beginning(train: Any, path: Path) -> None:
     _, history = train(checkpoint=path, resume=True)
-    assert history["resumed_after"] is None
-    assert len(history["epochs"]) == 3
+    assert history.resumed_after is None
+    assert len(history.epochs) == 3
 
 
 SCRIPT = textwrap.dedent(
@@ -200,11 +199,10 @@ SCRIPT = textwrap.dedent(
         pixels, targets, np.arange(40), np.arange(40, 60), n_labels=2,
         recipe=Recipe(epochs=40, patience=40, batch_size=16), views=ViewParams(),
         machine=MachineParams(resume=resume, device="cpu"), checkpoint=folder / "training.ckpt",
-        on_epoch=lambda row: print(row["epoch"], flush=True),
+        on_epoch=lambda row: print(row.epoch, flush=True),
     )
-    for row in history["epochs"]:
-        del row["seconds"]
-    (folder / "result").write_bytes(pickle.dumps((model.get_weights(), history["epochs"], history["resumed_after"])))
+    epochs = [epoch.model_dump(exclude={"seconds"}) for epoch in history.epochs]
+    (folder / "result").write_bytes(pickle.dumps((model.get_weights(), epochs, history.resumed_after)))
     """
 )
 

@@ -68,7 +68,7 @@ def test_what_hardly_varies_beside_what_is_large_is_learnt_from() -> None:
         machine=MACHINE,
         views=still,
     )
-    assert history["epochs"][-1]["accuracy"] > 0.9
+    assert history.epochs[-1].accuracy > 0.9
     found = np.asarray(head(features, training=False)).argmax(axis=1)
     assert np.mean(found[:60] == targets[:60]) > 0.9
     whole = compose_model(head, recipe, (32, 32, 3), 2, MACHINE)

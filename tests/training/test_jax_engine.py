@@ -77,11 +77,11 @@ class TestJax:
         monkeypatch.setattr(keras.layers.Dropout, "call", lambda self, inputs, training=False: inputs)
         monkeypatch.setattr(compiled, "_idle", {})
         model, history = train(**SAME)
-        assert history["engine"] == "tensorflow"
+        assert history.engine == "tensorflow"
         for mine, theirs in zip(pick(found, "stepped"), model.get_weights(), strict=True):
             np.testing.assert_allclose(mine, theirs, atol=2e-5)
-        for mine, theirs in zip(notes["stepped"]["epochs"], history["epochs"], strict=True):
-            assert {**mine, "seconds": 0} == pytest.approx({**theirs, "seconds": 0}, abs=1e-4)
+        for mine, theirs in zip(notes["stepped"]["epochs"], history.epochs, strict=True):
+            assert {**mine, "seconds": 0} == pytest.approx({**theirs.model_dump(), "seconds": 0}, abs=1e-4)
         probabilities = predict_probabilities(
             model,
             problem.pixels,
@@ -125,8 +125,8 @@ class TestJax:
         monkeypatch.setattr(keras.config, "backend", lambda: "jax")
         monkeypatch.setattr(jax, "devices", lambda: [card])
         device = choose_device(MachineParams(device="gpu"))
-        assert (device["kind"], device["name"], device["place"]) == ("gpu", "card", "gpu:0")
-        assert device["memory_gb"] == 24
+        assert (device.kind, device.name, device.place) == ("gpu", "card", "gpu:0")
+        assert device.memory_gb == 24
 
 
 def test_a_backend_that_is_not_installed_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

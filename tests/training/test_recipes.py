@@ -14,6 +14,7 @@ from mammoscan.inference.backbone_features import check_features, compose_model,
 from mammoscan.inference.predict import predict_probabilities
 from mammoscan.models import build_network
 from mammoscan.params import MachineParams, PlateauParams, Recipe, ViewParams
+from mammoscan.records.history import Epoch, History
 from mammoscan.training import checkpoints, pixel_blocks
 from mammoscan.training.learning_rate import Phase, Plateau, list_phases
 
@@ -25,8 +26,8 @@ BENT = {"rotation": 10, "shear": 5, "zoom": (0.9, 1.1), "flip_horizontal": True}
 ENGINES = pytest.mark.parametrize("engine", ["auto", "fit"])
 
 
-def drop_seconds(history: dict[str, Any]) -> list[dict[str, Any]]:
-    return [{k: v for k, v in row.items() if k != "seconds"} for row in history["epochs"]]
+def drop_seconds(history: History) -> list[dict[str, Any]]:
+    return [row.model_dump(exclude={"seconds"}) for row in history.epochs]
 
 
 def assert_same_bits(first: Any, second: Any) -> None:
@@ -43,8 +44,8 @@ class TestSigmoid:
             network=TINY, engine=engine, epochs=10, learning_rate=0.01, class_weights="balanced", patience=10
         )
         assert model.output_shape == (None, 1)
-        assert history["epochs"][-1]["val_auc"] > 0.95
-        assert history["epochs"][-1]["accuracy"] > 0.85
+        assert history.epochs[-1].val_auc > 0.95
+        assert history.epochs[-1].accuracy > 0.85
         found = predict_probabilities(
             model,
             problem.pixels,
@@ -101,7 +102,7 @@ class TestAugmentation:
     def test_it_needs_no_square_and_bends_colour(self, train: Train) -> None:
         pixels = np.random.default_rng(0).integers(0, 255, (140, 12, 20, 3), dtype=np.uint8)
         _, history = train(network=TINY, augmentation=BENT, pixels=pixels, training="none", epochs=1)
-        assert np.isfinite(history["epochs"][0]["loss"])
+        assert np.isfinite(history.epochs[0].loss)
 
 
 class TestRates:
@@ -149,7 +150,7 @@ class TestRates:
             assert np.array_equal(mine, theirs) == path.startswith("body"), path
         both, _ = train(epochs=4, on_epoch=rows.append, patience=1, **words)
         assert not np.array_equal(both.get_weights()[0], fresh.get_weights()[0])
-        assert [row["learning_rate"] for row in rows] == pytest.approx([1e-3, 1e-3, 1e-4, 1e-4][: len(rows)])
+        assert [row.learning_rate for row in rows] == pytest.approx([1e-3, 1e-3, 1e-4, 1e-4][: len(rows)])
         assert all(layer.trainable for layer in both.layers)
 
     def test_patience_does_not_end_the_first_phase(self, train: Train, problem: Any) -> None:
@@ -162,8 +163,8 @@ class TestRates:
             epochs=20,
             learning_rate=0.1,
         )
-        assert len(history["epochs"]) > 12
-        assert history["stopped_early"]
+        assert len(history.epochs) > 12
+        assert history.stopped_early
 
     @ENGINES
     def test_given_rates_are_followed(self, train: Train, engine: str) -> None:
@@ -175,7 +176,7 @@ class TestRates:
             validation=NO_ROWS,
             engine=engine,
         )
-        assert [row["learning_rate"] for row in history["epochs"]] == pytest.approx(rates)
+        assert [row.learning_rate for row in history.epochs] == pytest.approx(rates)
 
     # Within the first phase, at its end, and within the second.
     @pytest.mark.parametrize(("engine", "stop"), [("auto", 2), ("auto", 4), ("auto", 5), ("fit", 5)])
@@ -196,16 +197,16 @@ class TestRates:
             "checkpoint": tmp_path / "fold" / "training.ckpt",
         }
         whole, history = train(**words)
-        assert len({row["learning_rate"] for row in history["epochs"]}) > 2
+        assert len({row.learning_rate for row in history.epochs}) > 2
 
-        def interrupt(row: dict[str, Any]) -> None:
-            if row["epoch"] == stop:
+        def interrupt(row: Epoch) -> None:
+            if row.epoch == stop:
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
             train(on_epoch=interrupt, **words)
         resumed, again = train(resume=True, **words)
-        assert again["resumed_after"] == stop - 1
+        assert again.resumed_after == stop - 1
         assert_same_bits(whole, resumed)
         assert drop_seconds(again) == drop_seconds(history)
 
@@ -226,7 +227,7 @@ class TestFrozen:
         features = self.make_features(problem)
         words = self.RECIPE.model_dump(exclude_defaults=True)
         head, history = train(pixels=features, training="none", **words)
-        assert history["epochs"][-1]["loss"] < history["epochs"][0]["loss"]
+        assert history.epochs[-1].loss < history.epochs[0].loss
         whole = compose_model(head, self.RECIPE, (16, 16, 1), 2, self.CPU)
         more = {"recipe": self.RECIPE, "views": self.STILL, "machine": self.CPU}
         wanted = predict_probabilities(head, features, problem.test, **more)

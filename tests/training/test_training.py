@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mammoscan.errors import MammoscanError
+from mammoscan.records.history import Epoch, History
 from mammoscan.training import pixel_blocks
 
 Train = Callable[..., tuple[Any, dict[str, Any]]]
@@ -19,23 +20,23 @@ def assert_same_bits(first: Any, second: Any) -> None:
         np.testing.assert_array_equal(a, b)
 
 
-def drop_seconds(history: dict[str, Any]) -> list[dict[str, Any]]:
-    return [{k: v for k, v in row.items() if k != "seconds"} for row in history["epochs"]]
+def drop_seconds(history: History) -> list[dict[str, Any]]:
+    return [row.model_dump(exclude={"seconds"}) for row in history.epochs]
 
 
 def test_a_network_learns_and_its_history_says_so(train: Train) -> None:
     seen: list[dict[str, Any]] = []
     model, history = train(epochs=12, learning_rate=0.003, on_epoch=seen.append)
-    last = history["epochs"][-1]
-    assert last["val_accuracy"] > 0.9
-    assert last["val_auc"] > 0.97
-    assert last["loss"] < 0.5 * history["epochs"][0]["loss"]
-    assert [row["epoch"] for row in seen] == list(range(1, 13))
-    assert seen[-1] == {**last, "epochs": 12}
-    assert history["best_epoch"] == 12
-    assert history["engine"] == keras.config.backend()
-    assert history["parameters"] == model.count_params()
-    assert history["device"]["kind"] == "cpu"
+    last = history.epochs[-1]
+    assert last.val_accuracy > 0.9
+    assert last.val_auc > 0.97
+    assert last.loss < 0.5 * history.epochs[0].loss
+    assert [row.epoch for row in seen] == list(range(1, 13))
+    assert seen[-1] == last
+    assert history.best_epoch == 12
+    assert history.engine == keras.config.backend()
+    assert history.parameters == model.count_params()
+    assert history.device.kind == "cpu"
 
 
 @pytest.mark.parametrize("engine", ["auto", "fit"])
@@ -101,10 +102,10 @@ def test_patience_stops_and_the_best_epochs_weights_come_back(train: Train, prob
     targets = np.random.default_rng(0).permutation(problem.targets)
     words = {"targets": targets, "learning_rate": 0.01, "training": "none", "seed": 2}
     model, history = train(epochs=40, patience=4, **words)
-    losses = [row["val_loss"] for row in history["epochs"]]
+    losses = [row.val_loss for row in history.epochs]
     best = int(np.argmin(losses)) + 1
-    assert history["stopped_early"]
-    assert history["best_epoch"] == best
+    assert history.stopped_early
+    assert history.best_epoch == best
     assert len(losses) == best + 4
     assert_same_bits(model, train(epochs=best, **words)[0])
 
@@ -112,14 +113,14 @@ def test_patience_stops_and_the_best_epochs_weights_come_back(train: Train, prob
 @pytest.mark.parametrize("engine", ["auto", "fit"])
 def test_without_validation_rows_the_last_weights_are_kept(train: Train, engine: str) -> None:
     _, history = train(validation=NO_ROWS, patience=1, epochs=3, engine=engine)
-    assert history["best_epoch"] == len(history["epochs"]) == 3
-    assert "val_loss" not in history["epochs"][0]
-    assert not history["stopped_early"]
+    assert history.best_epoch == len(history.epochs) == 3
+    assert history.epochs[0].val_loss is None
+    assert not history.stopped_early
 
 
 def test_random_views_and_class_weights_change_what_is_learnt(train: Train) -> None:
     losses = {
-        (training, weights): train(training=training, class_weights=weights, epochs=1)[1]["epochs"][0]["loss"]
+        (training, weights): train(training=training, class_weights=weights, epochs=1)[1].epochs[0].loss
         for training, weights in [("none", "none"), ("random", "none"), ("none", "balanced")]
     }
     assert len(set(losses.values())) == 3
@@ -127,7 +128,7 @@ def test_random_views_and_class_weights_change_what_is_learnt(train: Train) -> N
 
 def test_bfloat16_learns_and_is_another_program(train: Train) -> None:
     model, history = train(precision="bfloat16", epochs=12, learning_rate=0.003)
-    assert history["epochs"][-1]["val_auc"] > 0.95
+    assert history.epochs[-1].val_auc > 0.95
     assert model.layers[0].compute_dtype == "bfloat16"
     assert model.layers[-1].compute_dtype == "float32"
 
@@ -137,7 +138,7 @@ def test_a_loss_that_is_not_finite_stops_with_its_epoch_and_batch(train: Train, 
     with pytest.raises(MammoscanError, match=r"loss became (nan|inf) in epoch 1, batch [2-5]"):
         train(engine=engine, optimizer="sgd", learning_rate=1e30, training="none")
     _, history = train(engine=engine)
-    assert np.isfinite(history["epochs"][-1]["loss"])
+    assert np.isfinite(history.epochs[-1].loss)
 
 
 def test_a_broken_batch_is_named_although_images_are_streamed(
@@ -158,8 +159,8 @@ def test_two_trainings_at_once_do_not_share_a_program(train: Train) -> None:
     alone, _ = train(seed=8)
     inner: list[Any] = []
 
-    def train_another(row: dict[str, Any]) -> None:
-        if row["epoch"] == 2:
+    def train_another(row: Epoch) -> None:
+        if row.epoch == 2:
             inner.append(train(seed=9)[0])
 
     outer, _ = train(seed=8, on_epoch=train_another)

@@ -22,12 +22,13 @@ from mammoscan.figures.style import (
     new_figure,
     style_axes,
 )
+from mammoscan.records.history import History
 
 _COLUMNS = 5
 
 
 def draw_training_curves(
-    histories: Mapping[Any, Mapping[str, Any]], stamp: str, *, chosen_on: str = "validation"
+    histories: Mapping[Any, History], stamp: str, *, chosen_on: str = "validation"
 ) -> Figure:
     """Return loss and accuracy of every fold as small multiples on shared scales.
 
@@ -70,9 +71,9 @@ def draw_training_curves(
     return figure
 
 
-def _draw_alone(history: Mapping[str, Any], stamp: str, title: str, chosen_on: str) -> Figure:
+def _draw_alone(history: History, stamp: str, title: str, chosen_on: str) -> Figure:
     """Return the two curves of a single training side by side, large."""
-    kept = f"Epoch {history.get('best_epoch', '?')} of {len(history['epochs'])} was kept (dashed line)."
+    kept = f"Epoch {history.best_epoch} of {len(history.epochs)} was kept (dashed line)."
     figure = new_figure(3.6, title, stamp, subtitle=kept)
     for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
         _draw_one(axes, history, name)
@@ -97,13 +98,13 @@ def _draw_legend(figure: Figure, chosen_on: str) -> None:
     )
 
 
-def _draw_one(axes: Axes, history: Mapping[str, Any], name: str) -> None:
+def _draw_one(axes: Axes, history: History, name: str) -> None:
     for key, colour, width in ((name, BLUE, 1.0), (f"val_{name}", VERMILION, 2.2)):
         epochs, values = _read_series(history, key)
         if len(epochs):
             marker = "o" if len(epochs) == 1 else None
             axes.plot(epochs, values, color=colour, linewidth=width, marker=marker, markersize=4)
-    best = history.get("best_epoch")
+    best = history.best_epoch
     if best:
         axes.axvline(best, color=MUTED, linestyle="--", linewidth=1)
     style_axes(axes)
@@ -111,23 +112,23 @@ def _draw_one(axes: Axes, history: Mapping[str, Any], name: str) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
 
 
-def _title_fold(axes: Axes, name: Any, history: Mapping[str, Any]) -> None:
+def _title_fold(axes: Axes, name: Any, history: History) -> None:
     number = str(name).removeprefix("fold_")
     fold = f"Fold {int(number) + 1}" if number.isdigit() else f"{name}"
-    text = f"{fold[:1].upper()}{fold[1:]}: epoch {history.get('best_epoch', '?')} of {len(history['epochs'])}"
+    text = f"{fold[:1].upper()}{fold[1:]}: epoch {history.best_epoch} of {len(history.epochs)}"
     axes.set_title(text, size=SMALL_SIZE, color=INK)
 
 
-def _read_series(history: Mapping[str, Any], key: str) -> tuple[np.ndarray, np.ndarray]:
+def _read_series(history: History, key: str) -> tuple[np.ndarray, np.ndarray]:
     points = [
-        (row["epoch"], row[key])
-        for row in history["epochs"]
-        if row.get(key) is not None and np.isfinite(row[key])
+        (row.epoch, value)
+        for row in history.epochs
+        if (value := getattr(row, key)) is not None and np.isfinite(value)
     ]
     return np.array([point[0] for point in points]), np.array([point[1] for point in points], dtype=float)
 
 
-def _find_limits(histories: Mapping[Any, Mapping[str, Any]], name: str) -> tuple[float, float]:
+def _find_limits(histories: Mapping[Any, History], name: str) -> tuple[float, float]:
     """Return the common scale: a few wild epochs must not flatten all others."""
     parts = [_read_series(history, key)[1] for history in histories.values() for key in (name, f"val_{name}")]
     values = np.concatenate([*parts, np.zeros(0)])

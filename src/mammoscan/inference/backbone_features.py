@@ -128,7 +128,7 @@ def _open_backbone(recipe: Recipe, input_shape: tuple[int, ...], machine: Machin
     changed = file.stat().st_mtime_ns if file.is_file() else 0
     return _open_cached(
         *(network.name, network.weights, changed, recipe.seed),
-        *(input_shape, choose_scale(recipe), machine.precision, choose_device(machine)["place"]),
+        *(input_shape, choose_scale(recipe), machine.precision, choose_device(machine).place),
     )
 
 

@@ -49,7 +49,7 @@ def predict_probabilities(
     """
     rows = np.asarray(rows, dtype=np.int64).reshape(-1)
     shape = pixels.shape[1:]
-    place = choose_device(machine)["place"]
+    place = choose_device(machine).place
     if len(shape) == 1:
         ask = prepare_asking(model, Manner(None), place)
     else:

@@ -318,4 +318,4 @@ def _ask_windows(
 def _on_device(machine: MachineParams) -> Any:
     import keras
 
-    return keras.device(choose_device(machine)["place"].lstrip("/").lower())
+    return keras.device(choose_device(machine).place.lstrip("/").lower())

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from mammoscan.records.history import Epoch
+
 if TYPE_CHECKING:
     from mlflow.entities import Metric
 
@@ -53,16 +55,16 @@ class EpochLog:
         self._waiting: list[Metric] = []
         self._flushed = time.monotonic()
 
-    def add(self, epoch: dict[str, Any]) -> None:
+    def add(self, epoch: Epoch) -> None:
         """Note the numbers of one epoch."""
         if not self._run_id:
             return
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
-        for name, value in epoch.items():
-            if name not in ("epoch", "epochs") and isinstance(value, int | float) and math.isfinite(value):
-                self._waiting.append(Metric(f"{self._prefix}/{name}", float(value), now, int(epoch["epoch"])))
+        for name, value in epoch.model_dump(exclude={"epoch"}).items():
+            if math.isfinite(value):
+                self._waiting.append(Metric(f"{self._prefix}/{name}", float(value), now, epoch.epoch))
         if time.monotonic() - self._flushed > FLUSH_EVERY_S:
             self.flush()
 

@@ -5,27 +5,14 @@ from __future__ import annotations
 import os
 import platform
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import Any
 
 from mammoscan.errors import MammoscanError
 from mammoscan.params import MachineParams
+from mammoscan.records.history import Device
 
 # What a backend needs for a GPU.
 _GPU_PACKAGES = {"tensorflow": 'the extra: pip install -e ".[gpu]"', "jax": 'pip install "jax[cuda13]"'}
-
-
-class Device(TypedDict):
-    """Where a network computes.
-
-    ``memory_gb`` is None where the backend does not tell; ``place`` is the backend's own name for the device.
-    """
-
-    kind: Literal["cpu", "gpu"]
-    name: str
-    memory_gb: float | None
-    cores: int
-    backend: str
-    place: str
 
 
 def choose_device(machine: MachineParams) -> Device:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mammoscan.errors import MammoscanError
+from mammoscan.records.history import History
 from mammoscan.training.train import train_network
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def train_head(
     training_rows: NDArray[np.integer],
     validation_rows: NDArray[np.integer],
     **words: Any,
-) -> tuple[keras.Model, dict[str, Any]]:
+) -> tuple[keras.Model, History]:
     """Train the head of a network with a frozen backbone.
 
     Backbones give features of very different sizes, those of one with drawn weights above all, and one rate of

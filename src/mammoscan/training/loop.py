@@ -9,6 +9,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from mammoscan.records.history import Epoch
 from mammoscan.training.callbacks import EpochHooks
 from mammoscan.training.checkpoints import Checkpointer, Snapshot
 from mammoscan.training.early_stopping import Stopping
@@ -27,7 +28,7 @@ class Training:
         engine: Engine,
         job: Job,
         epochs: int,
-        on_epoch: Callable[[dict[str, Any]], None] | None,
+        on_epoch: Callable[[Epoch], None] | None,
         checkpointer: Checkpointer | None,
         callbacks: EpochHooks | None = None,
         rates: Sequence[float] | None = None,
@@ -114,9 +115,9 @@ class Training:
         return self._final
 
     def summarise(self) -> dict[str, Any]:
-        """Return the history: its epochs, the one whose weights count, and whether patience ran out."""
+        """Return what the loop knows of the history."""
         return {
-            "epochs": self._rows,
+            "epochs": [Epoch(**row) for row in self._rows],
             "best_epoch": self._stopping.best_epoch if self._keeps_best else len(self._rows),
             "stopped_early": self._stopped and len(self._rows) < self._epochs,
             "monitor": self._job.recipe.monitor,
@@ -164,7 +165,7 @@ class Training:
         if self._callbacks:
             self._stopped |= self._callbacks.end_epoch(row, self._engine.model)
         if self._on_epoch is not None:
-            self._on_epoch({**row, "epochs": self._epochs})
+            self._on_epoch(Epoch(**row))
         if self._checkpointer is not None and self._checkpointer.is_due():
             started = time.monotonic()
             self._save(epoch, self._engine.read_state(), self._stopping.weights, started=started)

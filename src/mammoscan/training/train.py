@@ -18,6 +18,7 @@ from mammoscan.errors import MammoscanError
 from mammoscan.models.architectures import find_backbone
 from mammoscan.models.weights import fingerprint_weights
 from mammoscan.params import MachineParams, Recipe, ViewParams
+from mammoscan.records.history import Epoch, History
 from mammoscan.training.callbacks import EpochHooks, find_batch_hooks
 from mammoscan.training.checkpoints import Checkpointer
 from mammoscan.training.devices import choose_device, make_deterministic
@@ -109,7 +110,7 @@ def describe_job(job: Job, epochs: int, engine: str) -> dict[str, Any]:
         "machine": {
             "engine": engine,
             "precision": job.precision,
-            "device": job.device["name"],
+            "device": job.device.name,
             "deterministic": job.deterministic,
         },
         "images": {"shape": list(job.pixels.shape), "labels": job.outputs},
@@ -133,12 +134,12 @@ def train_network(
     machine: MachineParams,
     views: ViewParams,
     epochs: int | None = None,
-    on_epoch: Callable[[dict[str, Any]], None] | None = None,
+    on_epoch: Callable[[Epoch], None] | None = None,
     checkpoint: Path | None = None,
     fingerprint: dict[str, Any] | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     rates: Sequence[float] | None = None,
-) -> tuple[keras.Model, dict[str, Any]]:
+) -> tuple[keras.Model, History]:
     """Train a fresh network.
 
     Args:
@@ -152,8 +153,7 @@ def train_network(
         machine: On what it is computed.
         views: ``training`` says whether images are turned and mirrored at random.
         epochs: Replaces the recipe's, e.g. for a final model.
-        on_epoch: Called after each epoch with epoch, epochs, loss, accuracy, val_loss, val_accuracy, val_auc,
-            learning_rate and seconds; the ``val_`` keys only where there are validation rows.
+        on_epoch: Called after each epoch with its scores.
         checkpoint: File that a killed training resumes from; in the end it holds the result, which is not trained
             again.
         fingerprint: What must not change between a training and its resumption, besides all of the above.
@@ -207,13 +207,13 @@ def train_network(
         model = engine.release_model(training.end())
     finally:
         engine.close()
-    history = training.summarise() | {
-        "parameters": int(model.count_params()),
-        "network": recipe.network.name,
-        "engine": engine.name,
-        "precision": machine.precision,
-        "device": dict(device),
-        "images": len(training_rows),
-        "seconds": time.perf_counter() - started,
-    }
-    return model, history
+    return model, History(
+        **training.summarise(),
+        parameters=int(model.count_params()),
+        network=recipe.network.name,
+        engine=engine.name,
+        precision=machine.precision,
+        device=device,
+        images=len(training_rows),
+        seconds=time.perf_counter() - started,
+    )

@@ -36,7 +36,7 @@ VARIANTS = {
 }
 
 
-def tabulate_variants(**results: dict[str, Any]) -> pd.DataFrame:
+def tabulate_variants(**results: Any) -> pd.DataFrame:
     """Put the variants of an article's study into one table.
 
     Args:
@@ -53,7 +53,7 @@ def tabulate_variants(**results: dict[str, Any]) -> pd.DataFrame:
             "name": VARIANTS[key],
             "images": measured["samples"],
             "patients": measured["patients"],
-            "best_epoch": results[f"{key}_history"]["best_epoch"],
+            "best_epoch": results[f"{key}_history"].best_epoch,
         }
         for name in MEASURES:
             row |= {name: measured[name]["value"]}

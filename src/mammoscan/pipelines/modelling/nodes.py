@@ -30,6 +30,7 @@ from mammoscan.params import (
     ViewParams,
 )
 from mammoscan.progress import show_progress
+from mammoscan.records.history import Epoch, History
 from mammoscan.tracking.live import EpochLog, find_variant
 from mammoscan.training.head_training import train_head
 from mammoscan.training.train import train_network
@@ -64,20 +65,21 @@ def hash_pixels(pixels: np.ndarray) -> str:
 
 
 @contextmanager
-def follow_training(checkpoints: Path, title: str) -> Iterator[Callable[[dict[str, Any]], None]]:
+def follow_training(checkpoints: Path, title: str, epochs: int) -> Iterator[Callable[[Epoch], None]]:
     """Show a bar and send every epoch to MLflow while a network trains.
 
     Args:
         checkpoints: The training's own folder: the catalog names it by study and fold, so it tells what is trained.
         title: What stands beside the bar.
+        epochs: The last epoch at most.
     """
     study, part = checkpoints.parts[-3:-1]
     log = EpochLog("/".join(word for word in (find_variant(study), part) if word))
     with show_progress(title) as advance:
 
-        def on_epoch(epoch: dict[str, Any]) -> None:
+        def on_epoch(epoch: Epoch) -> None:
             log.add(epoch)
-            advance(epoch["epoch"], epoch["epochs"], f"loss {epoch['loss']:.3f}")
+            advance(epoch.epoch, epochs, f"loss {epoch.loss:.3f}")
 
         yield on_epoch
     log.flush()
@@ -130,13 +132,13 @@ def choose_input(
 
 
 def count_parameters(
-    history: dict[str, Any], seen: np.ndarray, pixels: np.ndarray, training: Recipe, machine: MachineParams
-) -> dict[str, Any]:
+    history: History, seen: np.ndarray, pixels: np.ndarray, training: Recipe, machine: MachineParams
+) -> History:
     """Return the history of a training with the parameters of the whole network, also where a head was trained."""
     if seen is pixels:
         return history
     below = frozen.count_backbone(training, pixels.shape[1:], machine)
-    return history | {"parameters": below + history["parameters"]}
+    return history.model_copy(update={"parameters": below + history.parameters})
 
 
 def complete_model(
@@ -269,7 +271,7 @@ def train_fold(
     machine: MachineParams,
     checkpoints: Path,
     features: np.ndarray | None = None,
-) -> tuple[Any, dict[str, Any]]:
+) -> tuple[Any, History]:
     """Train the network on one fold's training side; the epoch is chosen on its validation side.
 
     In an article's own protocol the test side chooses the epoch, if ``split.choose_epoch_on`` says so. Where the
@@ -282,7 +284,7 @@ def train_fold(
     fold = int(rows["fold"].iloc[0])
     title = f"{name_variant(checkpoints)}fold {fold + 1} of {split.folds}"
     seen = choose_input(pixels, features, training, views)
-    with follow_training(checkpoints, title) as on_epoch:
+    with follow_training(checkpoints, title, training.epochs) as on_epoch:
         model, history = (train_network if seen is pixels else train_head)(
             seen,
             samples["target"].to_numpy(),
@@ -299,9 +301,9 @@ def train_fold(
     logger.info(
         "%s: %d epochs, best %d, %.0f s",
         title,
-        len(history["epochs"]),
-        history["best_epoch"],
-        sum(epoch["seconds"] for epoch in history["epochs"]),
+        len(history.epochs),
+        history.best_epoch,
+        sum(epoch.seconds for epoch in history.epochs),
     )
     return model, count_parameters(history, seen, pixels, training, machine)
 
@@ -343,8 +345,8 @@ def train_final(
     balance: BalanceParams,
     machine: MachineParams,
     checkpoints: Path,
-    *histories: dict[str, Any],
-) -> tuple[Any, dict[str, Any]]:
+    *histories: History,
+) -> tuple[Any, History]:
     """Train the model that is handed on: all patients, the median of the folds' best epochs, no validation.
 
     Where the learning rate was cut in the folds, it follows the one whose best epoch is the median.
@@ -365,8 +367,8 @@ def train_final_on_features(
     balance: BalanceParams,
     machine: MachineParams,
     checkpoints: Path,
-    *histories: dict[str, Any],
-) -> tuple[Any, dict[str, Any]]:
+    *histories: History,
+) -> tuple[Any, History]:
     """Train the model that is handed on; where its backbone is frozen, the head learns from the features."""
     return _train_on_all(
         samples, pixels, features, folds, question, training, views, balance, machine, checkpoints, histories
@@ -384,14 +386,14 @@ def _train_on_all(
     balance: BalanceParams,
     machine: MachineParams,
     checkpoints: Path,
-    histories: Sequence[dict[str, Any]],
-) -> tuple[Any, dict[str, Any]]:
-    epochs = median_low(history["best_epoch"] for history in histories)
-    followed = next(history for history in histories if history["best_epoch"] == epochs)
+    histories: Sequence[History],
+) -> tuple[Any, History]:
+    epochs = median_low(history.best_epoch for history in histories)
+    followed = next(history for history in histories if history.best_epoch == epochs)
     rows = folds[["sample_id", "row"]].assign(role="train", fold=-1)
     rows = balancing.balance_rows(rows, samples, balance)
     seen = choose_input(pixels, features, training, views)
-    with follow_training(checkpoints, "final model") as on_epoch:
+    with follow_training(checkpoints, "final model", epochs) as on_epoch:
         model, history = (train_network if seen is pixels else train_head)(
             seen,
             samples["target"].to_numpy(),
@@ -405,7 +407,7 @@ def _train_on_all(
             on_epoch=on_epoch,
             checkpoint=checkpoints / CHECKPOINT,
             fingerprint=describe_data(samples, seen, rows),
-            rates=[epoch["learning_rate"] for epoch in followed["epochs"][:epochs]]
+            rates=[epoch.learning_rate for epoch in followed.epochs[:epochs]]
             if training.plateau is not None
             else None,
         )

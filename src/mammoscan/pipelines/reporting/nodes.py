@@ -30,6 +30,7 @@ from mammoscan.inference.gradcam import explain_images
 from mammoscan.models.preprocessing import choose_scale
 from mammoscan.params import EvaluationParams, MachineParams, Question, Recipe, SplitParams, ViewParams
 from mammoscan.records.dataset import DatasetRecord
+from mammoscan.records.history import History
 from mammoscan.reporting.report import build_report
 from mammoscan.reporting.report_content import ReportContent, Section
 from mammoscan.reporting.sentences import find_best_baseline, say_worth
@@ -119,7 +120,7 @@ def draw_reliability(record: DatasetRecord, calibration: dict[str, Any], questio
     )
 
 
-def draw_training_curves(record: DatasetRecord, split: SplitParams, *histories: dict[str, Any]) -> Figure:
+def draw_training_curves(record: DatasetRecord, split: SplitParams, *histories: History) -> Figure:
     """Draw loss and accuracy of every fold, epoch by epoch."""
     return figures.draw_training_curves(
         {f"fold {number}": history for number, history in enumerate(histories, 1)},
@@ -297,17 +298,17 @@ def find_protocol(study: str) -> Literal["patient", "author"]:
     )
 
 
-def gather_histories(*histories: dict[str, Any]) -> dict[str, Any]:
+def gather_histories(*histories: History) -> dict[str, Any]:
     """Put what was said of each fold's training into one table of facts."""
     first = histories[0]
     return {
         "folds": len(histories),
-        "epochs": [len(history["epochs"]) for history in histories],
-        "best_epochs": [history["best_epoch"] for history in histories],
-        "seconds": sum(epoch["seconds"] for history in histories for epoch in history["epochs"]),
-        "parameters": first["parameters"],
-        "device": first["device"],
-        "engine": first["engine"],
+        "epochs": [len(history.epochs) for history in histories],
+        "best_epochs": [history.best_epoch for history in histories],
+        "seconds": sum(epoch.seconds for history in histories for epoch in history.epochs),
+        "parameters": first.parameters,
+        "device": first.device.model_dump(),
+        "engine": first.engine,
     }
 
 

@@ -39,6 +39,7 @@ from mammoscan.pipelines.search.trials import (
 )
 from mammoscan.progress import show_progress
 from mammoscan.records.dataset import DatasetRecord
+from mammoscan.records.history import History
 from mammoscan.tracking.live import log_child_run
 
 HEADLINE = "auc"
@@ -236,7 +237,7 @@ def train_found(
     split: SplitParams,
     machine: MachineParams,
     checkpoints: Path,
-) -> tuple[Any, dict[str, Any]]:
+) -> tuple[Any, History]:
     """Train the recipe that was found on the fold's training side, as any study does."""
     return modelling.train_fold(
         samples=samples,

@@ -238,6 +238,6 @@ class InnerFolds:
                 )
             )
             asked.append(sides["test"])
-            epochs.append(history["best_epoch"])
+            epochs.append(history.best_epoch)
         scores = score_probabilities(np.concatenate(answers), self._targets[np.concatenate(asked)])
         return scores[f"val_{self._measure}"], {"best_epochs": " ".join(map(str, epochs))}

@@ -22,6 +22,7 @@ from mammoscan.params import EvaluationParams, Question, SplitParams
 from mammoscan.pipelines.author import nodes
 from mammoscan.pipelines.reporting.nodes import choose_stamp
 from mammoscan.records.dataset import DatasetRecord
+from mammoscan.records.history import History
 
 BY = ("magnification", "group")
 NAMES = {"magnification": "Magnification", "group": "Type"}
@@ -116,12 +117,12 @@ ACCURACY, PRECISION, RECALL, F1, AREA = 0.983, 0.65, 0.95, 0.77, 0.692
 
 
 def describe_breakhis_claims(
-    metrics: dict[str, Any], history: dict[str, Any], folds: pd.DataFrame, leak_audit: dict[str, Any]
+    metrics: dict[str, Any], history: History, folds: pd.DataFrame, leak_audit: dict[str, Any]
 ) -> dict[str, Any]:
     """Show how 98.3 % accuracy and a ROC-AUC of .692 can stand in one article: they are not of the same images."""
     network = metrics["cnn"]
     sides = folds["fold_0"].value_counts()
-    best = max(epoch["val_accuracy"] for epoch in history["epochs"])
+    best = max(epoch.val_accuracy or 0.0 for epoch in history.epochs)
     hard = _average(network["sensitivity"], network["specificity"])
     false_alarms = RECALL * (1 - PRECISION) / PRECISION
     implied = (RECALL + 1 - false_alarms) / 2
@@ -163,19 +164,19 @@ def describe_breakhis_claims(
 
 
 def describe_listed_claims(
-    metrics: dict[str, Any], history: dict[str, Any], leak_audit: dict[str, Any], split: SplitParams
+    metrics: dict[str, Any], history: History, leak_audit: dict[str, Any], split: SplitParams
 ) -> dict[str, Any]:
     """Put the claims on the 400X images beside what came out here."""
-    epochs = history["epochs"]
-    learnt = next((epoch["epoch"] for epoch in epochs if epoch["accuracy"] >= 0.9995), None)
-    seconds = sum(epoch["seconds"] for epoch in epochs)
+    epochs = history.epochs
+    learnt = next((epoch.epoch for epoch in epochs if epoch.accuracy >= 0.9995), None)
+    seconds = sum(epoch.seconds for epoch in epochs)
     rows = [
         ["Time to train", "256 s", f"{seconds:.0f} s", f"{len(epochs)} epochs on this machine"],
         [
             "Training accuracy of 100 %",
             "by about epoch 3",
             f"by epoch {learnt}" if learnt else "not reached",
-            f"highest: {100 * max(epoch['accuracy'] for epoch in epochs):.1f} %",
+            f"highest: {100 * max(epoch.accuracy for epoch in epochs):.1f} %",
         ],
         ["Accuracy on the other images", "85.5 %", format_percent(network_accuracy(metrics)), ""],
         ["AUC on the other images", "", _format(metrics["cnn"]["auc"]), ""],

@@ -37,6 +37,7 @@ from mammoscan.params import (
 )
 from mammoscan.pipelines.reporting.nodes import choose_stamp, find_protocol
 from mammoscan.records.dataset import DatasetRecord
+from mammoscan.records.history import History
 from mammoscan.reporting.model_card import build_metadata, choose_notice, write_markdown
 
 # (key, name, as a share)
@@ -196,7 +197,7 @@ def write_card(
     evaluation: EvaluationParams,
     metrics: dict[str, Any],
     histories: dict[str, Any],
-    final: dict[str, Any],
+    final: History,
     trust: dict[str, Any],
     subgroups: pd.DataFrame,
 ) -> dict[str, Any]:
@@ -219,7 +220,7 @@ def write_card(
         "calibration": {side: {key: sides[side][key] for key in ("brier", "ece")} for side in sides},
         "operation": trust["operation"],
         "prevalence": trust["prevalence"],
-        "epochs": len(final["epochs"]),
+        "epochs": len(final.epochs),
         "subgroups": rows,
         "out_of_distribution": {
             "in_distribution_share": trust["in_distribution_share"],

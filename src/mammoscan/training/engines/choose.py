@@ -19,7 +19,7 @@ def open_engine(job: Job, engine: str) -> Engine:
     Returns:
         The engine, ready for its first epoch; the caller closes it.
     """
-    if engine == "auto" and job.device["backend"] in ("tensorflow", "jax"):
+    if engine == "auto" and job.device.backend in ("tensorflow", "jax"):
         if not job.batch_hooks:
             return _open_compiled(job)
         names = ", ".join(type(hook).__name__ for hook in job.batch_hooks)
@@ -30,7 +30,7 @@ def open_engine(job: Job, engine: str) -> Engine:
 
 
 def _open_compiled(job: Job) -> Engine:
-    if job.device["backend"] == "jax":
+    if job.device.backend == "jax":
         from mammoscan.training.engines.jax import JaxEngine
 
         return JaxEngine(job)

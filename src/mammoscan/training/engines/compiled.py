@@ -148,12 +148,12 @@ class CompiledEngine:
             random_views=job.random_views,
             augmented=recipe.augmentation is not None,
             frozen=job.starts_frozen,
-            place=job.device["place"],
+            place=job.device.place,
             deterministic=job.deterministic,
         )
-        gigabytes = job.device["memory_gb"] if job.device["kind"] == "gpu" else None
+        gigabytes = job.device.memory_gb if job.device.kind == "gpu" else None
         room = None if gigabytes is None else int(_SHARE * gigabytes * 1024**3)
-        with keras.device(job.device["place"]):
+        with keras.device(job.device.place):
             self._fresh = job.build_model()
             self._training, self._validation = (
                 PixelBlocks(job.pixels, rows, self._place_array, resident_bytes=room)

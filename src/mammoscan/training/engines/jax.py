@@ -137,7 +137,7 @@ class JaxEngine(CompiledEngine):
     def _place_array(self, images: NDArray) -> Any:
         import jax
 
-        device = find_jax_device(self._job.device["place"])
+        device = find_jax_device(self._job.device.place)
         if images.nbytes < _PADDED_BYTES:
             more = _round_up(len(images)) - len(images)
             images = np.concatenate([images, np.zeros((more, *images.shape[1:]), images.dtype)])

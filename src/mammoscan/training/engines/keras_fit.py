@@ -56,7 +56,7 @@ class FitEngine:
             loss=build_loss(recipe.loss, outputs),
             metrics=[accuracy],
             # On a CPU, XLA makes small networks several times slower.
-            jit_compile="auto" if self._job.device["kind"] == "gpu" else False,
+            jit_compile="auto" if self._job.device.kind == "gpu" else False,
         )
 
     def run_epochs(self, first: int, last: int, end_epoch: EndEpoch) -> None:

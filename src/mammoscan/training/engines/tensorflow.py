@@ -136,7 +136,7 @@ class TensorFlowEngine(CompiledEngine):
         import tensorflow as tf
 
         # Said here and not around it: images are also placed from a thread that reads ahead.
-        with tf.device(self._job.device["place"]):
+        with tf.device(self._job.device.place):
             return tf.constant(images)
 
 
