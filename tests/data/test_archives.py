@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from mammoscan.errors import MammoscanError
 from mammoscan.data import archives
 from mammoscan.data.archives import BrokenArchiveError, unpack_archive
 from mammoscan.data.atomic_folder import STALE_SECONDS, stage_folder
+from mammoscan.errors import MammoscanError
 
 FILES = {"set/a.txt": b"first", "set/deep/b.bin": bytes(range(256)) * 40, "c": b""}
 

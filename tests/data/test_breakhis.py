@@ -7,10 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mammoscan.errors import MammoscanError
-from mammoscan.data.breakhis import index_breakhis
-from mammoscan.data.breakhis import index_listed, list_dataset
+from mammoscan.data.breakhis import index_breakhis, index_listed, list_dataset
 from mammoscan.data.image_dataset import find_image_set
+from mammoscan.errors import MammoscanError
 
 PLAIN = "benign/SOB/adenosis/SOB_B_A_14-22549AB/40X/SOB_B_A-14-22549AB-40-011.png"
 TWIN = "benign/SOB/adenosis/SOB_B_A_14-22549CD/400X/SOB_B_A-14-22549CD-400-002.png"

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from mammoscan.errors import MammoscanError
 from mammoscan.data import download
 from mammoscan.data.download import download_file, hide_secrets
+from mammoscan.errors import MammoscanError
 
 Serve = Callable[[Path], tuple[str, list[str]]]
 DATA = bytes(range(256)) * 4000

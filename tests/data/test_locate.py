@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mammoscan.errors import MammoscanError
 from mammoscan.data.locate import find_holder, locate_source
+from mammoscan.errors import MammoscanError
 
 Serve = Callable[[Path], tuple[str, list[str]]]
 

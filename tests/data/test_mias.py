@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import sys
 import types
 import zipfile
@@ -12,12 +11,12 @@ import numpy as np
 import pytest
 from tiny_mias import NOTES, make_pgm
 
-from mammoscan.records.dataset import DatasetRecord
-from records import make_dataset_record
-from mammoscan.errors import MammoscanError
 from mammoscan.data.checksums import name_some, read_manifest
 from mammoscan.data.mias import list_scans, open_mias, read_notes, read_scan
+from mammoscan.errors import MammoscanError
 from mammoscan.params import PhantomParams
+from mammoscan.records.dataset import DatasetRecord
+from records import make_dataset_record
 
 PARAMS = PhantomParams(patients=8, seed=3, workers=1)
 

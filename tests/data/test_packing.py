@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from records import make_dataset_record
 import shutil
 from pathlib import Path
 
@@ -10,13 +9,13 @@ import pytest
 from image_folders import index_tiny, write_image, write_tiny_set
 from PIL import Image
 
-from mammoscan.errors import MammoscanError
 from mammoscan.data import packing
-from mammoscan.data.image_folder import list_files
 from mammoscan.data.checksums import fingerprint_sums, hash_tree
-from mammoscan.data.packing import PackedWriter
-from mammoscan.data.packing import pack_images
+from mammoscan.data.image_folder import list_files
+from mammoscan.data.packing import PackedWriter, pack_images
+from mammoscan.errors import MammoscanError
 from mammoscan.params import PackParams
+from records import make_dataset_record
 
 PARAMS = PackParams(size=20, channels=1, workers=2)
 

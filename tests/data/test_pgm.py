@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mammoscan.errors import MammoscanError
 from mammoscan.data.pgm import read_pgm
+from mammoscan.errors import MammoscanError
 
 PIXELS = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4
 

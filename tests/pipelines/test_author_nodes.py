@@ -11,6 +11,7 @@ from histories import make_history
 from mammoscan.pipelines.author import nodes
 from mammoscan.records.dataset import DatasetRecord
 from mammoscan.studies import ABLATION, EXPERIMENTS, SIDE_CLAIM
+from records import make_dataset_record
 
 NAN = float("nan")
 
@@ -62,7 +63,7 @@ class TestVariants:
 class TestClaims:
     def test_the_articles_claims_stand_beside_what_came_out(self, ablation: pd.DataFrame) -> None:
         counts = pd.DataFrame({"after": [120, 120]})
-        table = nodes.tabulate_reproduction({"scans": 322}, counts, {"test_images": 60}, ablation)
+        table = nodes.tabulate_reproduction(make_dataset_record(), counts, {"test_images": 60}, ablation)
         rows = table.set_index("claim")
         assert rows.loc["Scans in the data set", ["article", "ours"]].tolist() == ["332", "322"]
         assert rows.loc["Images of calcifications, class-balanced", "ours"] == "240"

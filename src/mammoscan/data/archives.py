@@ -14,9 +14,9 @@ import zipfile
 import zlib
 from pathlib import Path
 from typing import IO, NoReturn
-from mammoscan.errors import MammoscanError
-from mammoscan.data.atomic_folder import stage_folder
 
+from mammoscan.data.atomic_folder import stage_folder
+from mammoscan.errors import MammoscanError
 
 SUFFIXES = (".tar.gz", ".tgz", ".tar", ".zip")
 MAX_FILES = 2_000_000

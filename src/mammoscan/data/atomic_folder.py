@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-
 # Work that nothing has touched for this long belongs to a process that was killed.
 STALE_SECONDS = 3600
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
-import pandas as pd
-from mammoscan.phantoms import breakhis as generator
-from mammoscan.data.image_dataset import ImageSet
-from mammoscan.data.image_folder import list_images, list_rejected
-from mammoscan.errors import MammoscanError
-from mammoscan.data.tables import index_table
-from mammoscan.data.image_folder import list_files, list_rejected
 
+import pandas as pd
+
+from mammoscan.data.image_dataset import ImageSet
+from mammoscan.data.image_folder import list_files, list_images, list_rejected
+from mammoscan.data.tables import index_table
+from mammoscan.errors import MammoscanError
+from mammoscan.phantoms import breakhis as generator
 
 ADDRESS = "http://www.inf.ufpr.br/vri/databases/BreaKHis_v1.tar.gz"
 CITATION = (

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from mammoscan.errors import MammoscanError
 
+from mammoscan.errors import MammoscanError
 
 NAMED = 10
 # Files a thread hashes at a time.

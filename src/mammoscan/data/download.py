@@ -6,10 +6,10 @@ import hashlib
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
+
+from mammoscan.data.atomic_folder import stage_folder
 from mammoscan.errors import MammoscanError
 from mammoscan.progress import Advance, show_progress
-from mammoscan.data.atomic_folder import stage_folder
-
 
 # Seconds to wait for the connection, and for the next bytes.
 TIMEOUT = (15, 60)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path, PurePosixPath
+
 import pandas as pd
-from mammoscan.phantoms import idc as generator
+
 from mammoscan.data.image_dataset import ImageSet
 from mammoscan.data.image_folder import list_images, list_rejected
-
+from mammoscan.phantoms import idc as generator
 
 ADDRESS = "http://gleason.case.edu/webdata/jpi-dl-tutorial/IDC_regular_ps50_idx5.zip"
 CITATION = (

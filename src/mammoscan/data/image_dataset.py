@@ -10,18 +10,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+
 import pandas as pd
-from mammoscan.records.dataset import DatasetRecord
-from mammoscan.errors import MammoscanError
-from mammoscan.plugins import load_extensions
+
+from mammoscan.data.checksums import fingerprint_sums, hash_tree
 from mammoscan.data.download import hide_secrets
 from mammoscan.data.image_folder import find_home, list_files
 from mammoscan.data.locate import is_address, locate_source
-from mammoscan.data.checksums import fingerprint_sums, hash_tree
 from mammoscan.data.phantom_folder import STAMP, keep_phantom, mark_phantom, read_stamp
+from mammoscan.errors import MammoscanError
 from mammoscan.params import PhantomParams
-
+from mammoscan.plugins import load_extensions
+from mammoscan.records.dataset import DatasetRecord
 
 REQUIRED = ("sample_id", "patient_id", "source", "label", "group")
 """What every row of a data set's images must say; ``source`` is the file, relative to the folder, with ``/``."""

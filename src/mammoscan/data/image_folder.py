@@ -6,9 +6,10 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
-import pandas as pd
-from mammoscan.data.phantom_folder import STAMP
 
+import pandas as pd
+
+from mammoscan.data.phantom_folder import STAMP
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".pgm", ".ppm", ".webp", ".gif")
 # How many folders may wrap the data set's own, as archives often do.

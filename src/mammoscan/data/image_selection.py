@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+
 from mammoscan.errors import MammoscanError
 from mammoscan.params import PackParams, Question
-
 
 EVERYTHING = "all"
 

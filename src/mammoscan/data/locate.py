@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from mammoscan.errors import MammoscanError
+
 from mammoscan.data.archives import SUFFIXES, BrokenArchiveError, unpack_archive
 from mammoscan.data.download import download_file
-
+from mammoscan.errors import MammoscanError
 
 # How far below the given folder the files may lie.
 MAX_DEPTH = 3

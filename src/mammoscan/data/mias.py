@@ -5,17 +5,17 @@ from __future__ import annotations
 import codecs
 import re
 from pathlib import Path
-from typing import Any
+
 import numpy as np
-from mammoscan.records.dataset import DatasetRecord
-from mammoscan.errors import MammoscanError
+
+from mammoscan.data.checksums import compare_sums, fingerprint_sums, hash_files, read_manifest
 from mammoscan.data.download import hide_secrets
 from mammoscan.data.locate import find_holder, is_address, locate_source
-from mammoscan.data.checksums import compare_sums, fingerprint_sums, hash_files, read_manifest
 from mammoscan.data.pgm import read_pgm
 from mammoscan.data.phantom_folder import keep_phantom, mark_phantom, read_stamp
+from mammoscan.errors import MammoscanError
 from mammoscan.params import PhantomParams
-
+from mammoscan.records.dataset import DatasetRecord
 
 SIDE = 1024
 NOTES = "Info.txt"

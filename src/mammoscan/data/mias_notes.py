@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 from typing import Any
-import pandas as pd
-from mammoscan.errors import MammoscanError
 
+import pandas as pd
+
+from mammoscan.errors import MammoscanError
 
 SIDE = 1024
 TISSUES = ("F", "G", "D")

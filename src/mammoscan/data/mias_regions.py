@@ -5,20 +5,20 @@ Which noted regions a study asks about, and why it leaves the others.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
+
 import numpy as np
 import pandas as pd
-from mammoscan.errors import MammoscanError
-from mammoscan.data.mias_notes import ABNORMALITIES, MALFORMED_TYPES, NO_PLACE, SIDE
-from mammoscan.params import Question
-from collections.abc import Callable, Iterator
 from numpy.typing import NDArray
-from mammoscan.imaging.crops import crop_radius, cut_window
-from mammoscan.imaging.breast_mask import find_side
-from mammoscan.imaging.breast_coordinates import draw_matched_places, locate_in_breast
-from mammoscan.imaging.views import AUTHOR_VIEWS, N_VIEWS, make_view
-from mammoscan.params import CropParams, ViewParams
 
+from mammoscan.data.mias_notes import ABNORMALITIES, MALFORMED_TYPES, NO_PLACE, SIDE
+from mammoscan.errors import MammoscanError
+from mammoscan.imaging.breast_coordinates import draw_matched_places, locate_in_breast
+from mammoscan.imaging.breast_mask import find_side
+from mammoscan.imaging.crops import crop_radius, cut_window
+from mammoscan.imaging.views import AUTHOR_VIEWS, N_VIEWS, make_view
+from mammoscan.params import CropParams, Question, ViewParams
 
 LABELS = {
     "severity": {"benign": "benign", "malignant": "malignant"},

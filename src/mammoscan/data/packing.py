@@ -5,25 +5,26 @@ A ``.npy`` file that many threads fill, row by row, without holding or mapping i
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-from types import TracebackType
-import numpy as np
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
 from typing import Any
+
+import numpy as np
 import pandas as pd
-from mammoscan.records.dataset import DatasetRecord
+
+from mammoscan.data.atomic_folder import stage_folder
+from mammoscan.data.image_folder import list_rejected
 from mammoscan.errors import MammoscanError
 from mammoscan.imaging.decode import UnreadableImageError, decode_image
-from mammoscan.data.image_folder import list_rejected
-from mammoscan.data.atomic_folder import stage_folder
 from mammoscan.params import PackParams
-
+from mammoscan.records.dataset import DatasetRecord
 
 MOVE_BYTES = 16 << 20
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import mmap
 import re
 from pathlib import Path
-import numpy as np
-from mammoscan.errors import MammoscanError
 
+import numpy as np
+
+from mammoscan.errors import MammoscanError
 
 _SPACE = rb"(?:\s|#[^\n]*\n)+"
 _HEADER = re.compile(rb"P5" + (_SPACE + rb"(\d{1,6})") * 3 + rb"\s")

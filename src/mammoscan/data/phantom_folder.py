@@ -6,10 +6,10 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
-from mammoscan.records.dataset import DatasetRecord
-from mammoscan.progress import show_progress
-from mammoscan.data.atomic_folder import stage_folder
 
+from mammoscan.data.atomic_folder import stage_folder
+from mammoscan.progress import show_progress
+from mammoscan.records.dataset import DatasetRecord
 
 STAMP = "phantom.json"
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path, PurePosixPath
+
 import pandas as pd
-from mammoscan.phantoms import pneumonia as phantom
+
 from mammoscan.data.image_dataset import ImageSet
 from mammoscan.data.image_folder import list_images, list_rejected
-
+from mammoscan.phantoms import pneumonia as phantom
 
 LABELS = {"normal": "Normal", "opacity": "Opacity"}
 PARTS = ("train", "val", "test")

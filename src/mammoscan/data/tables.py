@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
+
 import pandas as pd
-from mammoscan.errors import MammoscanError
+
 from mammoscan.data.image_folder import list_files, list_rejected
-from pathlib import Path
+from mammoscan.errors import MammoscanError
 
 
 def index_table(

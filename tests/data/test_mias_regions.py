@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mammoscan.errors import MammoscanError
 from mammoscan.data.mias_notes import NOTE_3, clean_notes
 from mammoscan.data.mias_regions import LABELS, REGION_TYPES, choose_regions
+from mammoscan.errors import MammoscanError
 from mammoscan.params import Question
 
 SCANS = [f"mdb{number:03d}.pgm" for number in range(1, 11)]

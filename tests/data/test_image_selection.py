@@ -3,8 +3,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from mammoscan.errors import MammoscanError
 from mammoscan.data.image_selection import choose_images, sample_images
+from mammoscan.errors import MammoscanError
 from mammoscan.params import PackParams, Question
 
 PACK = PackParams(size=8)

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from image_folders import TINY, write_image, write_tiny_set
 
-from mammoscan.errors import MammoscanError
 from mammoscan.data import image_dataset as sources
 from mammoscan.data.image_dataset import ImageSet, find_image_set, index_images, open_images, register_images
+from mammoscan.errors import MammoscanError
 from mammoscan.params import PhantomParams
 
 PHANTOM = PhantomParams(patients=8, seed=7)

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from mammoscan.errors import MammoscanError
 from mammoscan.data.mias_notes import MALFORMED_TYPES, NOTE_3, NOTE_TYPES, clean_notes
+from mammoscan.errors import MammoscanError
 
 SCANS = [f"mdb{number:03d}.pgm" for number in range(1, 7)]
 # Every scan but the first has a row, so that what a test adds is all there is to see.

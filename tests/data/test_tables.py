@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from image_folders import write_image
 
-from mammoscan.errors import MammoscanError
 from mammoscan.data.tables import index_table
+from mammoscan.errors import MammoscanError
 
 
 @pytest.fixture
