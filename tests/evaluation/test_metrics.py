@@ -9,7 +9,7 @@ from mammoscan.errors import MammoscanError
 from mammoscan.evaluation.bootstrap import TOO_FEW
 from mammoscan.evaluation.metrics import measure_predictions, measure_subgroups
 from mammoscan.evaluation.predictions import read_scored
-from mammoscan.evaluation.weighted_metrics import build_measure
+from mammoscan.evaluation.weighted_metrics import build_measures
 from mammoscan.params import EvaluationParams, ThresholdParams
 
 
@@ -23,14 +23,14 @@ def weights():
 def test_measures_from_weights_equal_scikit_learns_on_replicated_data(make_predictions, question, weights):
     table = make_predictions(digits=1)
     scored = read_scored(table, question)
-    found = build_measure(scored, 0.5)(weights)
+    found = build_measures(scored, 0.5)(weights)
     for index, row in enumerate(weights):
         times = row[scored.patients].astype(int)
         y = np.repeat(scored.is_positive.astype(int), times)
         p = np.repeat(scored.score, times)
         decided = (p >= 0.5).astype(int)
         expected = {
-            "auc": sk.roc_auc_score(y, p),
+            "auc_pooled": sk.roc_auc_score(y, p),
             "average_precision": sk.average_precision_score(y, p),
             "accuracy": sk.accuracy_score(y, decided),
             "balanced_accuracy": sk.balanced_accuracy_score(y, decided),
@@ -47,7 +47,7 @@ def test_measures_from_weights_equal_scikit_learns_on_replicated_data(make_predi
         parts = [(y[fold == k], p[fold == k]) for k in (0, 1)]
         pairs = [part[0].sum() * (1 - part[0]).sum() for part in parts]
         within = np.average([sk.roc_auc_score(*part) for part in parts], weights=pairs)
-        assert found["auc_within_folds"][index] == pytest.approx(within)
+        assert found["auc"][index] == pytest.approx(within)
 
 
 @pytest.fixture
@@ -62,15 +62,14 @@ def three_way(make_predictions):
 
 def test_three_labels_are_measured_as_scikit_learn_does(three_way, three_labels, weights):
     scored = read_scored(three_way, three_labels)
-    found = build_measure(scored, 0.5)(weights)
+    found = build_measures(scored, 0.5)(weights)
     for index, row in enumerate(weights):
         times = row[scored.patients].astype(int)
         y, p = np.repeat(scored.truth, times), np.repeat(scored.probabilities, times, axis=0)
         decided = p.argmax(axis=1)
         recalls = sk.recall_score(y, decided, average=None)
         expected = {
-            "auc": sk.roc_auc_score(y == 1, p[:, 1]),
-            "auc_macro": sk.roc_auc_score(y, p, multi_class="ovr", average="macro"),
+            "auc_pooled": sk.roc_auc_score(y == 1, p[:, 1]),
             "average_precision": sk.average_precision_score(y == 1, p[:, 1]),
             "accuracy": sk.accuracy_score(y, decided),
             "balanced_accuracy": recalls.mean(),
@@ -83,6 +82,13 @@ def test_three_labels_are_measured_as_scikit_learn_does(three_way, three_labels,
         for k, label in enumerate(("benign", "malignant", "normal")):
             expected[f"recall_{label}"] = recalls[k]
             expected[f"precision_{label}"] = sk.precision_score(y, decided, average=None)[k]
+        fold = np.repeat(scored.folds, times)
+        areas = np.zeros(3)
+        for label in range(3):
+            parts = [(y[fold == k] == label, p[fold == k, label]) for k in (0, 1)]
+            pairs = [part[0].sum() * (~part[0]).sum() for part in parts]
+            areas[label] = np.average([sk.roc_auc_score(*part) for part in parts], weights=pairs)
+        expected |= {"auc": areas[1], "auc_macro": areas.mean()}
         assert {name: found[name][index] for name in expected} == pytest.approx(expected, abs=1e-12)
 
 
@@ -106,7 +112,7 @@ def test_each_model_gets_intervals_counts_and_fold_values(make_predictions, ques
 def test_the_seed_decides_and_the_level_widens(make_predictions, question):
     def measure(**changes):
         params = EvaluationParams(metadata_columns=(), resamples=300).model_copy(update=changes)
-        return measure_predictions(make_predictions(), question, params)["cnn"]["auc"]
+        return measure_predictions(make_predictions(), question, params)["cnn"]["average_precision"]
 
     assert measure() == measure()
     assert measure() != measure(seed=1)
@@ -117,7 +123,7 @@ def test_order_of_rows_does_not_matter(make_predictions, question, evaluation):
     table = make_predictions()
     shuffled = table.sample(frac=1, random_state=0)
     first, second = (measure_predictions(t, question, evaluation)["cnn"] for t in (table, shuffled))
-    for name in ("auc", "auc_within_folds", "average_precision", "sensitivity", "brier"):
+    for name in ("auc", "auc_pooled", "average_precision", "sensitivity", "brier"):
         for key in ("value", "low", "high"):
             assert second[name][key] == pytest.approx(first[name][key], abs=1e-12)
 
@@ -156,8 +162,10 @@ def test_subgroups_are_measured_each_by_itself(make_predictions, question, evalu
     found = measure_subgroups(table, samples[::-1], question, evaluation)
     cells = found[found["metric"] == "auc"].set_index("subgroup")
     assert set(found["by"]) == {"tissue"}
-    part = table[:150]
-    assert cells.loc["F", "value"] == pytest.approx(sk.roc_auc_score(part["target"], part["p_malignant"]))
+    parts = [part for _, part in table[:150].groupby("fold")]
+    areas = [sk.roc_auc_score(part["target"], part["p_malignant"]) for part in parts]
+    pairs = [part["target"].sum() * (1 - part["target"]).sum() for part in parts]
+    assert cells.loc["F", "value"] == pytest.approx(np.average(areas, weights=pairs))
     assert cells.loc["F", "patients"] == 30
     assert cells.loc["F", "note"] == ""
     # One patient has one label: there is no AUC, and it says so.

@@ -1,4 +1,4 @@
-"""Intervals by resampling patients, because images of one patient are not independent of each other.
+"""Resample patients, because images of one patient are not independent of each other.
 
 A resample is a row of weights: how often each patient was drawn. Every measure is computed from such weights,
 for many resamples at once.
@@ -10,12 +10,15 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-TOO_FEW = "too few patients to say anything"
-FEWEST_PATIENTS = 5
-MOST_UNDEFINED = 0.05
-CHUNK_VALUES = 4_000_000
+from mammoscan.records.measures import Measure
 
-Measure = Callable[[np.ndarray], dict[str, np.ndarray]]
+TOO_FEW = "too few patients to say anything"
+MIN_PATIENTS = 5
+MAX_UNDEFINED = 0.05
+CHUNK_VALUES = 4_000_000
+METHOD = "bootstrap over patients, given these networks"
+
+WeightedMeasures = Callable[[np.ndarray], dict[str, np.ndarray]]
 
 
 def draw_weights(patients: int, resamples: int, seed: int, chunk: int) -> Iterator[np.ndarray]:
@@ -39,14 +42,14 @@ def draw_weights(patients: int, resamples: int, seed: int, chunk: int) -> Iterat
 
 
 def resample_measures(
-    measure: Measure, patients: int, samples: int, resamples: int, seed: int
+    measure: WeightedMeasures, patients: int, samples: int, resamples: int, seed: int
 ) -> tuple[dict[str, float], dict[str, np.ndarray]]:
     """Compute measures on the data as they are and on resamples of their patients.
 
     Args:
-        measure: Turns weights ``[b, patients]`` into ``[b]`` values a name; NaN where one is undefined.
+        measure: Turns weights ``[b, patients]`` into ``[b]`` values per name; NaN where one is undefined.
         patients: Number of patients.
-        samples: Number of samples, which bounds how many resamples are held in memory at once.
+        samples: Number of samples, which limits how many resamples are held in memory at once.
         resamples: Number of resamples.
         seed: Seed of the draw.
 
@@ -59,31 +62,29 @@ def resample_measures(
     return values, {name: np.concatenate([part[name] for part in parts]) for name in values}
 
 
-def summarise_draws(value: float, draws: np.ndarray, level: float, fewest: int) -> dict:
-    """Turn resampled values into an interval.
+def summarise_draws(value: float, draws: np.ndarray, level: float, fewest: int) -> Measure:
+    """Turn resampled values into an interval between two percentiles.
 
     Args:
         value: The value on the data.
         draws: The values on the resamples, NaN where undefined; those are left out and counted.
         level: The interval's level, e.g. 0.95.
         fewest: Patients of the rarest class.
-
-    Returns:
-        ``value``, ``low``, ``high`` (None where undefined), ``undefined`` (resamples left out) and ``note``,
-        which is empty unless the interval is not to be believed.
     """
     defined = draws[np.isfinite(draws)]
     low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2]) if len(defined) else (np.nan, np.nan)
     undefined = len(draws) - len(defined)
-    doubtful = fewest < FEWEST_PATIENTS or undefined > MOST_UNDEFINED * len(draws) or not np.isfinite(value)
-    return {
-        "value": _none_if_nan(value),
-        "low": _none_if_nan(low),
-        "high": _none_if_nan(high),
-        "undefined": int(undefined),
-        "note": TOO_FEW if doubtful else "",
-    }
+    doubtful = fewest < MIN_PATIENTS or undefined > MAX_UNDEFINED * len(draws) or not np.isfinite(value)
+    return Measure(
+        value=none_if_nan(value),
+        low=none_if_nan(low),
+        high=none_if_nan(high),
+        undefined=int(undefined),
+        note=TOO_FEW if doubtful else "",
+        method=METHOD,
+    )
 
 
-def _none_if_nan(value: float) -> float | None:
+def none_if_nan(value: float) -> float | None:
+    """Return a number that JSON can hold."""
     return float(value) if np.isfinite(value) else None

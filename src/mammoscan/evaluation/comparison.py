@@ -1,7 +1,4 @@
-"""How far the differences between runs can be told from chance.
-
-Compare two models on the samples that both predicted.
-"""
+"""Compare two models on the samples that both predicted."""
 
 from __future__ import annotations
 
@@ -13,15 +10,16 @@ import numpy as np
 import pandas as pd
 
 from mammoscan.errors import MammoscanError
-from mammoscan.evaluation.bootstrap import resample_measures, summarise_draws
+from mammoscan.evaluation.bootstrap import resample_measures
+from mammoscan.evaluation.intervals import interval_difference, measure_auc
 from mammoscan.evaluation.predictions import list_models, read_scored
-from mammoscan.evaluation.weighted_metrics import build_area
+from mammoscan.evaluation.weighted_metrics import build_auc
 from mammoscan.params import CompareParams, EvaluationParams, Question
 
 
 def compare_predictions(
     a: pd.DataFrame, b: pd.DataFrame, question: Question, evaluation: EvaluationParams
-) -> dict:
+) -> dict[str, Any]:
     """Estimate how much higher the AUC of ``a`` is than that of ``b``, on the same resamples of patients.
 
     Args:
@@ -31,8 +29,8 @@ def compare_predictions(
         evaluation: Number of resamples, level and seed.
 
     Returns:
-        ``value``, ``low``, ``high``, ``undefined``, ``note`` of the difference ``a - b``; ``a`` and ``b``
-        with the same of each; ``samples``, ``patients`` and ``left_out`` (samples that only one of them
+        The measure of the difference ``a - b``, with the variance of training where folds were cross-validated;
+        ``a`` and ``b``, the measure of each; ``samples``, ``patients`` and ``left_out`` (samples that only one of them
         holds).
 
     Raises:
@@ -55,26 +53,30 @@ def compare_predictions(
                 f"{second.loc[name, column]} in b, expected the same"
             )
     scored = [read_scored(table.reset_index(), question) for table in (first, second)]
-    measures = [build_area(part) for part in scored]
+    measures = [build_auc(part) for part in scored]
 
     def measure(weights: np.ndarray) -> dict[str, np.ndarray]:
         areas = [each(weights)["auc"] for each in measures]
-        return {"difference": areas[0] - areas[1], "a": areas[0], "b": areas[1]}
+        return {"difference": areas[0] - areas[1]}
 
     values, draws = resample_measures(
         measure, scored[0].n_patients, len(shared), evaluation.resamples, evaluation.seed
     )
-    fewest = int(scored[0].count_label_patients().min())
-    result = {name: summarise_draws(values[name], draws[name], evaluation.level, fewest) for name in values}
-    return (
-        result.pop("difference")
-        | result
-        | {
-            "samples": len(shared),
-            "patients": scored[0].n_patients,
-            "left_out": len(tables["a"]) + len(tables["b"]) - 2 * len(shared),
-        }
+    difference = interval_difference(
+        values["difference"],
+        draws["difference"],
+        int(scored[0].count_label_patients().min()),
+        evaluation.level,
+        max(part.count_folds() for part in scored),
     )
+    return {
+        **difference,
+        "a": measure_auc(scored[0], evaluation.level),
+        "b": measure_auc(scored[1], evaluation.level),
+        "samples": len(shared),
+        "patients": scored[0].n_patients,
+        "left_out": len(tables["a"]) + len(tables["b"]) - 2 * len(shared),
+    }
 
 
 def _index_samples(name: str, table: pd.DataFrame) -> pd.DataFrame:
@@ -102,7 +104,7 @@ def compare_pairs(
         compare: Number of resamples, level and seed.
 
     Returns:
-        A row a pair: ``first``, ``second``, and either what ``compare_predictions`` found of the first less the
+        One row per pair: ``first``, ``second``, and either what ``compare_predictions`` found of the first less the
         second, or ``why`` they cannot be compared.
     """
     words = compare.model_dump(include={"resamples", "level", "seed"})
@@ -111,7 +113,7 @@ def compare_pairs(
     rows = []
     for first, second in combinations(runs, 2):
         row = {"first": first["name"], "second": second["name"]}
-        why = _find_hindrance(first, second)
+        why = _find_obstacle(first, second)
         if not why:
             question = Question(text="?", labels=tuple(first["labels"]), positive=first["positive"])
             try:
@@ -124,7 +126,7 @@ def compare_pairs(
     return rows
 
 
-def _find_hindrance(first: Mapping[str, Any], second: Mapping[str, Any]) -> str:
+def _find_obstacle(first: Mapping[str, Any], second: Mapping[str, Any]) -> str:
     if (set(first["labels"]), first["positive"]) != (set(second["labels"]), second["positive"]):
         return "they answer different questions"
     # Other images can bear the same names: those of a phantom bear the real ones'.

@@ -8,18 +8,23 @@ import numpy as np
 import pandas as pd
 
 from mammoscan.errors import MammoscanError
-from mammoscan.evaluation.bootstrap import resample_measures, summarise_draws
+from mammoscan.evaluation import intervals
+from mammoscan.evaluation.bootstrap import resample_measures
 from mammoscan.evaluation.classification_report import report_classification, tabulate_confusion
 from mammoscan.evaluation.predictions import Scored, list_models, read_scored
-from mammoscan.evaluation.weighted_metrics import build_area, build_measure
+from mammoscan.evaluation.weighted_metrics import build_measures, lose_samples, sum_patients
 from mammoscan.params import EvaluationParams, Question
+from mammoscan.records.measures import FoldAreas, Measure, Metrics, ModelMetrics
 
 __all__ = ["measure_predictions", "measure_subgroups", "report_classification", "tabulate_confusion"]
 
 SUBGROUP_METRICS = ("auc", "accuracy", "sensitivity", "specificity")
+RESAMPLED = ("average_precision", "macro_f1")
 
 
-def measure_predictions(predictions: pd.DataFrame, question: Question, evaluation: EvaluationParams) -> dict:
+def measure_predictions(
+    predictions: pd.DataFrame, question: Question, evaluation: EvaluationParams
+) -> Metrics:
     """Measure each model of a table of predictions.
 
     Args:
@@ -28,10 +33,8 @@ def measure_predictions(predictions: pd.DataFrame, question: Question, evaluatio
         evaluation: Threshold, number of resamples, level and seed.
 
     Returns:
-        For each model, for each metric ``{"value", "low", "high", "undefined", "note"}``; besides,
-        ``samples``, ``patients``, ``labels`` (samples and patients of each) and ``fold_auc`` (each fold's,
-        mean, spread). ``auc`` compares all samples with each other, ``auc_within_folds`` only those that one
-        model predicted.
+        For each model its measures, ``samples``, ``patients``, ``labels`` (samples and patients of each) and
+        ``fold_auc``. ``auc`` compares only samples that one network scored, ``auc_pooled`` all with each other.
     """
     return {
         model: _measure_model(read_scored(predictions, question, model), evaluation)
@@ -53,10 +56,10 @@ def measure_subgroups(
         samples: The samples, which know the subgroups.
         question: The labels and the positive one.
         evaluation: Threshold, number of resamples, level and seed.
-        by: Columns of ``samples``, each taken by itself; those that are not there are passed over.
+        by: Columns of ``samples``, each taken by itself; those that it lacks are skipped.
 
     Returns:
-        One row a model, subgroup and metric: ``model``, ``by``, ``subgroup``, ``samples``, ``patients``,
+        One row per model, subgroup and metric: ``model``, ``by``, ``subgroup``, ``samples``, ``patients``,
         ``metric``, ``value``, ``low``, ``high``, ``note``.
 
     Raises:
@@ -64,17 +67,17 @@ def measure_subgroups(
     """
     known = samples.assign(sample_id=samples["sample_id"].astype(str)).set_index("sample_id")
     ids = predictions["sample_id"].astype(str)
-    strange = ids[~ids.isin(known.index)]
-    if len(strange):
+    unknown = ids[~ids.isin(known.index)]
+    if len(unknown):
         raise MammoscanError(
-            f"predictions: {strange.iloc[0]} is not among the {len(known)} samples, "
+            f"predictions: {unknown.iloc[0]} is not among the {len(known)} samples, "
             "expected those of one data set"
         )
     rows = []
     # A group that is the label itself has nothing to rank within it.
-    told = known["label"].astype(str) if "label" in known.columns else None
+    labels = known["label"].astype(str) if "label" in known.columns else None
     for column in (name for name in by if name in known.columns):
-        if told is not None and known[column].astype(str).equals(told.rename(column)):
+        if labels is not None and known[column].astype(str).equals(labels.rename(column)):
             continue
         level = known[column].reindex(ids.to_list()).astype(str).to_numpy()
         for subgroup in sorted(set(level)):
@@ -88,16 +91,26 @@ def measure_subgroups(
     return pd.DataFrame(rows, columns=columns).astype({"value": float, "low": float, "high": float})
 
 
-def _measure_model(scored: Scored, evaluation: EvaluationParams) -> dict:
-    measure = build_measure(scored, evaluation.cut)
+def _measure_model(scored: Scored, evaluation: EvaluationParams) -> ModelMetrics:
     values, draws = resample_measures(
-        measure, scored.n_patients, len(scored.truth), evaluation.resamples, evaluation.seed
+        build_measures(scored, evaluation.cut),
+        scored.n_patients,
+        len(scored.truth),
+        evaluation.resamples,
+        evaluation.seed,
     )
     label_patients = scored.count_label_patients()
-    result: dict = {
-        name: summarise_draws(values[name], draws[name], evaluation.level, int(label_patients.min()))
-        for name in values
-    }
+    fewest = int(label_patients.min())
+    measured: dict[str, Measure] = (
+        _measure_areas(scored, evaluation.level)
+        | _measure_decisions(scored, evaluation)
+        | _measure_losses(scored, fewest, evaluation.level)
+        | {
+            name: intervals.interval_resampled(values[name], draws[name], fewest, evaluation.level)
+            for name in RESAMPLED
+        }
+    )
+    result: ModelMetrics = {name: measured[name] for name in values}
     result["samples"] = len(scored.truth)
     result["patients"] = scored.n_patients
     result["labels"] = {
@@ -108,21 +121,68 @@ def _measure_model(scored: Scored, evaluation: EvaluationParams) -> dict:
     return result
 
 
-def _measure_folds(scored: Scored) -> dict:
-    """Return each fold's AUC, their mean and standard deviation; None where a fold lacks a label."""
+def _measure_areas(scored: Scored, level: float) -> dict[str, Measure]:
+    """Return the AUC of the positive label within folds and pooled; of more than two labels also the labels' mean."""
+    result = {
+        "auc": intervals.measure_auc(scored, level),
+        "auc_pooled": intervals.measure_auc(scored, level, pooled=True),
+    }
+    if len(scored.labels) > 2:
+        areas = [intervals.rank_within_folds(scored, label) for label in range(len(scored.labels))]
+        variance = intervals.cluster_variance(np.mean([area[1] + area[2] for area in areas], axis=0))
+        result["auc_macro"] = intervals.interval_auc(
+            float(np.mean([area[0] for area in areas])),
+            variance,
+            int(scored.count_label_patients().min()),
+            level,
+            intervals.AUC_METHOD,
+            scored.count_folds(),
+        )
+    return result
+
+
+def _measure_decisions(scored: Scored, evaluation: EvaluationParams) -> dict[str, Measure]:
+    """Return what is read off the confusion matrix: shares of samples."""
+    decided, positive = scored.decide_labels(evaluation.cut), scored.positive
+    labels = np.arange(len(scored.labels))
+    is_true, is_decided = scored.truth[:, None] == labels, decided[:, None] == labels
+    true, said, both, either = (
+        sum_patients(scored, cells.astype(float)).T
+        for cells in (is_true, is_decided, is_true & is_decided, is_true | is_decided)
+    )
+    total = true.sum(axis=0)
+    share = intervals.interval_share
+    level = evaluation.level
+    recalls = [share(both[k], true[k], level) for k in labels]
+    precisions = [share(both[k], said[k], level) for k in labels]
+    negatives = total - true[positive]
+    result = {
+        "accuracy": share(both.sum(axis=0), total, level),
+        "balanced_accuracy": intervals.interval_mean_of(recalls),
+        "sensitivity": recalls[positive],
+        "specificity": share(negatives - (said - both)[positive], negatives, level),
+        "precision": precisions[positive],
+        # Jaccard's index J is a share of samples, and F1 is 2 J / (1 + J).
+        "f1": share(both[positive], either[positive], level, lambda index: 2 * index / (1 + index)),
+    }
+    for k, label in enumerate(scored.labels):
+        result |= {f"recall_{label}": recalls[k], f"precision_{label}": precisions[k]}
+    return result
+
+
+def _measure_losses(scored: Scored, fewest: int, level: float) -> dict[str, Measure]:
+    brier, log_loss, count = sum_patients(scored, lose_samples(scored)).T
+    return {
+        "brier": intervals.interval_loss(brier, count, fewest, level),
+        "log_loss": intervals.interval_loss(log_loss, count, fewest, level),
+    }
+
+
+def _measure_folds(scored: Scored) -> FoldAreas:
+    """Return each fold's own AUC."""
     areas: dict[str, float | None] = {}
     for fold in np.unique(scored.folds):
-        inside = scored.folds == fold
-        part = Scored(
-            scored.labels,
-            scored.positive,
-            scored.probabilities[inside],
-            scored.truth[inside],
-            scored.patients[inside],
-            scored.n_patients,
-            scored.folds[inside],
-        )
-        area = float(build_area(part)(np.ones((1, scored.n_patients)))["auc"][0])
+        area, *_ = intervals.rank_within_folds(scored.select(scored.folds == fold), scored.positive)
         areas[f"fold_{fold}"] = area if np.isfinite(area) else None
     defined = [area for area in areas.values() if area is not None]
     return {

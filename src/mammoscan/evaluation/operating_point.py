@@ -6,6 +6,7 @@ Choosing the threshold by a stated rule, and what the choice costs.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -55,7 +56,7 @@ def measure_operation(
     patients: NDArray[np.integer],
     n_patients: int,
     evaluation: EvaluationParams,
-) -> dict[str, dict]:
+) -> dict[str, Any]:
     """Measure what deciding so costs.
 
     Args:

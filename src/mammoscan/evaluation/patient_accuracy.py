@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from mammoscan.evaluation.bootstrap import FEWEST_PATIENTS, TOO_FEW, resample_measures, summarise_draws
+from mammoscan.evaluation.bootstrap import MIN_PATIENTS, TOO_FEW, resample_measures, summarise_draws
 from mammoscan.evaluation.predictions import MAIN_MODEL, read_scored
 from mammoscan.params import EvaluationParams, Question
 
@@ -72,7 +72,7 @@ def _score(part: pd.DataFrame, question: Question, evaluation: EvaluationParams)
         "images": len(part),
         "patients": scored.n_patients,
         "fewest": fewest,
-        "note": TOO_FEW if fewest < FEWEST_PATIENTS else "",
+        "note": TOO_FEW if fewest < MIN_PATIENTS else "",
     }
     for name in MEASURES:
         interval = summarise_draws(values[name], draws[name], evaluation.level, fewest)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -50,6 +50,15 @@ class Scored:
         if len(self.labels) > 2:
             return self.probabilities.argmax(axis=1)
         return np.where(self.score >= threshold, self.positive, 1 - self.positive)
+
+    def count_folds(self) -> int:
+        """Count the networks that made the predictions."""
+        return len(np.unique(self.folds))
+
+    def select(self, rows: np.ndarray) -> Scored:
+        """Return some of the rows; the patients keep their numbers."""
+        arrays = {name: getattr(self, name)[rows] for name in ("probabilities", "truth", "patients", "folds")}
+        return replace(self, **arrays)
 
     def count_label_patients(self) -> np.ndarray:
         """Count the patients that have a sample of each label."""

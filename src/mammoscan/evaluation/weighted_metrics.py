@@ -1,4 +1,4 @@
-"""Measures from weights: ``[b, patients]`` weights in, ``[b]`` values a measure out.
+"""Measures from weights: ``[b, patients]`` weights in, ``[b]`` values per measure out.
 
 A value equals the measure on data in which each patient's samples are repeated as often as the weight says.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mammoscan.evaluation.bootstrap import Measure
+from mammoscan.evaluation.bootstrap import WeightedMeasures
 from mammoscan.evaluation.predictions import Scored
 
 
@@ -34,11 +34,11 @@ class Ranking:
 
         Args:
             weights: ``[b, patients]``.
-            precision: Whether the average precision is asked too.
+            precision: Whether to compute the average precision too.
 
         Returns:
             Weight of the pairs that are ranked rightly (ties count half), weight of all pairs, and the
-            average precision (NaN unless asked).
+            average precision (NaN unless computed).
         """
         positives = weights[:, self.positives]
         rising = _accumulate(weights[:, self.negatives])
@@ -54,7 +54,7 @@ class Ranking:
         return right, n_positive * n_negative, average
 
 
-def build_measure(scored: Scored, threshold: float) -> Measure:
+def build_measures(scored: Scored, threshold: float) -> WeightedMeasures:
     """Prepare all measures of one model's predictions.
 
     Args:
@@ -64,31 +64,19 @@ def build_measure(scored: Scored, threshold: float) -> Measure:
     Returns:
         A function from weights ``[b, patients]`` to values ``[b]`` by name.
     """
-    rankings = _rank_scores(scored)
-    folds = [
-        Ranking(scored.score[inside], scored.is_positive[inside], scored.patients[inside])
-        for inside in (scored.folds == fold for fold in np.unique(scored.folds))
-    ]
-    confusion = _sum_patients(scored, _spread_confusion(scored, scored.decide_labels(threshold)))
-    losses = _sum_patients(scored, _lose_samples(scored))
+    pooled = Ranking(scored.score, scored.is_positive, scored.patients)
+    labels = range(len(scored.labels)) if len(scored.labels) > 2 else [scored.positive]
+    within = {label: _rank_folds(scored, label) for label in labels}
+    confusion = sum_patients(scored, _spread_confusion(scored, scored.decide_labels(threshold)))
+    losses = sum_patients(scored, lose_samples(scored))
 
     def measure(weights: np.ndarray) -> dict[str, np.ndarray]:
-        values: dict[str, np.ndarray] = {}
-        areas = []
-        for label, ranking in rankings.items():
-            right, pairs, average = ranking.weigh(weights, precision=label == scored.positive)
-            areas.append(divide(right, pairs))
-            if label == scored.positive:
-                values |= {"auc": areas[-1], "average_precision": average}
-        if len(folds) > 1:
-            sums = [ranking.weigh(weights)[:2] for ranking in folds]
-            values["auc_within_folds"] = divide(
-                np.sum([right for right, _ in sums], axis=0), np.sum([pairs for _, pairs in sums], axis=0)
-            )
-        else:
-            values["auc_within_folds"] = values["auc"]
+        right, pairs, average = pooled.weigh(weights, precision=True)
+        areas = {label: _weigh_folds(rankings, weights) for label, rankings in within.items()}
+        values = {"auc": areas[scored.positive], "auc_pooled": divide(right, pairs)}
+        values["average_precision"] = average
         if len(scored.labels) > 2:
-            values["auc_macro"] = np.mean(areas, axis=0)
+            values["auc_macro"] = np.mean(list(areas.values()), axis=0)
         shape = (len(weights), len(scored.labels), len(scored.labels))
         values |= _read_confusion((weights @ confusion).reshape(shape), scored)
         brier, log_loss, count = (weights @ losses).T
@@ -97,8 +85,8 @@ def build_measure(scored: Scored, threshold: float) -> Measure:
     return measure
 
 
-def build_area(scored: Scored) -> Measure:
-    """Prepare the area under the ROC curve alone, which is much quicker than all measures.
+def build_auc(scored: Scored) -> WeightedMeasures:
+    """Prepare the AUC within folds alone, which is much quicker than all measures.
 
     Args:
         scored: The predictions.
@@ -106,13 +94,23 @@ def build_area(scored: Scored) -> Measure:
     Returns:
         A function from weights to ``{"auc": [b]}``.
     """
-    ranking = Ranking(scored.score, scored.is_positive, scored.patients)
+    rankings = _rank_folds(scored, scored.positive)
+    return lambda weights: {"auc": _weigh_folds(rankings, weights)}
 
-    def measure(weights: np.ndarray) -> dict[str, np.ndarray]:
-        right, pairs, _ = ranking.weigh(weights)
-        return {"auc": divide(right, pairs)}
 
-    return measure
+def _rank_folds(scored: Scored, label: int) -> list[Ranking]:
+    """Rank each fold's samples by the probability of a label: two networks' probabilities need not compare."""
+    sides = (scored.folds == fold for fold in np.unique(scored.folds))
+    return [
+        Ranking(scored.probabilities[inside, label], scored.truth[inside] == label, scored.patients[inside])
+        for inside in sides
+    ]
+
+
+def _weigh_folds(rankings: list[Ranking], weights: np.ndarray) -> np.ndarray:
+    """Return the mean of the folds' AUCs, each weighing as many pairs as it holds."""
+    sums = [ranking.weigh(weights)[:2] for ranking in rankings]
+    return divide(np.sum([right for right, _ in sums], axis=0), np.sum([pairs for _, pairs in sums], axis=0))
 
 
 def _accumulate(values: np.ndarray) -> np.ndarray:
@@ -121,13 +119,7 @@ def _accumulate(values: np.ndarray) -> np.ndarray:
     return rising
 
 
-def _rank_scores(scored: Scored) -> dict[int, Ranking]:
-    """Rank by the positive label's probability; of more than two labels, each against the rest."""
-    asked = range(len(scored.labels)) if len(scored.labels) > 2 else [scored.positive]
-    return {k: Ranking(scored.probabilities[:, k], scored.truth == k, scored.patients) for k in asked}
-
-
-def _sum_patients(scored: Scored, columns: np.ndarray) -> np.ndarray:
+def sum_patients(scored: Scored, columns: np.ndarray) -> np.ndarray:
     """Sum the samples' columns within patients: such sums are all that additive measures need."""
     sums = np.zeros((scored.n_patients, columns.shape[1]))
     for index in range(columns.shape[1]):
@@ -140,7 +132,7 @@ def _spread_confusion(scored: Scored, decided: np.ndarray) -> np.ndarray:
     return np.eye(size * size)[scored.truth * size + decided]
 
 
-def _lose_samples(scored: Scored) -> np.ndarray:
+def lose_samples(scored: Scored) -> np.ndarray:
     """Return Brier's and the log loss of each sample, and 1."""
     wanted = np.eye(len(scored.labels))[scored.truth]
     brier = ((scored.probabilities - wanted) ** 2).sum(axis=1)

@@ -77,7 +77,7 @@ def draw_roc(
         4.6,
         f"ROC curve: finding {question.positive}",
         stamp,
-        subtitle="Area under the curve (AUC) in the legend.",
+        subtitle="The curves pool all folds; the legend gives the mean AUC of the folds.",
         width=7.0,
     )
     scores = [(m, t, p) for m, t, p in list_scores(predictions, question) if 0 < t.sum() < len(t)]

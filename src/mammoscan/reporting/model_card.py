@@ -124,8 +124,9 @@ def _describe_model(card: Mapping[str, Any]) -> dict[str, Any]:
 def _say_protocol(card: Mapping[str, Any]) -> str:
     if card["protocol"] == "patient":
         return (
-            f"{card['folds']} folds; no patient stands on both sides of a fold. Pooled out-of-fold predictions, "
-            "decided at even odds where a decision is needed and no fixed threshold was asked for, not calibrated."
+            f"{card['folds']} folds; no patient stands on both sides of a fold. The AUC compares samples of one "
+            "fold; other measures pool the out-of-fold predictions, decided at even odds where a decision is needed "
+            "and no fixed threshold was asked for, not calibrated."
         )
     return f"The article's own division into {card['folds']} part(s), which does not keep patients apart."
 

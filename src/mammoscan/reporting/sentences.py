@@ -44,8 +44,8 @@ CAPTIONS: dict[str, str] = {
 
 # (measure, name, what it means in a few words)
 MEASURES: tuple[tuple[str, str, str], ...] = (
-    ("auc", "AUC", "how well it ranks; 0.5 is chance"),
-    ("auc_within_folds", "AUC within folds", "the same, comparing only what one network judged"),
+    ("auc", "AUC", "how well each network ranks the samples that it was tested on; 0.5 is chance"),
+    ("auc_pooled", "AUC, folds pooled", "the same over all samples, though different networks scored them"),
     ("auc_macro", "AUC, mean of labels", "each label against the others"),
     ("accuracy", "Accuracy", "share that is right"),
     ("balanced_accuracy", "Balanced accuracy", "mean of the shares found of each label"),
@@ -100,7 +100,8 @@ def say_headline(
         return f"{name_measure(metric)} could not be measured{on}."
     interval = ""
     if is_number(measure.get("low")) and is_number(measure.get("high")):
-        interval = f" ({100 * level:.0f} % interval {measure['low']:.2f} to {measure['high']:.2f})"
+        holds = ", with the variance of training" if "with the variance" in measure.get("method", "") else ""
+        interval = f" ({100 * level:.0f} % interval {measure['low']:.2f} to {measure['high']:.2f}{holds})"
     new = (
         ", each measured by a network that had not seen that patient"
         if protocol == "patient"
@@ -207,7 +208,8 @@ def say_protocol(protocol: str, folds: int) -> str:
         return (
             f"The patients were divided into {folds} folds, and no patient is on both sides of any. "
             "Each fold's network was trained on the other patients, and its epoch was chosen on some of "
-            "those, never on the patients that it is measured on. The predictions of all folds are pooled."
+            "those, never on the patients that it is measured on. The AUC is the mean of "
+            "the folds' own: only samples that one network scored are ranked against each other."
         )
     return (
         "The images were divided as the article divided them, so that its claim can be reproduced and "

@@ -108,7 +108,7 @@ def draw_precision_recall(
 
 def draw_metric_intervals(record: DatasetRecord, metrics: dict[str, Any]) -> Figure:
     """Draw the AUC of the network beside those of the baselines, with intervals."""
-    # The majority guesses: it is the line of chance, not a row. Pooling folds only blurs its 0.5.
+    # The majority guesses: it is the line of chance, not a row.
     models = {model: measures for model, measures in metrics.items() if model != "majority"}
     return figures.draw_metric_intervals(models, choose_stamp(record), metric="auc", chance=0.5)
 

@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from mammoscan.data.idc import SIDE
-from mammoscan.evaluation.bootstrap import FEWEST_PATIENTS, TOO_FEW
+from mammoscan.evaluation.bootstrap import MIN_PATIENTS, TOO_FEW
 from mammoscan.evaluation.patient_accuracy import EVERYTHING, score_patients
 from mammoscan.evaluation.predictions import MAIN_MODEL
 from mammoscan.figures.slide_map import draw_probability_map as draw_map
@@ -53,13 +53,11 @@ def describe_breakdown(
     if overall["note"]:
         paragraphs.insert(
             0,
-            f"The rarest label has {overall['fewest']} patients, fewer than {FEWEST_PATIENTS}: {TOO_FEW}. "
+            f"The rarest label has {overall['fewest']} patients, fewer than {MIN_PATIENTS}: {TOO_FEW}. "
             "The figures below show that the software runs, and no more.",
         )
     elif (scores["note"] != "").any():
-        paragraphs.append(
-            f"Where a row rests on fewer than {FEWEST_PATIENTS} patients of a label, it says so."
-        )
+        paragraphs.append(f"Where a row rests on fewer than {MIN_PATIENTS} patients of a label, it says so.")
     rows = [
         [
             "All images"

@@ -4,7 +4,7 @@ from scipy.stats import norm
 
 from mammoscan.evaluation.bootstrap import TOO_FEW, draw_weights, resample_measures, summarise_draws
 from mammoscan.evaluation.predictions import read_scored
-from mammoscan.evaluation.weighted_metrics import build_area
+from mammoscan.evaluation.weighted_metrics import build_auc
 
 
 def test_weights_are_counts_of_patients_drawn_with_replacement():
@@ -48,7 +48,7 @@ def cover(tables, question, truth, unit):
     inside = 0
     for table in tables:
         scored = read_scored(table.assign(patient_id=table[unit]), question)
-        values, draws = resample_measures(build_area(scored), scored.n_patients, len(table), 200, seed=0)
+        values, draws = resample_measures(build_auc(scored), scored.n_patients, len(table), 200, seed=0)
         interval = summarise_draws(values["auc"], draws["auc"], 0.95, 20)
         inside += interval["low"] <= truth <= interval["high"]
     return inside / len(tables)
