@@ -16,27 +16,32 @@ import uvicorn
 from PIL import Image
 
 from mammoscan.errors import MammoscanError
+from mammoscan.params import Recipe, ScanGridParams, ViewParams
+from mammoscan.records.card import Card, WindowInput
 from mammoscan.serving.app import create_app
 from mammoscan.serving.limits import ServiceLimits
 
-CARD: dict[str, Any] = {
-    "study": "mias",
-    "protocol": "patient",
-    "data": "real",
-    "notice": "Research use. Not a medical device.",
-    "run_id": "0123abcd",
-    "labels": ["benign", "malignant"],
-    "positive": "malignant",
-    "threshold": 0.4,
-    "shape": [8, 8, 1],
-}
+CARD = Card(
+    study="mias",
+    protocol="patient",
+    data="real",
+    notice="Research use. Not a medical device.",
+    run_id="0123abcd",
+    labels=("benign", "malignant"),
+    positive="malignant",
+    threshold=0.4,
+    shape=(8, 8, 1),
+    input=WindowInput(kind="window", size=8, grid=ScanGridParams()),
+    training=Recipe(epochs=1),
+    views=ViewParams(),
+)
 
 
 @dataclass
 class FakeClassifier:
     """Says ``malignant`` with the mean brightness as its probability."""
 
-    card: dict[str, Any] = field(default_factory=lambda: dict(CARD))
+    card: Card = CARD
     seconds: float = 0.0
     sizes: list[int] = field(default_factory=list)
     at_once: int = 0
@@ -54,7 +59,7 @@ class FakeClassifier:
             raise ZeroDivisionError
         if picture.name.startswith("scan"):
             raise MammoscanError(f"{picture.name} is a whole scan; expected a window: cut one out")
-        height, width, channels = self.card["shape"]
+        height, width, channels = self.card.shape
         small = (
             Image.fromarray(picture.array).convert("RGB" if channels == 3 else "L").resize((width, height))
         )
@@ -69,18 +74,18 @@ class FakeClassifier:
         self.at_once -= 1
         if pixels.max() == 13:
             raise RuntimeError("the network broke")
-        labels = self.card["labels"]
+        labels = self.card.labels
         bright = pixels.reshape(len(pixels), -1).mean(axis=1) / 255
         table = pd.DataFrame({f"p_{label}": (1 - bright) / (len(labels) - 1) for label in labels})
-        table[f"p_{self.card['positive']}"] = bright
-        table["label"] = np.where(bright >= self.card["threshold"], self.card["positive"], labels[0])
+        table[f"p_{self.card.positive}"] = bright
+        table["label"] = np.where(bright >= self.card.threshold, self.card.positive, labels[0])
         strange = "this does not look like what the model was trained on"
         table["warnings"] = [[strange] if value > 0.95 else [] for value in bright]
         return table
 
     def explain(self, pixels: Any, label: str) -> Any:
-        assert label in self.card["labels"]
-        height, width = self.card["shape"][:2]
+        assert label in self.card.labels
+        height, width = self.card.shape[:2]
         return np.linspace(0, 1, height * width, dtype=np.float32).reshape(height, width)
 
 

@@ -68,7 +68,7 @@ def serve(
 
     def announce() -> None:
         card = classifier.card
-        about = f"{card['study']}, model {card['run_id']}, trained on {card['data']} data, protocol {card['protocol']}"
+        about = f"{card.study}, model {card.run_id}, trained on {card.data} data, protocol {card.protocol}"
         click.echo(f"Mammoscan listens on {name_address(listener)} ({about}). Ctrl-C ends it.")
         if not is_private(listener):
             click.echo("Every machine that reaches this one can use it: there is no password.", err=True)
@@ -87,7 +87,7 @@ def open_classifier(study: str, model: str, runtime: Runtime) -> Classifier:
     from mammoscan.serving.classifier import Classifier
 
     classifier = Classifier.load(folder, runtime)
-    found = classifier.card["study"]
+    found = classifier.card.study
     if found != study:
         raise MammoscanError(
             f"--model {model}: it is of study {found}, expected {study}; pass --study {found}"

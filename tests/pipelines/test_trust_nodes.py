@@ -24,6 +24,7 @@ from mammoscan.params import (
 )
 from mammoscan.pipelines.trust import nodes
 from mammoscan.pipelines.trust.nodes import say_rule, write_trust_section
+from mammoscan.records.card import Card, ImageInput, ModelInput
 from mammoscan.reporting.model_card import list_limits, write_markdown
 from mammoscan.reporting.report_content import Section
 from records import make_dataset_record
@@ -80,7 +81,7 @@ def trust(flagged: pd.DataFrame) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def card(trust: dict[str, Any]) -> dict[str, Any]:
+def card(trust: dict[str, Any]) -> Card:
     return write_card(trust=trust)
 
 
@@ -88,7 +89,7 @@ def measure(value: float) -> dict[str, Any]:
     return {"value": value, "low": value - 0.1, "high": value + 0.1, "undefined": 0, "note": ""}
 
 
-def write_card(kind: str = "phantom", pipeline: str = "mias", **more: Any) -> dict[str, Any]:
+def write_card(kind: str = "phantom", pipeline: str = "mias", **more: Any) -> Card:
     subgroups = pd.DataFrame(
         {
             "model": ["cnn", "majority", "cnn"],
@@ -115,9 +116,8 @@ def write_card(kind: str = "phantom", pipeline: str = "mias", **more: Any) -> di
     blocks = {
         "record": record,
         "run_info": run_info,
-        "how": nodes.describe_windows(CropParams(kind="window", size=24), ScanGridParams()),
+        "model_input": nodes.describe_windows(CropParams(kind="window", size=24), ScanGridParams(), PIXELS),
         "samples": SAMPLES,
-        "pixels": PIXELS,
         "question": QUESTION,
         "training": TRAINING,
         "views": ViewParams(),
@@ -199,22 +199,22 @@ def test_every_rule_is_said_in_words(trust: dict[str, Any]) -> None:
 
 
 def test_the_card_holds_what_an_answer_needs_and_what_must_be_known(
-    card: dict[str, Any], trust: dict[str, Any]
+    card: Card, trust: dict[str, Any]
 ) -> None:
-    assert (card["threshold"], card["temperature"]) == (trust["threshold"], trust["temperature"])
-    assert card["input"] == {
+    assert (card.threshold, card.temperature) == (trust["threshold"], trust["temperature"])
+    assert card.input.model_dump() == {
         "kind": "window",
         "size": 24,
         "grid": {"size": 192, "margin": 2},
         "scan_side": 1024,
     }
-    assert (card["epochs"], card["run_id"], card["shape"]) == (3, "r1", [24, 24, 1])
-    assert card["subgroups"][1]["value"] is None
-    assert card["command"] == "kedro run --pipeline mias"
-    json.dumps(card, allow_nan=False)
+    assert (card.epochs, card.run_id, card.shape) == (3, "r1", (24, 24, 1))
+    assert card.subgroups[1].value is None
+    assert card.command == "kedro run --pipeline mias"
+    assert Card.model_validate_json(card.model_dump_json()) == card
 
 
-def test_the_card_is_written_for_people_and_for_machines(card: dict[str, Any]) -> None:
+def test_the_card_is_written_for_people_and_for_machines(card: Card) -> None:
     text, data = nodes.write_model_card(card)
     for words in (
         "# Model card: mias",
@@ -239,18 +239,15 @@ def test_the_card_is_written_for_people_and_for_machines(card: dict[str, Any]) -
 def test_the_card_of_an_articles_own_procedure_says_so(trust: dict[str, Any]) -> None:
     card = write_card("real", "mias_author")
     text = write_markdown(card)
-    assert "test images are known from training" in card["notice"]
+    assert "test images are known from training" in card.notice
     assert "Calibration" not in text
     assert "Subgroups" not in text
     assert any("does not notice" in limit for limit in list_limits(card))
-    assert (card["temperature"], card["threshold"]) == (1.0, 0.5)
-    assert "modified" in write_card("modified", trust=trust)["notice"]
-    assert write_card("real", trust=trust)["notice"] == "Research use. Not a medical device."
+    assert (card.temperature, card.threshold) == (1.0, 0.5)
+    assert "modified" in write_card("modified", trust=trust).notice
+    assert write_card("real", trust=trust).notice == "Research use. Not a medical device."
 
 
 def test_an_image_file_is_taken_whole() -> None:
-    assert nodes.describe_images(PackParams(size=32, channels=3)) == {
-        "kind": "image",
-        "size": [32, 32],
-        "channels": 3,
-    }
+    found = nodes.describe_images(PackParams(size=32, channels=3), np.zeros((2, 32, 32, 3), np.uint8))
+    assert found == ModelInput(input=ImageInput(kind="image", size=(32, 32), channels=3), shape=(32, 32, 3))

@@ -22,7 +22,8 @@ from mammoscan.evaluation.out_of_distribution import describe_levels, fit_refere
 from mammoscan.imaging.views import make_view
 from mammoscan.inference.predict import predict_probabilities
 from mammoscan.models.registry import build_network
-from mammoscan.params import MachineParams, Recipe, ViewParams
+from mammoscan.params import MachineParams, Recipe, ScanGridParams, ViewParams
+from mammoscan.records.card import Card, WindowInput
 from mammoscan.serving.classifier import OUT_OF_DISTRIBUTION_WARNING, Classifier
 from mammoscan.serving.export import export_model
 from mammoscan.serving.image_reader import Picture
@@ -34,21 +35,20 @@ TWO, THREE = ("benign", "malignant"), ("normal", "benign", "malignant")
 PIXELS = np.random.default_rng(0).integers(0, 256, (5, 24, 24, 1)).astype(np.uint8)
 
 
-def make_card(labels: tuple[str, ...], **changes: Any) -> dict[str, Any]:
-    return {
-        "study": "mias",
-        "protocol": "patient",
-        "data": "phantom",
-        "notice": "Research use. Not a medical device.",
-        "labels": list(labels),
-        "positive": "malignant",
-        "threshold": 0.5,
-        "temperature": 1.0,
-        "training": Recipe(epochs=1, scale="standard").model_dump(mode="json"),
-        "views": ViewParams(stored="one", prediction=True).model_dump(mode="json"),
-        "input": {"kind": "window", "size": 24, "grid": {"size": 192, "margin": 2}, "scan_side": 1024},
-        "shape": list(PIXELS.shape[1:]),
-    } | changes
+def make_card(labels: tuple[str, ...], **changes: Any) -> Card:
+    return Card(
+        study="mias",
+        protocol="patient",
+        data="phantom",
+        notice="Research use. Not a medical device.",
+        labels=labels,
+        positive="malignant",
+        threshold=0.5,
+        training=Recipe(epochs=1, scale="standard"),
+        views=ViewParams(stored="one", prediction=True),
+        input=WindowInput(kind="window", size=24, grid=ScanGridParams(size=192, margin=2)),
+        shape=PIXELS.shape[1:],
+    ).model_copy(update=changes)
 
 
 @pytest.fixture(scope="module", params=[TWO, THREE], ids=["two labels", "three labels"])
@@ -72,15 +72,15 @@ def tracked(database: str, tmp_path: Path) -> Iterator[str]:
     mlflow.set_tracking_uri(former)
 
 
-def load(network: Path, card: dict[str, Any]) -> PackagedClassifier:
+def load(network: Path, card: Card) -> PackagedClassifier:
     file = network.with_name("card.json")
-    file.write_text(json.dumps(card))
+    file.write_text(card.model_dump_json())
     model = PackagedClassifier()
     model.load_context(SimpleNamespace(artifacts={"network.keras": str(network), "card.json": str(file)}))
     return model
 
 
-def ask(network: Path, card: dict[str, Any], pixels: Any = PIXELS) -> pd.DataFrame:
+def ask(network: Path, card: Card, pixels: Any = PIXELS) -> pd.DataFrame:
     return load(network, card).predict(None, pixels)
 
 
@@ -104,18 +104,18 @@ def test_it_answers_a_row_an_image_with_the_networks_own_probabilities(
         load_model(network),
         PIXELS,
         np.arange(5),
-        recipe=Recipe(**card["training"]),
-        views=ViewParams(**card["views"]),
+        recipe=card.training,
+        views=card.views,
         machine=MachineParams(),
     )
     np.testing.assert_array_equal(answer[shares].to_numpy(), expected.astype(float))
-    warm = ask(network, card | {"temperature": 3.0})
+    warm = ask(network, card.model_copy(update={"temperature": 3.0}))
     np.testing.assert_allclose(warm[shares], apply_temperature(expected, 3.0), atol=1e-7)
 
 
 def test_its_preprocessing_is_the_cards(network: Path, labels: tuple[str, ...]) -> None:
-    recipe = make_card(labels)["training"]
-    other = ask(network, make_card(labels, training=recipe | {"scale": "unit"}))
+    recipe = make_card(labels).training
+    other = ask(network, make_card(labels, training=recipe.model_copy(update={"scale": "unit"})))
     assert not np.allclose(other[f"p_{labels[0]}"], ask(network, make_card(labels))[f"p_{labels[0]}"])
 
 
@@ -256,7 +256,7 @@ def test_it_is_logged_with_its_answers_its_card_and_the_package(
     # Arrays of images and tables of files are both taken: no one schema holds both.
     assert model.signature.inputs is None
     assert model.metadata["data"] == "phantom"
-    assert json.loads((folder / "artifacts" / "card.json").read_text()) == make_card(labels)
+    assert Card.read(folder / "artifacts" / "card.json") == make_card(labels)
     assert (folder / "artifacts" / "model_card.md").read_text() == "# Model card"
     assert (folder / "code" / "mammoscan" / "serving" / "pyfunc_model.py").is_file()
     assert not list(folder.rglob("*.pkl"))
@@ -290,5 +290,5 @@ def test_latest_is_the_newest_registered_version(tracked: str, tmp_path: Path) -
         with mlflow.start_run(experiment_id=tracked):
             log_model(network, make_card(TWO, data="real", threshold=threshold))
     uri = mlflow.get_tracking_uri()
-    assert Classifier.load(find_model("mias", "latest", uri)).card["threshold"] == 0.2
-    assert Classifier.load(find_model("mias", "models:/mammoscan-mias/1", uri)).card["threshold"] == 0.1
+    assert Classifier.load(find_model("mias", "latest", uri)).card.threshold == 0.2
+    assert Classifier.load(find_model("mias", "models:/mammoscan-mias/1", uri)).card.threshold == 0.1

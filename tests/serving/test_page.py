@@ -50,7 +50,9 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Service]:
-    with run_service(FakeClassifier(CARD | {"data": "phantom", "title": "Benign or malignant?"})) as service:
+    with run_service(
+        FakeClassifier(CARD.model_copy(update={"data": "phantom", "title": "Benign or malignant?"}))
+    ) as service:
         yield service
 
 
@@ -196,14 +198,14 @@ def test_images_can_be_dropped_anywhere_on_the_page(service: Service, page: Any)
 
 
 def test_three_labels_get_a_bar_each_and_no_threshold(page: Any) -> None:
-    card = CARD | {"labels": ["normal", "benign", "malignant"]}
+    card = CARD.model_copy(update={"labels": ("normal", "benign", "malignant")})
     with run_service(FakeClassifier(card)) as service:
         page.goto(service.address)
         page.set_input_files("#choose", [make_file("a.png", draw_png(200))])
         page.get_by_text("Answered.").wait_for()
         page.get_by_role("meter").nth(2).wait_for()
         names = page.get_by_role("meter").evaluate_all("bars => bars.map(bar => bar.ariaLabel)")
-        assert names == [f"Calibrated probability of {label}" for label in card["labels"]]
+        assert names == [f"Calibrated probability of {label}" for label in card.labels]
         assert page.locator(".tick:visible").count() == 0
 
 

@@ -12,11 +12,17 @@ from PIL import Image
 from mammoscan.errors import MammoscanError
 from mammoscan.imaging.decode import decode_image
 from mammoscan.imaging.scan_grid import standardise_scan
+from mammoscan.params import ScanGridParams
+from mammoscan.records.card import ImageInput, WindowInput
 from mammoscan.serving.image_reader import Picture, read_picture
-from mammoscan.serving.prepare_input import fit_picture, is_whole_scan, window_side
+from mammoscan.serving.prepare_input import fit_picture, is_whole_scan
 
-WINDOW = {"kind": "window", "size": 48, "grid": {"size": 192, "margin": 2}, "scan_side": 1024}
+WINDOW = WindowInput(kind="window", size=48, grid=ScanGridParams(size=192, margin=2))
 SHAPE = (48, 48, 1)
+
+
+def make_image(size: tuple[int, int], channels: int) -> ImageInput:
+    return ImageInput(kind="image", size=size, channels=channels)
 
 
 def draw(*shape: int) -> Picture:
@@ -31,7 +37,7 @@ def test_a_picture_of_the_networks_size_goes_in_as_it_is() -> None:
 
 
 def test_the_window_is_that_of_the_training() -> None:
-    assert window_side(WINDOW) == 256
+    assert WINDOW.window_side == 256
 
 
 def test_a_crop_is_shrunk_by_areas_and_standardised_over_itself() -> None:
@@ -54,12 +60,12 @@ def test_a_whole_scan_is_refused_with_what_to_do_instead() -> None:
         fit_picture(draw(600, 512), WINDOW, SHAPE)
     assert is_whole_scan(draw(600, 512), WINDOW)
     assert not is_whole_scan(draw(511, 600), WINDOW)
-    assert not is_whole_scan(draw(600, 600), {"kind": "image"})
+    assert not is_whole_scan(draw(600, 600), make_image((8, 8), 1))
 
 
 def test_the_articles_crop_is_only_resized_by_its_filter() -> None:
     picture = draw(96, 96)
-    pixels, warnings = fit_picture(picture, {"kind": "radius", "size": 48}, SHAPE)
+    pixels, warnings = fit_picture(picture, WindowInput(kind="radius", size=48, grid=ScanGridParams()), SHAPE)
     np.testing.assert_array_equal(pixels[..., 0], np.asarray(Image.fromarray(picture.array).resize((48, 48))))
     assert warnings == []
 
@@ -75,7 +81,9 @@ def test_sixteen_bits_are_stretched_and_it_is_said() -> None:
     ("found", "channels", "word"), [((48, 48, 3), 1, "into grey"), ((48, 48), 3, "a grey picture")]
 )
 def test_other_channels_are_fitted_and_it_is_said(found: tuple[int, ...], channels: int, word: str) -> None:
-    pixels, warnings = fit_picture(draw(*found), {"kind": "image"}, (48, 48, channels))
+    pixels, warnings = fit_picture(
+        draw(*found), ImageInput(kind="image", size=(48, 48), channels=channels), (48, 48, channels)
+    )
     assert pixels.shape == (48, 48, channels)
     assert word in warnings[0]
 
@@ -90,18 +98,22 @@ class TestImages:
     @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
     def test_a_file_is_read_just_as_in_training(self, kind: str) -> None:
         content = self.encode(draw(300, 200, 3).array, kind)
-        pixels, warnings = fit_picture(read_picture(content, "x"), {"kind": "image"}, (32, 24, 3))
+        pixels, warnings = fit_picture(
+            read_picture(content, "x"), ImageInput(kind="image", size=(32, 24), channels=3), (32, 24, 3)
+        )
         np.testing.assert_array_equal(pixels, decode_image(content, (32, 24), 3).pixels)
         assert warnings == []
 
     def test_what_training_leaves_out_is_stretched_and_it_is_said(self) -> None:
         content = self.encode(draw(30, 20).array.astype(np.uint16) * 16, "PNG")
-        pixels, warnings = fit_picture(read_picture(content, "x"), {"kind": "image"}, (8, 8, 1))
+        pixels, warnings = fit_picture(
+            read_picture(content, "x"), ImageInput(kind="image", size=(8, 8), channels=1), (8, 8, 1)
+        )
         assert pixels.shape == (8, 8, 1)
         assert "16 bits" in warnings[0]
 
     def test_a_picture_without_its_file_is_resized_whole(self) -> None:
         picture = draw(30, 20)
-        pixels, _ = fit_picture(picture, {"kind": "image"}, (8, 8, 1))
+        pixels, _ = fit_picture(picture, make_image((8, 8), 1), (8, 8, 1))
         expected = Image.fromarray(picture.array).resize((8, 8), Image.Resampling.BILINEAR)
         np.testing.assert_array_equal(pixels[..., 0], np.asarray(expected))

@@ -12,23 +12,25 @@ from mammoscan.errors import MammoscanError
 from mammoscan.figures.style import PHANTOM_STAMP
 from mammoscan.imaging.crops import cut_window
 from mammoscan.imaging.scan_grid import prepare_scan
-from mammoscan.params import ScanGridParams
+from mammoscan.params import Recipe, ScanGridParams, ViewParams
+from mammoscan.records.card import Card, WindowInput
 from mammoscan.serving.classifier import Classifier
 from mammoscan.serving.scan_prediction import NEVER_NORMAL, map_picture
 
-CARD = {
-    "study": "mias_normal",
-    "data": "phantom",
-    "labels": ["normal", "abnormal"],
-    "positive": "abnormal",
-    "threshold": 0.5,
-    "temperature": 0.4,
-    "shape": [24, 24, 1],
-    "input": {"kind": "window", "size": 24, "grid": {"size": 96, "margin": 1}, "scan_side": 512},
-    "training": {"epochs": 1, "scale": "standard"},
-    "views": {"prediction": True},
-    "notice": "",
-}
+CARD = Card(
+    study="mias_normal",
+    protocol="patient",
+    data="phantom",
+    labels=("normal", "abnormal"),
+    positive="abnormal",
+    threshold=0.5,
+    temperature=0.4,
+    shape=(24, 24, 1),
+    input=WindowInput(kind="window", size=24, grid=ScanGridParams(size=96, margin=1), scan_side=512),
+    training=Recipe(epochs=1, scale="standard"),
+    views=ViewParams(prediction=True),
+    notice="",
+)
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +87,9 @@ def test_the_map_holds_the_breast_and_nothing_else(classifier: Classifier, scan:
 def test_a_model_that_never_saw_normal_tissue_says_so(
     scan: NDArray[np.uint8], classifier: Classifier
 ) -> None:
-    card = CARD | {"labels": ["benign", "malignant"], "positive": "malignant", "data": "real"}
+    card = CARD.model_copy(
+        update={"labels": ("benign", "malignant"), "positive": "malignant", "data": "real"}
+    )
     *_, figure = map_picture(Classifier(classifier.network, card), scan)
     words = " ".join(" ".join(text.get_text() for text in figure.texts).split())
     assert NEVER_NORMAL in words
@@ -104,7 +108,7 @@ def test_an_empty_film_has_a_map_without_regions(classifier: Classifier) -> None
     ("change", "array", "message"),
     [
         (
-            {"input": {"kind": "radius", "size": 24}},
+            {"input": WindowInput(kind="radius", size=24, grid=ScanGridParams())},
             np.zeros((9, 9), np.uint8),
             "kind radius, expected window",
         ),
@@ -116,4 +120,4 @@ def test_what_has_no_map_is_refused_in_one_line(
     classifier: Classifier, change: dict[str, Any], array: NDArray, message: str
 ) -> None:
     with pytest.raises(MammoscanError, match=message):
-        map_picture(Classifier(classifier.network, CARD | change), array)
+        map_picture(Classifier(classifier.network, CARD.model_copy(update=change)), array)

@@ -20,6 +20,7 @@ from PIL import Image
 
 from mammoscan.commands import main
 from mammoscan.errors import MammoscanError
+from mammoscan.records.card import Card
 from mammoscan.serving.model_files import find_model, read_tracking_uri
 from processes import CHROMIUM, Served, serve_study
 from projects import FinishedRun
@@ -65,7 +66,7 @@ def test_its_answers_are_those_of_the_packaged_model(served: Served) -> None:
         assert result["warnings"] == row["warnings"]
         assert result["heat_map"].startswith("data:image/png;base64,")
     card = requests.get(f"{served.address}/model", timeout=60).json()["card"]
-    assert card == classifier.card
+    assert Card.model_validate(card) == classifier.card
 
 
 def test_a_whole_scan_is_answered_by_its_likeliest_place_and_a_map(served: Served) -> None:

@@ -15,6 +15,7 @@ import pytest
 import requests
 from PIL import Image
 
+from mammoscan.records.card import Card
 from mammoscan.serving.app import describe_threshold
 from services import CARD, FakeClassifier, Service, draw_png, run_service
 
@@ -101,12 +102,12 @@ class TestAnswers:
         assert [result["name"] for result in reply.json()["results"]] == ["bad.png", "empty.png"]
 
     def test_three_labels_have_no_threshold(self) -> None:
-        card = CARD | {"labels": ["normal", "benign", "malignant"], "shape": [8, 8, 3]}
+        card = CARD.model_copy(update={"labels": ("normal", "benign", "malignant"), "shape": (8, 8, 3)})
         with run_service(FakeClassifier(card)) as service:
             [result] = post(service, ("a.png", draw_png()), query="?explain=true").json()["results"]
             assert requests.get(f"{service.address}/model", timeout=20).json()["threshold_meaning"] is None
         assert (result["positive"], result["threshold"]) == (None, None)
-        assert list(result["probabilities"]) == card["labels"]
+        assert list(result["probabilities"]) == list(card.labels)
         assert sum(result["probabilities"].values()) == pytest.approx(1, abs=1e-5)
 
     @pytest.mark.parametrize(
@@ -120,7 +121,7 @@ class TestAnswers:
     def test_every_answer_says_why_the_model_must_not_be_relied_on(
         self, changes: dict[str, str], words: list[str]
     ) -> None:
-        with run_service(FakeClassifier(CARD | changes)) as service:
+        with run_service(FakeClassifier(CARD.model_copy(update=changes))) as service:
             answers = [
                 post(service, ("a.png", draw_png())).json(),
                 requests.get(f"{service.address}/model", timeout=20).json(),
@@ -132,7 +133,7 @@ class TestAnswers:
 
     def test_the_model_shows_its_card_its_threshold_in_words_and_the_limits(self, service: Service) -> None:
         said = requests.get(f"{service.address}/model", timeout=20).json()
-        assert said["card"] == CARD
+        assert Card.model_validate(said["card"]) == CARD
         assert said["threshold_meaning"] == (
             "From a probability of 0.40 for “malignant” on, the answer is “malignant”; below it, “benign”."
         )
@@ -140,7 +141,7 @@ class TestAnswers:
 
     def test_the_threshold_is_told_with_its_rule_and_what_it_does(self) -> None:
         chosen = {"sensitivity": {"value": 0.914}, "specificity": {"value": 0.4}}
-        card = CARD | {"threshold_rule": "fixed at 0.4", "operation": {"chosen": chosen}}
+        card = CARD.model_copy(update={"threshold_rule": "fixed at 0.4", "operation": {"chosen": chosen}})
         meaning = describe_threshold(card)
         assert meaning is not None
         assert "The rule of this threshold: fixed at 0.4." in meaning

@@ -6,10 +6,8 @@ from typing import Any
 from kedro.io.core import AbstractDataset
 from kedro.utils import load_obj
 from kedro_datasets._typing import JSONPreview
-from pydantic import ValidationError
 
 from mammoscan.atomic_write import write_whole
-from mammoscan.errors import MammoscanError
 from mammoscan.records.base import Record
 
 
@@ -35,15 +33,7 @@ class RecordDataset(AbstractDataset[Record, Record]):
 
     def load(self) -> Record:
         """Read the file and check it."""
-        try:
-            return self._record.model_validate_json(self._filepath.read_text(encoding="utf-8"))
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(map(str, first["loc"])) or "the file"
-            raise MammoscanError(
-                f"{self._filepath}: {place}: {first['msg']}; expected a {self._record.__name__}; "
-                "run the pipeline that writes it again"
-            ) from None
+        return self._record.read(self._filepath)
 
     def preview(self) -> JSONPreview:
         """Return the record for Kedro-Viz."""

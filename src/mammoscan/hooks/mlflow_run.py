@@ -27,6 +27,7 @@ from mlflow.data.sources import LocalArtifactDatasetSource
 from mammoscan.datasets.run_info import read_command, read_commit
 from mammoscan.hooks.provenance_notes import find_file, find_registered
 from mammoscan.provenance import CLOCK_SLACK_S
+from mammoscan.records.card import Card
 from mammoscan.records.dataset import DatasetRecord
 from mammoscan.studies import STUDIES
 from mammoscan.tracking.flatten import flatten, flatten_metrics
@@ -268,7 +269,7 @@ class TrackingHooks:
         paths = {file: find_file(catalog, f"{main}.{entry}") for file, entry in entries.items()}
         log_model(
             network,
-            json.loads(card.read_text()),
+            Card.read(card),
             {file: path for file, path in paths.items() if path is not None and path.is_file()},
         )
 

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-
-from mammoscan.figures.style import NOTICE, is_number
+from mammoscan.figures.style import is_number
+from mammoscan.reporting.render import MEASURES, name_measure, render_page
 from mammoscan.reporting.report import embed_picture
-from mammoscan.reporting.sentences import MEASURES, name_measure, say_banner
-
-_FOLDER = Path(__file__).parent
+from mammoscan.reporting.sentences import say_banner
 
 
 def build_comparison(
@@ -30,19 +25,11 @@ def build_comparison(
         figures: PNG bytes of ``roc`` and ``training``.
         level: Coverage of the pairs' intervals.
     """
-    environment = Environment(
-        loader=FileSystemLoader(_FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     kinds = {run["data"] for run in runs}
     worst = next((kind for kind in ("phantom", "modified") if kind in kinds), "")
-    return environment.get_template("comparison.html.j2").render(
+    return render_page(
+        "comparison.html.j2",
         runs=runs,
-        style=Markup((_FOLDER / "report.css").read_text(encoding="utf-8")),
-        notice=NOTICE,
         banner=say_banner(worst),
         measures=list_measures(runs),
         pairs=[{**pair, "verdict": judge_pair(pair)} for pair in pairs],

@@ -5,19 +5,16 @@ from __future__ import annotations
 import base64
 import struct
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
-from mammoscan.figures.style import DPI, MODEL_NAMES, NOTICE, format_measure, is_number, name_model
+from mammoscan.figures.style import DPI, MODEL_NAMES, is_number
 from mammoscan.reporting import sentences
+from mammoscan.reporting.render import MEASURES, name_measure, render_page
 from mammoscan.reporting.report_content import Picture, ReportContent
-from mammoscan.reporting.sentences import CAPTIONS, MEASURES, name_measure
+from mammoscan.reporting.sentences import CAPTIONS
 
-_FOLDER = Path(__file__).parent
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -27,16 +24,6 @@ def build_report(content: ReportContent) -> str:
     Args:
         content: All that it says; sections without content are left out.
     """
-    environment = Environment(
-        loader=FileSystemLoader(_FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["measure"] = lambda value: (
-        format_measure(value) if isinstance(value, Mapping) else value
-    )
     measures = content.metrics.get("cnn", {})
     measure = measures.get(content.headline) or {}
     chance = sentences.find_chance(content.metrics, content.headline)
@@ -46,11 +33,10 @@ def build_report(content: ReportContent) -> str:
     best = sentences.find_best_baseline(content.metrics, content.headline)
     if tone == "good" and _is_matched(best, measure):
         tone = "doubt"
-    return environment.get_template("report.html.j2").render(
+    return render_page(
+        "report.html.j2",
         content=content,
-        style=Markup((_FOLDER / "report.css").read_text(encoding="utf-8")),
         banner=sentences.say_banner(content.data.kind),
-        notice=NOTICE,
         headline={
             "name": name_measure(content.headline),
             "measure": measure,
@@ -91,8 +77,6 @@ def build_report(content: ReportContent) -> str:
         parameters=_flatten(content.parameters),
         experiment_measures=_list_measures(content.experiments),
         ablation_measures=_list_measures(content.ablation),
-        name_model=name_model,
-        name_measure=name_measure,
     )
 
 

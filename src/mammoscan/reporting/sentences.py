@@ -10,6 +10,7 @@ from typing import Any
 
 from mammoscan.figures.style import MODIFIED_STAMP, PHANTOM_STAMP, is_number, name_model
 from mammoscan.records.dataset import DatasetRecord
+from mammoscan.reporting.render import name_measure
 
 CAPTIONS: dict[str, str] = {
     "metric_intervals": "The network is worth its trouble where its bar lies to the right of the simple "
@@ -41,34 +42,6 @@ CAPTIONS: dict[str, str] = {
     "ablation": "How far the number falls when one flaw of the procedure is taken away.",
     "experiment_chart": "The article's experiments repeated, with the claims that it made for them.",
 }
-
-# (measure, name, what it means in a few words)
-MEASURES: tuple[tuple[str, str, str], ...] = (
-    ("auc", "AUC", "how well each network ranks the samples that it was tested on; 0.5 is chance"),
-    ("auc_pooled", "AUC, folds pooled", "the same over all samples, though different networks scored them"),
-    ("auc_macro", "AUC, mean of labels", "each label against the others"),
-    ("accuracy", "Accuracy", "share that is right"),
-    ("balanced_accuracy", "Balanced accuracy", "mean of the shares found of each label"),
-    ("sensitivity", "Sensitivity", "share of {positive} that is found"),
-    ("recall", "Recall", "share of {positive} that is found"),
-    ("specificity", "Specificity", "share of the others that is left alone"),
-    ("precision", "Precision", "share of its {positive} that is right"),
-    ("f1", "F1", "sensitivity and precision in one"),
-    ("macro_f1", "F1, mean of labels", "the same, each label counting alike"),
-    ("average_precision", "Average precision", "area under the precision-recall curve"),
-    ("brier", "Brier score", "error of the probabilities; 0 is best"),
-    ("log_loss", "Log loss", "error of the probabilities; 0 is best"),
-    ("ece", "Calibration error", "how far stated probabilities are off; 0 is best"),
-)
-
-
-def name_measure(measure: str) -> str:
-    """Return a measure's name for a reader."""
-    for key, name, _ in MEASURES:
-        if key == measure:
-            return name
-    return measure.replace("_", " ").capitalize()
-
 
 # For these the best constant guess stands at a half, whatever the shares of the labels are.
 _CHANCE = {"auc": 0.5}

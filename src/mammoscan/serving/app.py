@@ -6,7 +6,7 @@ What the service says of its model, in words.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +16,7 @@ from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
 from starlette.staticfiles import StaticFiles
 
 from mammoscan import __version__
+from mammoscan.records.card import Card
 from mammoscan.serving.docs_page import write_manual
 from mammoscan.serving.limits import HEADERS, BoundedExchange, ServiceLimits
 from mammoscan.serving.model_queue import FullError, ModelQueue
@@ -42,30 +43,29 @@ _DATA = {
 _AUTHOR = "Trained by the article's own protocol, with images of one patient on both sides: its figures are too good."
 
 
-def list_cautions(card: Mapping[str, Any]) -> list[str]:
+def list_cautions(card: Card) -> list[str]:
     """Return why a model's answers must not be relied on: a phantom, changed files, an author's protocol."""
-    cautions = [_DATA[card["data"]]] if card.get("data") in _DATA else []
-    return [*cautions, _AUTHOR] if card.get("protocol") == "author" else cautions
+    cautions = [_DATA[card.data]] if card.data in _DATA else []
+    return [*cautions, _AUTHOR] if card.protocol == "author" else cautions
 
 
-def describe_threshold(card: Mapping[str, Any]) -> str | None:
+def describe_threshold(card: Card) -> str | None:
     """Return what the threshold means, or None where there are more than two labels."""
-    labels, positive = card["labels"], card["positive"]
-    if len(labels) != 2:
+    positive = card.positive
+    if not card.is_binary:
         return None
-    other = next(label for label in labels if label != positive)
     words = [
-        f"From a probability of {card['threshold']:.2f} for “{positive}” on, the answer is “{positive}”; below it, "
-        f"“{other}”."
+        f"From a probability of {card.threshold:.2f} for “{positive}” on, the answer is “{positive}”; below it, "
+        f"“{card.other}”."
     ]
-    if card.get("threshold_rule"):
-        words.append(f"The rule of this threshold: {card['threshold_rule']}.")
-    chosen = (card.get("operation") or {}).get("chosen") or {}
+    if card.threshold_rule:
+        words.append(f"The rule of this threshold: {card.threshold_rule}.")
+    chosen = (card.operation or {}).get("chosen") or {}
     shares: list[Any] = [(chosen.get(key) or {}).get("value") for key in ("sensitivity", "specificity")]
     if None not in shares:
         found, left = (f"{100 * share:.0f} %" for share in shares)
         words.append(
-            f"On {card['data']} patients that the networks had not seen it found {found} of “{positive}” and left "
+            f"On {card.data} patients that the networks had not seen it found {found} of “{positive}” and left "
             f"{left} of the others alone."
         )
     return " ".join(words)
@@ -98,7 +98,7 @@ def create_app(classifier: Classifier, limits: ServiceLimits | None = None) -> F
     card = classifier.card
     app = FastAPI(
         title="Mammoscan",
-        summary=f"Study {card['study']}: {', '.join(card['labels'])}. {card['notice']}",
+        summary=f"Study {card.study}: {', '.join(card.labels)}. {card.notice}",
         version=__version__,
         docs_url=None,  # FastAPI's own page loads its script from another host
         redoc_url=None,
@@ -144,14 +144,14 @@ def _add_prediction(
             raise HTTPException(503, str(error), {"Retry-After": str(error.seconds)}) from error
         if all(result.error for result in results):
             response.status_code = 422
-        return PredictAnswer(model=model, notice=card["notice"], cautions=cautions, results=results)
+        return PredictAnswer(model=model, notice=card.notice, cautions=cautions, results=results)
 
 
 def _add_model(app: FastAPI, classifier: Classifier, queue: ModelQueue, limits: ServiceLimits) -> None:
     model, card = _name_model(classifier), classifier.card
     answer = ModelAnswer(
         model=model,
-        notice=card["notice"],
+        notice=card.notice,
         cautions=list_cautions(card),
         threshold_meaning=describe_threshold(card),
         limits={name: getattr(limits, name) for name in ("images", "megabytes", "megapixels", "seconds")},
@@ -184,9 +184,9 @@ def _add_pages(app: FastAPI) -> None:
 def _name_model(classifier: Classifier) -> ModelName:
     card = classifier.card
     return ModelName(
-        id=card.get("run_id") or card["study"],
-        study=card["study"],
-        data=card["data"],
-        protocol=card["protocol"],
+        id=card.run_id or card.study,
+        study=card.study,
+        data=card.data,
+        protocol=card.protocol,
         runtime=getattr(classifier, "runtime", "keras"),
     )

@@ -65,7 +65,7 @@ def classify_files(
     table = table.where(table.notna(), None)
     table["warnings"] = [said if isinstance(said, list) else [] for said in table["warnings"]]
     if "threshold" in table.columns:
-        table["threshold"] = float(classifier.card["threshold"])
+        table["threshold"] = classifier.card.threshold
     errors = [each if isinstance(each, str) else None for each in found]
     return table.assign(error=pd.Series(errors, dtype=object, index=table.index))
 
@@ -143,7 +143,7 @@ def predict_files(
         answers: list[dict[Any, Any]] = [
             {"file": name, **row} for name, row in zip(names, table.to_dict("records"), strict=True)
         ]
-        if classifier.card["input"]["kind"] == "window":
+        if classifier.card.input.kind == "window":
             regions += [
                 found
                 for answer in answers
@@ -174,17 +174,16 @@ def _map_scan(
         answer["error"] = str(error)
         return None
     top = regions.iloc[0]
-    share, positive = float(top["probability"]), card["positive"]
-    if len(card["labels"]) == 2:
-        other = next(label for label in card["labels"] if label != positive)
-        answer["label"] = positive if share >= card["threshold"] else other
-        answer[f"p_{other}"] = 1 - share
+    share, positive = float(top["probability"]), card.positive
+    if card.is_binary:
+        answer["label"] = positive if share >= card.threshold else card.other
+        answer[f"p_{card.other}"] = 1 - share
     answer[f"p_{positive}"] = share
     said.append(
         f"a whole scan: the answer is that of its likeliest place, x {top['x']:.0f}, y {top['y']:.0f} from the lower "
         "left; among so many places one is easily high"
     )
-    if "normal" not in card["labels"]:
+    if "normal" not in card.labels:
         said.append(NEVER_NORMAL)
     answer |= {"warnings": said, "error": None}
     return regions.assign(file=name)[["file", *REGION_COLUMNS]]

@@ -22,7 +22,8 @@ from mammoscan.inference.onnx import OnnxNetwork
 from mammoscan.inference.predict import predict_probabilities
 from mammoscan.models.preprocessing import choose_scale, scale_pixels
 from mammoscan.models.registry import load_model
-from mammoscan.params import MachineParams, Recipe, ViewParams
+from mammoscan.params import MachineParams, Recipe
+from mammoscan.records.card import Card
 from mammoscan.serving.image_reader import Picture
 from mammoscan.serving.model_files import NETWORK, ONNX, OUT_OF_DISTRIBUTION, find_files, read_card
 from mammoscan.serving.prepare_input import fit_picture, is_whole_scan
@@ -69,21 +70,19 @@ class Classifier:
     """A network with all that belongs to it: how pictures are made ready, its labels, its threshold, its card.
 
     Attributes:
-        card: ``study``, ``protocol``, ``data``, ``labels``, ``positive``, ``threshold``, ``temperature``, ``shape``,
-            ``input``, ``training``, ``views``, ``out_of_distribution``, ``notice``, ``run_id`` and what else is known
-            of the model.
+        card: What an answer needs, and what must be known of it.
         network: The Keras model: scaled images in, probabilities out, not calibrated.
     """
 
-    def __init__(self, network: Any, card: dict[str, Any], reference: dict[str, Any] | None = None) -> None:
+    def __init__(self, network: Any, card: Card, reference: dict[str, Any] | None = None) -> None:
         """Take a network, its card, and what its training images look like where that is known."""
         self.network = network
         self.card = card
         self._out_of_distribution = (
-            OutOfDistributionCheck(network, reference, Recipe(**card["training"])) if reference else None
+            OutOfDistributionCheck(network, reference, card.training) if reference else None
         )
-        self._recipe = Recipe(**card["training"])
-        self._views = ViewParams(**card["views"])
+        self._recipe = card.training
+        self._views = card.views
         self._onnx: OnnxNetwork | None = None
 
     @classmethod
@@ -111,7 +110,7 @@ class Classifier:
         if not file.is_file():
             raise MammoscanError(
                 f"runtime onnx: there is no {file}, expected the exported model; write it with kedro run --pipeline "
-                f"export --params export.study={self.card['study']},export.model=<the same model>"
+                f"export --params export.study={self.card.study},export.model=<the same model>"
             )
         self._onnx = OnnxNetwork(file)
 
@@ -123,8 +122,7 @@ class Classifier:
     @property
     def shape(self) -> tuple[int, int, int]:
         """Height, width and channels of what the network takes."""
-        height, width, channels = self.card["shape"]
-        return int(height), int(width), int(channels)
+        return self.card.shape
 
     def prepare(self, picture: Picture) -> tuple[NDArray[np.uint8], list[str]]:
         """Turn a picture into what the network takes.
@@ -138,12 +136,12 @@ class Classifier:
         Raises:
             MammoscanError: If it is a whole scan and the model takes windows of one; see ``is_whole_scan``.
         """
-        pixels, warnings = fit_picture(picture, self.card["input"], self.shape)
+        pixels, warnings = fit_picture(picture, self.card.input, self.shape)
         return pixels, [*picture.notes, *warnings]
 
     def is_whole_scan(self, picture: Picture) -> bool:
         """Tell whether a picture is a whole scan while the model takes windows: then a map is what it can give."""
-        return is_whole_scan(picture, self.card["input"])
+        return is_whole_scan(picture, self.card.input)
 
     def scale(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Turn uint8 ``[N, H, W, C]`` into the float32 that the network takes."""
@@ -163,7 +161,7 @@ class Classifier:
                 views=self._views,
                 machine=MachineParams(),
             )
-        return apply_temperature(probabilities, float(self.card.get("temperature", 1.0)))
+        return apply_temperature(probabilities, self.card.temperature)
 
     def classify(self, pixels: NDArray[np.uint8]) -> pd.DataFrame:
         """Classify images.
@@ -176,21 +174,20 @@ class Classifier:
             ``warnings``, a list of sentences.
         """
         probabilities = self.predict(pixels)
-        labels, positive = self.card["labels"], self.card["positive"]
+        labels, positive = self.card.labels, self.card.positive
         table = pd.DataFrame(probabilities.astype(float), columns=[f"p_{label}" for label in labels])
-        if len(labels) == 2:
-            said = table[f"p_{positive}"] >= self.card["threshold"]
-            other = next(label for label in labels if label != positive)
-            table.insert(0, "label", np.where(said, positive, other))
-            table["threshold"] = float(self.card["threshold"])
+        if self.card.is_binary:
+            said = table[f"p_{positive}"] >= self.card.threshold
+            table.insert(0, "label", np.where(said, positive, self.card.other))
+            table["threshold"] = self.card.threshold
         else:
             table.insert(0, "label", [labels[index] for index in probabilities.argmax(axis=1)])
-        said = (
+        warnings = (
             self._out_of_distribution.warn(pixels)
             if self._out_of_distribution
             else [[] for _ in range(len(table))]
         )
-        table["warnings"] = pd.Series(said, dtype=object, index=table.index)
+        table["warnings"] = pd.Series(warnings, dtype=object, index=table.index)
         return table
 
     def explain(self, pixels_one: NDArray[np.uint8], label: str | None = None) -> NDArray[np.float32]:
@@ -207,12 +204,12 @@ class Classifier:
 
         pixels = self._check(pixels_one[None] if pixels_one.ndim == 3 else pixels_one)
         label = label or str(self.classify(pixels)["label"].iloc[0])
-        if label not in self.card["labels"]:
-            raise MammoscanError(f"explain: found label {label!r}, expected one of {self.card['labels']}")
+        if label not in self.card.labels:
+            raise MammoscanError(f"explain: found label {label!r}, expected one of {list(self.card.labels)}")
         return explain_images(
             self.network,
             pixels,
-            [self.card["labels"].index(label)],
+            [self.card.labels.index(label)],
             scale=choose_scale(self._recipe),
             views=self._views.prediction,
         )[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,8 @@ from mammoscan.errors import MammoscanError
 from mammoscan.inference.onnx import OnnxNetwork, export_onnx
 from mammoscan.inference.predict import predict_probabilities
 from mammoscan.models.registry import load_model
-from mammoscan.params import MachineParams, Recipe, ViewParams
-from mammoscan.serving.model_files import CARD, NETWORK, ONNX
+from mammoscan.params import MachineParams
+from mammoscan.serving.model_files import NETWORK, ONNX, read_card
 
 MOST_DIFFERENCE = 1e-4
 
@@ -34,13 +33,13 @@ def export_model(folder: Path, pixels: NDArray[np.uint8], images: int) -> dict[s
     Raises:
         MammoscanError: If any probability differs by more than ``MOST_DIFFERENCE``.
     """
-    card = json.loads((folder / CARD).read_text(encoding="utf-8"))
-    if list(pixels.shape[1:]) != card["shape"]:
+    card = read_card(folder)
+    if pixels.shape[1:] != card.shape:
         raise MammoscanError(
-            f"export: the study's images are {list(pixels.shape[1:])}, the model takes {card['shape']}; "
+            f"export: the study's images are {list(pixels.shape[1:])}, the model takes {list(card.shape)}; "
             "name a model of the present images, or run the study again"
         )
-    recipe, views = Recipe(**card["training"]), ViewParams(**card["views"])
+    recipe, views = card.training, card.views
     model = load_model(folder / NETWORK)
     rows = np.unique(np.linspace(0, len(pixels) - 1, min(images, len(pixels))).astype(int))
     chosen = np.ascontiguousarray(pixels[rows])

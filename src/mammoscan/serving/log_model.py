@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import mlflow
 import numpy as np
@@ -16,6 +14,7 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import Array
 
+from mammoscan.records.card import Card
 from mammoscan.serving.model_files import CARD, NETWORK
 
 REQUIREMENTS = (
@@ -33,7 +32,7 @@ REQUIREMENTS = (
 REGISTERED = ("real",)
 
 
-def log_model(network: Path, card: Mapping[str, Any], files: Mapping[str, Path] | None = None) -> None:
+def log_model(network: Path, card: Card, files: Mapping[str, Path] | None = None) -> None:
     """Log a trained network to the active MLflow run as a model that carries all it needs.
 
     Nothing of it is pickled: the code is a script, the network a ``.keras`` file, the rest JSON and text. The final
@@ -48,7 +47,7 @@ def log_model(network: Path, card: Mapping[str, Any], files: Mapping[str, Path] 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         shutil.copy(network, folder / NETWORK)
-        (folder / CARD).write_text(json.dumps(card, indent=1), encoding="utf-8")
+        (folder / CARD).write_text(card.model_dump_json(indent=1), encoding="utf-8")
         for file, path in (files or {}).items():
             shutil.copy(path, folder / file)
         mlflow.pyfunc.log_model(
@@ -59,27 +58,27 @@ def log_model(network: Path, card: Mapping[str, Any], files: Mapping[str, Path] 
             code_paths=[str(here.parent)],
             pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in REQUIREMENTS],
             signature=ModelSignature(outputs=describe_answer(card)),
-            input_example=np.zeros((1, *card["shape"]), dtype=np.uint8),
-            metadata={key: card[key] for key in ("study", "protocol", "data", "notice")},
+            input_example=np.zeros((1, *card.shape), dtype=np.uint8),
+            metadata=card.model_dump(include={"study", "protocol", "data", "notice"}),
             registered_model_name=name_registered(card),
         )
 
 
-def name_registered(card: Mapping[str, Any]) -> str | None:
+def name_registered(card: Card) -> str | None:
     """Return under which name a model is registered; None where it must be named by its run."""
-    worthy = card["protocol"] == "patient" and card["data"] in REGISTERED
-    return f"mammoscan-{card['study']}" if worthy else None
+    worthy = card.protocol == "patient" and card.data in REGISTERED
+    return f"mammoscan-{card.study}" if worthy else None
 
 
-def describe_answer(card: Mapping[str, Any]) -> Schema:
+def describe_answer(card: Card) -> Schema:
     """Return the columns of an answer.
 
     The signature has no inputs: MLflow's schemas hold either tensors or columns, and this model takes both, arrays
     of prepared images and a column of image files.
     """
     columns = [ColSpec(DataType.string, "label", required=False)]
-    columns += [ColSpec(DataType.double, f"p_{name}", required=False) for name in card["labels"]]
-    if len(card["labels"]) == 2:
+    columns += [ColSpec(DataType.double, f"p_{name}", required=False) for name in card.labels]
+    if card.is_binary:
         columns.append(ColSpec(DataType.double, "threshold"))
     columns.append(ColSpec(Array(DataType.string), "warnings"))
     columns.append(ColSpec(DataType.string, "error", required=False))

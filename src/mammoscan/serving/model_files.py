@@ -5,13 +5,13 @@ What lies in the folder of a packaged model.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mammoscan.errors import MammoscanError
+from mammoscan.records.card import Card
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -40,9 +40,9 @@ def find_files(folder: Path) -> Path:
     return inside
 
 
-def read_card(folder: Path) -> dict[str, Any]:
+def read_card(folder: Path) -> Card:
     """Return the card of the model in a folder."""
-    return json.loads((find_files(folder) / CARD).read_text(encoding="utf-8"))
+    return Card.read(find_files(folder) / CARD)
 
 
 LATEST = "latest"

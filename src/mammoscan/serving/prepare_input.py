@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -12,6 +9,7 @@ from PIL import Image
 from mammoscan.errors import MammoscanError
 from mammoscan.imaging.decode import UnreadableImageError, decode_image
 from mammoscan.imaging.scan_grid import standardise_scan
+from mammoscan.records.card import NetworkInput
 from mammoscan.serving.image_reader import Picture
 
 # A picture this much larger than the window that a model takes is a scan, not a window.
@@ -19,7 +17,7 @@ SCAN_WINDOWS = 2
 
 
 def fit_picture(
-    picture: Picture, how: Mapping[str, Any], shape: tuple[int, int, int]
+    picture: Picture, how: NetworkInput, shape: tuple[int, int, int]
 ) -> tuple[NDArray[np.uint8], list[str]]:
     """Turn a picture into a network's input.
 
@@ -28,7 +26,7 @@ def fit_picture(
 
     Args:
         picture: What was read.
-        how: The card's ``input``: ``kind`` (``window``, ``radius`` or ``image``) and what belongs to it.
+        how: What the network takes, from the card.
         shape: Height, width and channels that the network takes.
 
     Returns:
@@ -36,28 +34,28 @@ def fit_picture(
     """
     height, width, channels = shape
     warnings: list[str] = []
-    if how["kind"] == "image":
+    if how.kind == "image":
         return _fit_image(picture, shape, warnings), warnings
     array = _fit_channels(_fit_depth(picture.array, warnings), channels, warnings)
     found = array.shape[:2]
     size = f"{width} x {height}"
     if found == (height, width):
-        if how["kind"] == "window":
+        if how.kind == "window":
             warnings.append(f"taken as it is: {size} pixels, already cut and standardised")
         return _as_channels(array), warnings
     if is_whole_scan(picture, how):
-        side = window_side(how)
+        side = how.window_side
         raise MammoscanError(
             f"{picture.name} is {found[1]} x {found[0]} pixels, a whole scan; expected a window of about "
             f"{side} x {side} around one place: cut one out, or ask for the scan's map"
         )
     array = _cut_square(array, warnings)
-    if how["kind"] == "radius":
+    if how.kind == "radius":
         return _resize(array, width, height, Image.Resampling.BICUBIC), warnings
     small = _resize(array, width, height, Image.Resampling.BOX)
     warnings.append(
         f"shrunk from {array.shape[1]} x {array.shape[0]} to {size} pixels and standardised over itself: expected is a "
-        f"window of {window_side(how)} x {window_side(how)} pixels of the scan"
+        f"window of {how.window_side} x {how.window_side} pixels of the scan"
     )
     grey = small[..., 0]
     return standardise_scan(grey, grey > 0)[..., None], warnings
@@ -78,14 +76,9 @@ def _fit_image(picture: Picture, shape: tuple[int, int, int], warnings: list[str
     return _resize(array, width, height, Image.Resampling.BILINEAR)
 
 
-def window_side(how: Mapping[str, Any]) -> int:
-    """Return the side in scan pixels of the window that a ``window`` model takes."""
-    return round(how["size"] * how.get("scan_side", 1024) / how.get("grid", {}).get("size", 192))
-
-
-def is_whole_scan(picture: Picture, how: Mapping[str, Any]) -> bool:
+def is_whole_scan(picture: Picture, how: NetworkInput) -> bool:
     """Tell whether a picture is far larger than the windows that a model takes."""
-    return how["kind"] == "window" and min(picture.array.shape[:2]) >= SCAN_WINDOWS * window_side(how)
+    return how.kind == "window" and min(picture.array.shape[:2]) >= SCAN_WINDOWS * how.window_side
 
 
 def flatten_grey(picture: Picture, warnings: list[str]) -> NDArray[np.uint8]:

@@ -148,14 +148,14 @@ class Intake:
         self, name: str, pixels: NDArray[np.uint8], notes: list[str], verdict: Verdict
     ) -> ImageAnswer:
         row, card = verdict.row, self._classifier.card
-        two = len(card["labels"]) == 2
+        two = card.is_binary
         heat = verdict.heat
         return ImageAnswer(
             name=name,
             label=row["label"],
-            probabilities={label: round(float(row[f"p_{label}"]), 6) for label in card["labels"]},
-            positive=card["positive"] if two else None,
-            threshold=float(card["threshold"]) if two else None,
+            probabilities={label: round(float(row[f"p_{label}"]), 6) for label in card.labels},
+            positive=card.positive if two else None,
+            threshold=card.threshold if two else None,
             warnings=list(row["warnings"]),
             notes=notes,
             seen=None if heat is None else encode_picture(pixels),

@@ -20,7 +20,6 @@ from mammoscan.figures.style import PHANTOM_STAMP
 from mammoscan.imaging.peaks import pick_peaks
 from mammoscan.imaging.scan_grid import prepare_scan
 from mammoscan.inference.scan_inference import ScanMap, map_scan
-from mammoscan.params import Recipe, ScanGridParams, ViewParams
 from mammoscan.serving.classifier import Classifier
 from mammoscan.serving.image_reader import Picture
 from mammoscan.serving.pictures import colour_heat, encode_picture
@@ -63,17 +62,17 @@ def map_picture(
     Raises:
         MammoscanError: If the model takes no windows of a grid, or the array is no grey scan.
     """
-    how = classifier.card["input"]
-    if how["kind"] != "window":
+    how = classifier.card.input
+    if how.kind != "window":
         raise MammoscanError(
-            f"map: the model takes images of kind {how['kind']}, expected window: a crop scaled by a region's radius, "
+            f"map: the model takes images of kind {how.kind}, expected window: a crop scaled by a region's radius, "
             "or a whole image, has no place in a grid; choose a model of mias or mias_normal"
         )
     if scan.ndim != 2 or scan.dtype != np.uint8:
         raise MammoscanError(
             f"map: found {scan.dtype} of shape {list(scan.shape)}, expected a grey scan, uint8 [H, W]"
         )
-    params = ScanGridParams(**how.get("grid", {}))
+    params = how.grid
     side = max(scan.shape)
     grid, mask = prepare_scan(np.pad(scan, [(0, side - length) for length in scan.shape]), params)
     found = map_scan(
@@ -81,12 +80,12 @@ def map_picture(
         grid,
         mask,
         stride,
-        recipe=Recipe(**classifier.card["training"]),
-        views=ViewParams(**classifier.card["views"]),
+        recipe=classifier.card.training,
+        views=classifier.card.views,
     )
     asked = np.isfinite(found.probabilities[..., 0])
     calibrated = found.probabilities.copy()
-    calibrated[asked] = apply_temperature(calibrated[asked], float(classifier.card.get("temperature", 1)))
+    calibrated[asked] = apply_temperature(calibrated[asked], classifier.card.temperature)
     found = found._replace(probabilities=calibrated)
     regions = list_regions(classifier, found, scan.shape[0], side / params.size, limit)
     return found, regions, _draw(classifier, scan, found, regions, side / params.size, name)
@@ -105,7 +104,7 @@ def list_regions(
         limit: At most so many.
     """
     window = classifier.shape[0]
-    positive = classifier.card["labels"].index(classifier.card["positive"])
+    positive = classifier.card.labels.index(classifier.card.positive)
     values = found.probabilities[..., positive]
     rows = []
     for rank, (i, j) in enumerate(pick_peaks(values, found.rows, found.columns, window / 2, limit), 1):
@@ -126,15 +125,15 @@ def _draw(
     card = classifier.card
     return draw_scan_map(
         scan,
-        found.probabilities[..., card["labels"].index(card["positive"])],
+        found.probabilities[..., card.labels.index(card.positive)],
         found.rows * scale,
         found.columns * scale,
         regions,
         # What a model learnt on phantoms says nothing about a patient, whosever scan this is.
-        PHANTOM_STAMP if card["data"] == "phantom" else "",
-        positive=card["positive"],
+        PHANTOM_STAMP if card.data == "phantom" else "",
+        positive=card.positive,
         name=name,
-        note="" if "normal" in card["labels"] else NEVER_NORMAL,
+        note="" if "normal" in card.labels else NEVER_NORMAL,
     )
 
 
@@ -164,18 +163,17 @@ def answer_scan(classifier: Classifier, picture: Picture, explain: bool) -> Imag
             f"{picture.name} is a whole scan in which no breast was found, expected a mammogram"
         )
     card = classifier.card
-    labels, positive = card["labels"], card["positive"]
+    labels, positive = card.labels, card.positive
     values = found.probabilities[..., labels.index(positive)]
     top = found.probabilities[np.unravel_index(np.nanargmax(values), values.shape)].astype(float)
-    two = len(labels) == 2
-    other = next(label for label in labels if label != positive)
-    said = positive if top[labels.index(positive)] >= card["threshold"] else other
+    two = card.is_binary
+    said = positive if top[labels.index(positive)] >= card.threshold else card.other
     return ImageAnswer(
         name=picture.name,
         label=said if two else labels[int(top.argmax())],
         probabilities={label: round(float(value), 6) for label, value in zip(labels, top, strict=True)},
         positive=positive if two else None,
-        threshold=float(card["threshold"]) if two else None,
+        threshold=card.threshold if two else None,
         warnings=[MANY_PLACES] + ([] if "normal" in labels else [NEVER_NORMAL]),
         notes=notes,
         places=[

@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from mammoscan.records.card import Card
+
 
 class ScanPlace(BaseModel):
     """A place of a whole scan to look at. All lengths are in pixels of the scan as it was sent."""
@@ -82,9 +84,7 @@ class ModelAnswer(BaseModel):
     cautions: list[str]
     threshold_meaning: str | None = Field(description="The threshold in words.")
     limits: dict[str, float] = Field(description="Most of each that a request may hold.")
-    card: dict[str, Any] = Field(
-        description="The model's card: data, protocol, metrics, limits, how to repeat."
-    )
+    card: Card = Field(description="The model's card: data, protocol, metrics, limits, how to repeat.")
 
 
 class HealthAnswer(BaseModel):

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
 
 import mlflow
 import pandas as pd
@@ -10,6 +9,7 @@ import pandas as pd
 from mammoscan.errors import MammoscanError
 from mammoscan.params import PredictParams
 from mammoscan.progress import show_progress
+from mammoscan.records.card import PackagedModel
 from mammoscan.reporting.prediction_gallery import build_gallery
 from mammoscan.serving.batch import draw_thumbnails, list_pictures, predict_files
 from mammoscan.serving.classifier import Classifier
@@ -18,26 +18,22 @@ from mammoscan.serving.model_files import find_model, read_card
 logger = logging.getLogger("mammoscan")
 
 
-def open_model(predict: PredictParams) -> dict[str, Any]:
-    """Find the packaged model.
-
-    Returns:
-        Its ``folder`` and its ``card``.
-    """
+def open_model(predict: PredictParams) -> PackagedModel:
+    """Find the packaged model."""
     list_pictures(predict.images)
     folder = find_model(predict.study, predict.model, mlflow.get_tracking_uri())
     card = read_card(folder)
-    if card["study"] != predict.study:
+    if card.study != predict.study:
         raise MammoscanError(
-            f"predict.model {predict.model} is of study {card['study']}, expected {predict.study}; "
-            f"pass predict.study={card['study']}"
+            f"predict.model {predict.model} is of study {card.study}, expected {predict.study}; "
+            f"pass predict.study={card.study}"
         )
-    logger.info("model of run %s: %s", card.get("run_id") or "unknown", card["notice"])
-    return {"folder": str(folder), "card": card}
+    logger.info("model of run %s: %s", card.run_id or "unknown", card.notice)
+    return PackagedModel(folder=str(folder), card=card)
 
 
 def predict_images(
-    predict: PredictParams, packaged: dict[str, Any]
+    predict: PredictParams, packaged: PackagedModel
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Predict every image; a file that cannot be used is a row with its reason.
 
@@ -46,10 +42,10 @@ def predict_images(
         at in whole scans.
     """
     folder, files = list_pictures(predict.images)
-    classifier = Classifier.load(Path(packaged["folder"]), predict.runtime)
+    classifier = Classifier.load(Path(packaged.folder), predict.runtime)
     with show_progress("predict images") as advance:
         answers, regions = predict_files(classifier, folder, files, advance)
-    answers["notice"] = packaged["card"]["notice"]
+    answers["notice"] = packaged.card.notice
     # Columns of one type, whatever the first file was.
     shares = [name for name in answers.columns if name.startswith("p_")]
     answers = answers.astype(dict.fromkeys(shares, float))
@@ -61,15 +57,15 @@ def predict_images(
 
 
 def write_gallery(
-    predict: PredictParams, packaged: dict[str, Any], answers: pd.DataFrame, regions: pd.DataFrame
+    predict: PredictParams, packaged: PackagedModel, answers: pd.DataFrame, regions: pd.DataFrame
 ) -> str:
     """Show the images with their answers on one page, those first that are likeliest to be positive."""
-    card = packaged["card"]
+    card = packaged.card
     folder, _ = list_pictures(predict.images)
-    order = answers[f"p_{card['positive']}"].sort_values(ascending=False, na_position="last").index
+    order = answers[f"p_{card.positive}"].sort_values(ascending=False, na_position="last").index
     chosen = answers.loc[order[: predict.shown]]
     with show_progress("draw gallery") as advance:
         pictures = draw_thumbnails(
-            folder, list(chosen["file"]), set(regions["file"]), packaged["folder"], advance
+            folder, list(chosen["file"]), set(regions["file"]), packaged.folder, advance
         )
     return build_gallery(card, answers, chosen, regions, pictures)

@@ -36,6 +36,14 @@ from mammoscan.params import (
     ViewParams,
 )
 from mammoscan.pipelines.reporting.nodes import choose_stamp, find_protocol
+from mammoscan.records.card import (
+    Card,
+    CardOutOfDistribution,
+    CardSubgroup,
+    ImageInput,
+    ModelInput,
+    WindowInput,
+)
 from mammoscan.records.dataset import DatasetRecord
 from mammoscan.records.history import History
 from mammoscan.reporting.model_card import build_metadata, choose_notice, write_markdown
@@ -170,27 +178,28 @@ def _percent(share: float | None) -> str:
 HEADLINE = "auc"
 
 
-def describe_windows(crop: CropParams, grid: ScanGridParams) -> dict[str, Any]:
-    """Say what the network takes of a scan: a window of its standardised grid, or the square of a radius."""
-    return {
-        "kind": crop.kind,
-        "size": crop.size,
-        "grid": grid.model_dump(mode="json"),
-        "scan_side": SCAN_SIDE,
-    }
+def describe_windows(crop: CropParams, grid: ScanGridParams, pixels: np.ndarray) -> ModelInput:
+    """Describe the network's input: a window of a scan's standardised grid, or the square of a region's radius."""
+    window = WindowInput(kind=crop.kind, size=crop.size, grid=grid, scan_side=SCAN_SIDE)
+    return ModelInput(input=window, shape=_read_shape(pixels))
 
 
-def describe_images(pack: PackParams) -> dict[str, Any]:
-    """Say what the network takes of an image file: the whole of it, stretched."""
-    return {"kind": "image", "size": list(pack.size), "channels": pack.channels}
+def describe_images(pack: PackParams, pixels: np.ndarray) -> ModelInput:
+    """Describe the network's input: a whole image file, resized."""
+    image = ImageInput(kind="image", size=pack.size, channels=pack.channels)
+    return ModelInput(input=image, shape=_read_shape(pixels))
+
+
+def _read_shape(pixels: np.ndarray) -> tuple[int, int, int]:
+    height, width, channels = map(int, pixels.shape[1:])
+    return height, width, channels
 
 
 def write_card(
     record: DatasetRecord,
     run_info: dict[str, Any],
-    how: dict[str, Any],
+    model_input: ModelInput,
     samples: pd.DataFrame,
-    pixels: np.ndarray,
     question: Question,
     training: Recipe,
     views: ViewParams,
@@ -200,61 +209,53 @@ def write_card(
     final: History,
     trust: dict[str, Any],
     subgroups: pd.DataFrame,
-) -> dict[str, Any]:
-    """Gather all that a user of the final model must know.
-
-    Returns:
-        The card: what the packaged model needs to answer, and what must be known of its answers.
-    """
+) -> Card:
+    """Gather the final model's card."""
     card = _describe(
-        record, run_info, how, samples, pixels, question, training, views, evaluation, metrics, histories
+        record, run_info, model_input, samples, question, training, views, evaluation, metrics, histories
     )
     chosen = subgroups[(subgroups["model"] == MAIN_MODEL) & (subgroups["metric"] == HEADLINE)]
     columns = ["by", "subgroup", "samples", "patients", "value", "low", "high", "note"]
     rows = chosen[columns].astype(object).where(chosen[columns].notna(), None).to_dict("records")
     sides, shares = trust["calibration"], trust["out_of_distribution"]
-    return card | {
-        "threshold": evaluation.cut if trust["threshold"] is None else trust["threshold"],
-        "threshold_rule": say_rule(trust, question.positive),
-        "temperature": trust["temperature"],
-        "calibration": {side: {key: sides[side][key] for key in ("brier", "ece")} for side in sides},
-        "operation": trust["operation"],
-        "prevalence": trust["prevalence"],
-        "epochs": len(final.epochs),
-        "subgroups": rows,
-        "out_of_distribution": {
-            "in_distribution_share": trust["in_distribution_share"],
-            "held_out": shares[AS_IS],
-            "altered": {shown: value for shown, value in shares.items() if shown != AS_IS},
-        },
-    }
+    return Card(
+        **card,
+        threshold=evaluation.cut if trust["threshold"] is None else trust["threshold"],
+        threshold_rule=say_rule(trust, question.positive),
+        temperature=trust["temperature"],
+        calibration={side: {key: sides[side][key] for key in ("brier", "ece")} for side in sides},
+        operation=trust["operation"],
+        prevalence=trust["prevalence"],
+        epochs=len(final.epochs),
+        subgroups=tuple(CardSubgroup.model_validate(row) for row in rows),
+        out_of_distribution=CardOutOfDistribution(
+            in_distribution_share=trust["in_distribution_share"],
+            held_out=shares[AS_IS],
+            altered={shown: value for shown, value in shares.items() if shown != AS_IS},
+        ),
+    )
 
 
 def write_author_card(
     record: DatasetRecord,
     run_info: dict[str, Any],
-    how: dict[str, Any],
+    model_input: ModelInput,
     samples: pd.DataFrame,
-    pixels: np.ndarray,
     question: Question,
     training: Recipe,
     views: ViewParams,
     evaluation: EvaluationParams,
     metrics: dict[str, Any],
     histories: dict[str, Any],
-) -> dict[str, Any]:
-    """Gather what is known of the model of an article's own procedure: nothing that would hold on new patients."""
+) -> Card:
+    """Gather the card of an article's own model: nothing in it would hold on new patients."""
     card = _describe(
-        record, run_info, how, samples, pixels, question, training, views, evaluation, metrics, histories
+        record, run_info, model_input, samples, question, training, views, evaluation, metrics, histories
     )
-    return card | {
-        "threshold_rule": f"fixed at {evaluation.cut:g}",
-        "subgroups": [],
-        "out_of_distribution": None,
-    }
+    return Card(**card, threshold=evaluation.cut, threshold_rule=f"fixed at {evaluation.cut:g}")
 
 
-def write_model_card(card: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+def write_model_card(card: Card) -> tuple[str, dict[str, Any]]:
     """Write the card for people, and for machines in the style of a MONAI bundle's metadata."""
     return write_markdown(card), build_metadata(card)
 
@@ -262,9 +263,8 @@ def write_model_card(card: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 def _describe(
     record: DatasetRecord,
     run_info: dict[str, Any],
-    how: dict[str, Any],
+    model_input: ModelInput,
     samples: pd.DataFrame,
-    pixels: np.ndarray,
     question: Question,
     training: Recipe,
     views: ViewParams,
@@ -291,13 +291,11 @@ def _describe(
         "samples": len(samples),
         "patients": int(samples["patient_id"].nunique()),
         "label_samples": {label: int((samples["label"] == label).sum()) for label in question.labels},
-        "threshold": evaluation.cut,
-        "temperature": 1.0,
         "level": evaluation.level,
-        "training": training.model_dump(mode="json"),
-        "views": views.model_dump(mode="json"),
-        "input": how,
-        "shape": [int(side) for side in pixels.shape[1:]],
+        "training": training,
+        "views": views,
+        "input": model_input.input,
+        "shape": model_input.shape,
         "folds": histories["folds"],
         "best_epochs": histories["best_epochs"],
         "parameters": histories["parameters"],

@@ -76,17 +76,16 @@ def create_trust(study: Study) -> Pipeline:
 def create_card(study: Study) -> Pipeline:
     """Return what writes the card of a study's packaged model."""
     images = study.dataset != "mias"
-    how = (
-        Node(nodes.describe_images, ["params:pack"], "input", name="describe_input")
+    describe, blocks = (
+        (nodes.describe_images, ["params:pack"])
         if images
-        else Node(nodes.describe_windows, ["params:crop", "params:grid"], "input", name="describe_input")
+        else (nodes.describe_windows, ["params:crop", "params:grid"])
     )
     inputs = {
         "record": "raw",
         "run_info": "run_info",
-        "how": "input",
+        "model_input": "model_input",
         "samples": "samples",
-        "pixels": "pixels",
         "question": "params:question",
         "training": "params:training",
         "views": "params:views",
@@ -98,7 +97,7 @@ def create_card(study: Study) -> Pipeline:
         inputs |= {"final": "final.history", "trust": "trust", "subgroups": "subgroup_metrics"}
     base = Pipeline(
         [
-            how,
+            Node(describe, [*blocks, "pixels"], "model_input", name="describe_input"),
             Node(
                 nodes.write_card if study.protocol == "patient" else nodes.write_author_card,
                 inputs,

@@ -1,0 +1,158 @@
+"""The model's card: what a packaged network needs to answer, and what must be known of its answers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from mammoscan.params import Recipe, ScanGridParams, ViewParams
+from mammoscan.records.base import Record
+
+
+class WindowInput(Record):
+    """The network takes a window of a scan.
+
+    Attributes:
+        kind: ``window`` of the standardised grid, or the square of a region's ``radius``.
+        size: Its side, in pixels of the grid.
+        grid: The grid that scans are brought to.
+        scan_side: Side of a published scan in pixels.
+    """
+
+    kind: Literal["window", "radius"]
+    size: int
+    grid: ScanGridParams
+    scan_side: int = 1024
+
+    @property
+    def window_side(self) -> int:
+        """The window's side in pixels of the scan."""
+        return round(self.size * self.scan_side / self.grid.size)
+
+
+class ImageInput(Record):
+    """The network takes a whole image file, resized to height and width."""
+
+    kind: Literal["image"]
+    size: tuple[int, int]
+    channels: int
+
+
+NetworkInput = Annotated[WindowInput | ImageInput, Field(discriminator="kind")]
+
+
+class ModelInput(Record):
+    """How an image becomes the network's input, and that input's height, width and channels."""
+
+    input: NetworkInput
+    shape: tuple[int, int, int]
+
+
+class CardSubgroup(Record):
+    """The AUC within one subgroup."""
+
+    by: str
+    subgroup: str
+    samples: int
+    patients: int
+    value: float | None
+    low: float | None
+    high: float | None
+    note: str | None = ""
+
+
+class CardOutOfDistribution(Record):
+    """The out-of-distribution check.
+
+    Attributes:
+        in_distribution_share: Share of the training images within the limit.
+        held_out: Share of held-out images that it wrongly flags, with its interval.
+        altered: The same share of altered images, by how they were altered.
+    """
+
+    in_distribution_share: float
+    held_out: dict[str, Any]
+    altered: dict[str, dict[str, Any]]
+
+
+class Card(Record):
+    """What a packaged model carries besides its network.
+
+    Attributes:
+        notice: The sentence that goes with every answer.
+        shape: Height, width and channels of the network's input.
+        input: How an image becomes that input.
+        threshold: From which calibrated probability on the answer is ``positive``.
+        temperature: By which the logits are divided.
+        training: The recipe; its ``scale`` is that of the pixels.
+        metrics: The network's measures, each with ``value``, ``low`` and ``high``.
+        baselines: The AUC of each simple model.
+        calibration: Brier score and calibration error ``before`` and ``after`` calibration.
+        operation: Sensitivity, specificity and what follows, at the ``chosen`` threshold and at ``even_odds``.
+        out_of_distribution: None where the model has no such check.
+        epochs: Of the final training; None for an article's own model, whose epoch its training chose.
+    """
+
+    # A model that a later version packaged may say more.
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    study: str
+    protocol: Literal["patient", "author"]
+    data: Literal["real", "phantom", "modified"]
+    notice: str
+    labels: tuple[str, ...]
+    positive: str
+    threshold: float
+    shape: tuple[int, int, int]
+    input: NetworkInput
+    training: Recipe
+    views: ViewParams
+    temperature: float = 1.0
+    title: str = ""
+    question: str = ""
+    unit: str = "images"
+    dataset: str = ""
+    data_fingerprint: str = ""
+    citation: str = ""
+    licence: str = ""
+    address: str = ""
+    limits: tuple[str, ...] = ()
+    samples: int | None = None
+    patients: int | None = None
+    label_samples: dict[str, int] = Field(default_factory=dict)
+    level: float = 0.95
+    threshold_rule: str = ""
+    folds: int | None = None
+    best_epochs: tuple[int, ...] = ()
+    epochs: int | None = None
+    parameters: int | None = None
+    metrics: dict[str, Any] = Field(default_factory=dict)
+    baselines: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    calibration: dict[str, dict[str, Any]] | None = None
+    operation: dict[str, dict[str, Any]] | None = None
+    prevalence: float | None = None
+    subgroups: tuple[CardSubgroup, ...] = ()
+    out_of_distribution: CardOutOfDistribution | None = None
+    run_id: str = ""
+    commit: str = ""
+    command: str = ""
+    python: str = ""
+    versions: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether there are two labels, so that a threshold decides."""
+        return len(self.labels) == 2
+
+    @property
+    def other(self) -> str:
+        """The first label that is not the positive one."""
+        return next(label for label in self.labels if label != self.positive)
+
+
+class PackagedModel(Record):
+    """A packaged model: where it is, and its card."""
+
+    folder: str
+    card: Card

@@ -1,0 +1,82 @@
+"""Fills the templates: the pages, the model's card, and the sentences that they share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from mammoscan.figures.style import NOTICE, format_measure, is_number, name_model
+
+FOLDER = Path(__file__).parent / "templates"
+
+# (measure, name, what it means in a few words)
+MEASURES: tuple[tuple[str, str, str], ...] = (
+    ("auc", "AUC", "how well each network ranks the samples that it was tested on; 0.5 is chance"),
+    ("auc_pooled", "AUC, folds pooled", "the same over all samples, though different networks scored them"),
+    ("auc_macro", "AUC, mean of labels", "each label against the others"),
+    ("accuracy", "Accuracy", "share of right answers"),
+    ("balanced_accuracy", "Balanced accuracy", "mean of the labels' recalls"),
+    ("sensitivity", "Sensitivity", "share of {positive} that is found"),
+    ("recall", "Recall", "share of {positive} that is found"),
+    ("specificity", "Specificity", "share of the others that is left alone"),
+    ("precision", "Precision", "share of its {positive} answers that is right"),
+    ("f1", "F1", "sensitivity and precision in one"),
+    ("macro_f1", "F1, mean of labels", "the same, each label counting alike"),
+    ("average_precision", "Average precision", "area under the precision-recall curve"),
+    ("brier", "Brier score", "error of the probabilities; 0 is best"),
+    ("log_loss", "Log loss", "error of the probabilities; 0 is best"),
+    ("ece", "Calibration error", "how far the probabilities are off; 0 is best"),
+)
+
+
+def name_measure(measure: str) -> str:
+    """Return a measure's name for a reader."""
+    names = {key: name for key, name, _ in MEASURES}
+    return names.get(measure, measure.replace("_", " ").capitalize())
+
+
+@cache
+def load_environment(escape: bool) -> Environment:
+    """Return what all templates share: an unknown name is an error."""
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=escape,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        measure=lambda value: format_measure(value) if isinstance(value, Mapping) else value,
+        count=lambda value: f"{int(value):,}",
+        fixed=lambda value, digits=2: f"{value:.{digits}f}",
+        percent=lambda share, digits=0: "–" if share is None else f"{100 * share:.{digits}f} %",
+    )
+    environment.tests["finite"] = is_number
+    environment.globals.update(
+        name_measure=name_measure,
+        name_model=name_model,
+        notice=NOTICE,
+        style=Markup((FOLDER / "report.css").read_text(encoding="utf-8")),
+    )
+    return environment
+
+
+def render_page(name: str, **values: Any) -> str:
+    """Return an HTML page; whatever fills it is escaped."""
+    return load_environment(escape=True).get_template(name).render(**values)
+
+
+def render_text(name: str, **values: Any) -> str:
+    """Return plain text or Markdown."""
+    return load_environment(escape=False).get_template(name).render(**values)
+
+
+def say(sentence: str, *values: Any, **named: Any) -> str:
+    """Return one of the sentences in ``sentences.j2``, e.g. ``say("protocol", "patient", 5)``."""
+    macro = getattr(load_environment(escape=False).get_template("sentences.j2").module, sentence)
+    return " ".join(str(macro(*values, **named)).split())
