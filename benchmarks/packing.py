@@ -69,14 +69,17 @@ def write_files(folder: Path, kind: str, count: int) -> None:
 
 def measure_pack(folder: Path, kind: Kind, work: Path) -> tuple[int, float]:
     """Pack all files as a study does, fingerprint included."""
-    from mammoscan.data.checksums import fingerprint_sums, hash_tree
+    from mammoscan.data.checksums import fingerprint_checksums, hash_tree
     from mammoscan.data.image_folder import index_folders, list_files
     from mammoscan.data.packing import pack_images
     from mammoscan.params import PackParams
 
     started = time.perf_counter()
     images, _ = index_folders(folder, r"^(p\d+)_")
-    record = {"folder": str(folder), "fingerprint": fingerprint_sums(hash_tree(folder, list_files(folder)))}
+    record = {
+        "folder": str(folder),
+        "fingerprint": fingerprint_checksums(hash_tree(folder, list_files(folder))),
+    }
     params = PackParams(size=kind.size, channels=kind.channels, workers=os.cpu_count() or 2)
     pack = pack_images(record, images, params, work)
     return len(pack.samples), time.perf_counter() - started

@@ -1,4 +1,4 @@
-"""Studies and data sets that a person adds to a project without touching the package."""
+"""Studies and data sets that a project adds to the package."""
 
 from __future__ import annotations
 
@@ -12,10 +12,7 @@ from mammoscan.resolvers import find_project_root
 
 
 def load_extensions() -> None:
-    """Import the modules that ``pyproject.toml`` lists as ``[tool.mammoscan] studies``; each registers what it adds.
-
-    They lie in the project's ``src`` folder. One that was imported is not imported again.
-    """
+    """Import the modules that ``pyproject.toml`` lists as ``[tool.mammoscan] studies``; they register what they add."""
     root = Path(find_project_root())
     for name in _read_names(root / "pyproject.toml"):
         if str(root / "src") not in sys.path:

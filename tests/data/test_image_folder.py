@@ -5,18 +5,18 @@ from pathlib import Path
 import pytest
 from image_folders import write_image, write_tiny_set
 
-from mammoscan.data.image_folder import find_home, index_folders, list_files, list_images
+from mammoscan.data.image_folder import find_data_folder, index_folders, list_files, list_images
 
 
 def test_folders_that_only_wrap_another_are_passed_through(tmp_path: Path) -> None:
     write_tiny_set(tmp_path / "archive-1" / "set")
     (tmp_path / "__MACOSX").mkdir()
-    assert find_home(tmp_path) == tmp_path / "archive-1" / "set"
+    assert find_data_folder(tmp_path) == tmp_path / "archive-1" / "set"
 
 
 def test_a_lone_class_folder_is_no_wrapper(tmp_path: Path) -> None:
     write_image(tmp_path / "cat" / "p1_0.png", 0)
-    assert find_home(tmp_path) == tmp_path
+    assert find_data_folder(tmp_path) == tmp_path
 
 
 def test_files_are_listed_relative_and_sorted_without_clutter(tmp_path: Path) -> None:
@@ -53,8 +53,8 @@ def test_folders_are_labels_and_names_tell_patients(tmp_path: Path) -> None:
     )
     reasons = dict(zip(rejected["source"], rejected["reason"], strict=True))
     assert reasons == {
-        "cat/stray.png": "its name tells no patient",
-        "p9_0.png": "in no folder that names its label",
+        "cat/stray.png": "no patient in its name",
+        "p9_0.png": "not in a folder that names its label",
     }
 
 

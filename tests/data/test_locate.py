@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mammoscan.data.locate import find_holder, locate_source
+from mammoscan.data.locate import find_named_file, locate_source
 from mammoscan.errors import MammoscanError
 
 Serve = Callable[[Path], tuple[str, list[str]]]
@@ -27,14 +27,14 @@ def test_an_archive_on_disk_is_unpacked_under_the_raw_folder(tmp_path: Path) -> 
     archive = write_zip(tmp_path / "SET.ZIP")
     found = locate_source("mias.source", str(archive), tmp_path / "raw", 1.0)
     assert found.parent == tmp_path / "raw"
-    assert find_holder(found, "info.TXT").read_text() == "notes"
+    assert find_named_file(found, "info.TXT").read_text() == "notes"
 
 
 def test_an_address_is_downloaded_and_unpacked(tmp_path: Path, serve: Serve) -> None:
     write_zip(tmp_path / "set.zip")
     address, asked = serve(tmp_path)
     first = locate_source("mias.source", f"{address}/set.zip", tmp_path / "raw", 1.0)
-    assert find_holder(first, "Info.txt").read_text() == "notes"
+    assert find_named_file(first, "Info.txt").read_text() == "notes"
     assert locate_source("mias.source", f"{address}/set.zip", tmp_path / "raw", 1.0) == first
     assert len(asked) == 1
 
@@ -60,9 +60,9 @@ def test_hidden_folders_and_deep_ones_are_passed_over(tmp_path: Path) -> None:
         (tmp_path / place).mkdir(parents=True)
         (tmp_path / place / "Info.txt").touch()
     with pytest.raises(MammoscanError, match=r"holds no Info\.txt"):
-        find_holder(tmp_path, "Info.txt")
+        find_named_file(tmp_path, "Info.txt")
     (tmp_path / "a" / "b" / "info.TXT").touch()
-    assert find_holder(tmp_path, "Info.txt") == tmp_path / "a" / "b" / "info.TXT"
+    assert find_named_file(tmp_path, "Info.txt") == tmp_path / "a" / "b" / "info.TXT"
 
 
 def test_several_holders_are_named(tmp_path: Path) -> None:
@@ -70,4 +70,4 @@ def test_several_holders_are_named(tmp_path: Path) -> None:
         (tmp_path / place).mkdir()
         (tmp_path / place / "Info.txt").touch()
     with pytest.raises(MammoscanError, match=r"2 files Info\.txt \(one/Info\.txt, two/Info\.txt\)"):
-        find_holder(tmp_path, "Info.txt")
+        find_named_file(tmp_path, "Info.txt")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from tiny_mias import NOTES, make_pgm
 
-from mammoscan.data.checksums import name_some, read_manifest
+from mammoscan.data.checksums import list_first, read_manifest
 from mammoscan.data.mias import list_scans, open_mias, read_notes, read_scan
 from mammoscan.errors import MammoscanError
 from mammoscan.params import PhantomParams
@@ -92,8 +92,8 @@ def test_changed_missing_and_unexpected_scans_are_named_and_refused(published: P
 
 def test_ten_names_are_given_and_the_others_counted() -> None:
     names = [f"mdb{number:03d}.pgm" for number in range(1, 14)]
-    assert name_some(names) == ", ".join(names[:10]) + " and 3 more"
-    assert name_some(names[:10]) == ", ".join(names[:10])
+    assert list_first(names) == ", ".join(names[:10]) + " and 3 more"
+    assert list_first(names[:10]) == ", ".join(names[:10])
 
 
 def test_one_scan_under_two_names_is_refused(published: Path, tmp_path: Path) -> None:

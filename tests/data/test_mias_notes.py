@@ -161,7 +161,7 @@ def test_a_scan_without_a_row_is_named_with_line_0() -> None:
     assert malformed.to_dict("list") == {
         "line": [0],
         "text": ["mdb001.pgm"],
-        "reason": ["no row speaks of this scan"],
+        "reason": ["no row names this scan"],
     }
 
 

@@ -45,7 +45,7 @@ def test_severity_takes_every_abnormal_row_with_a_usable_place() -> None:
     assert regions["target"].tolist() == [0, 1, 0, 1]
     reasons = dict(zip(rejected["line"], rejected["reason"], strict=True))
     assert reasons == {
-        0: "no row speaks of this scan",
+        0: "no row names this scan",
         3: "a normal scan: the question is about abnormalities only",
         6: "a normal scan: the question is about abnormalities only",
         7: NOTE_3,

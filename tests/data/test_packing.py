@@ -10,7 +10,7 @@ from image_folders import index_tiny, write_image, write_tiny_set
 from PIL import Image
 
 from mammoscan.data import packing
-from mammoscan.data.checksums import fingerprint_sums, hash_tree
+from mammoscan.data.checksums import fingerprint_checksums, hash_tree
 from mammoscan.data.image_folder import list_files
 from mammoscan.data.packing import PackedWriter, pack_images
 from mammoscan.errors import MammoscanError
@@ -27,7 +27,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def open_home(home: Path) -> tuple[dict, pd.DataFrame]:
-    fingerprint = fingerprint_sums(hash_tree(home, list_files(home)))
+    fingerprint = fingerprint_checksums(hash_tree(home, list_files(home)))
     record = make_dataset_record(folder=str(home), fingerprint=fingerprint)
     return record, index_tiny(home)[0]
 

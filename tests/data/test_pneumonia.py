@@ -44,7 +44,7 @@ def test_other_folders_and_names_are_rejected_and_a_set_without_parts_is_taken(t
     images, rejected = index_images(tmp_path)
     assert images[["label", "published"]].values.tolist() == [["Normal", "none"]]
     reasons = dict(zip(rejected["source"], rejected["reason"], strict=True))
-    assert reasons["NORMAL/film.jpeg"].startswith("its name tells no patient")
+    assert reasons["NORMAL/film.jpeg"].startswith("no patient in its name")
     assert reasons["covid/person1_virus_1.jpeg"].startswith("in no folder Normal or Opacity")
 
 

@@ -1,4 +1,4 @@
-"""Unpacking archives from anywhere, none of which is trusted."""
+"""Unpacking archives that are not trusted."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from mammoscan.errors import MammoscanError
 SUFFIXES = (".tar.gz", ".tgz", ".tar", ".zip")
 MAX_FILES = 2_000_000
 CHUNK = 1 << 20
-# Reads beyond this come from a header that claims an absurd length; real ones are a few hundred bytes.
+# Longer reads come from a header with an absurd length; real ones are a few hundred bytes.
 MAX_READ = 16 << 20
 
 
 class BrokenArchiveError(MammoscanError):
-    """The archive is cut short, corrupt or no archive at all: another copy of it may do."""
+    """The archive is truncated, corrupt or not an archive; another copy may be whole."""
 
 
 def unpack_archive(archive: Path, folder: Path, limit_gb: float) -> Path:
-    """Unpack an archive into a folder of its own, or find it there already.
+    """Unpack an archive into a folder of its own, once.
 
     Only regular files are written; absolute paths, ``..``, links, devices and more than ``limit_gb`` are
-    refused. The limit counts the bytes as they are written, because headers may lie.
+    refused. The limit counts the bytes written, because headers may lie.
 
     Args:
         archive: A ``.tar.gz``, ``.tgz``, ``.tar`` or ``.zip`` file, which is only read.
@@ -41,7 +41,7 @@ def unpack_archive(archive: Path, folder: Path, limit_gb: float) -> Path:
         limit_gb: Largest sum of the unpacked files, in gigabytes of 10^9 bytes.
 
     Returns:
-        The unpacked folder, named after the archive and the sha256 of its content. It exists only when whole.
+        The unpacked folder, named after the archive and the sha256 of its content; it exists only when complete.
     """
     with archive.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -69,7 +69,7 @@ def unpack_archive(archive: Path, folder: Path, limit_gb: float) -> Path:
         except (struct.error, ValueError, OverflowError, IndexError, RuntimeError) as error:
             _refuse_broken(archive, error)
         except OSError as error:
-            # So ends a seek to before the file's start, which only a damaged archive asks for.
+            # A damaged archive made tarfile seek to before the file's start.
             if error.errno == errno.EINVAL:
                 _refuse_broken(archive, error)
             raise MammoscanError(
@@ -89,7 +89,7 @@ def strip_suffix(name: str) -> str:
 
 
 class _Writer:
-    """Writes the files of one archive under one folder, and counts what it wrote."""
+    """Writes the files of one archive into a folder and counts the bytes."""
 
     def __init__(self, archive: Path, folder: Path, limit_gb: float) -> None:
         self.archive = archive
@@ -100,14 +100,14 @@ class _Writer:
         self._made: set[Path] = {folder}
 
     def refuse(self, name: str, why: str) -> NoReturn:
-        """Raise, naming the archive and the entry that is not welcome."""
+        """Raise an error that names the archive and the entry."""
         raise MammoscanError(
             f"{self.archive} holds {name!r}, {why}; expected plain files and folders inside it: "
             "nothing was kept of it"
         )
 
     def find_path(self, name: str) -> Path:
-        """Return where an entry of this name may go."""
+        """Return the path for an entry of this name."""
         parts = re.split(r"[/\\]", name)
         if name.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", name):
             self.refuse(name, "an absolute path")
@@ -116,7 +116,7 @@ class _Writer:
         return self.folder.joinpath(*(part for part in parts if part not in ("", ".")))
 
     def write_file(self, name: str, stream: IO[bytes], claimed: int) -> None:
-        """Write one file; ``claimed`` is the size that its header tells: what cannot fit is not begun."""
+        """Write one file; ``claimed`` is its size by the header, checked before the first byte."""
         path = self.find_path(name)
         self._check_room(claimed)
         if path.parent not in self._made:
@@ -125,7 +125,7 @@ class _Writer:
         try:
             output = path.open("xb")
         except FileExistsError:
-            self.refuse(name, "which is there twice")
+            self.refuse(name, "which occurs twice")
         with output:
             while chunk := stream.read(CHUNK):
                 self._check_room(len(chunk))
@@ -144,7 +144,7 @@ class _Writer:
 
 
 class _GuardedStream:
-    """A tar's bytes: refuses absurd reads, and remembers the last header block that was read."""
+    """A tar's bytes: refuses absurd reads and remembers the last header block."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
@@ -166,9 +166,9 @@ def _unpack_tar(archive: Path, writer: _Writer, is_gzip: bool) -> None:
         with tarfile.open(fileobj=stream, mode="r:") as tar:  # type: ignore[call-overload]
             reached = -1
             while (member := tar.next()) is not None:
-                # tarfile keeps every header that it has seen, which is too much for a quarter million files.
+                # tarfile keeps every header, which is too much memory for 250,000 files.
                 tar.members = []
-                # A negative size in a header would send it round in circles.
+                # A negative size in a header would loop forever.
                 if tar.offset <= reached:
                     raise ValueError("a header points backwards")
                 reached = tar.offset
@@ -180,10 +180,10 @@ def _unpack_tar(archive: Path, writer: _Writer, is_gzip: bool) -> None:
                     )
                 elif (source := tar.extractfile(member)) is not None:
                     writer.write_file(member.name, source, member.size)
-        # tarfile takes a damaged header for the end, so look for the real one: a block of zeros.
+        # tarfile takes a damaged header for the end; the real end is a block of zeros.
         if stream.last_block != bytes(tarfile.BLOCKSIZE):
             raise EOFError("it ends before its end mark")
-        # The sum at the very end of a gzip stream is only checked by whoever reads that far.
+        # The checksum at the end of a gzip stream is checked only on reading that far.
         if len(raw.read(MAX_READ)) == MAX_READ:
             raise ValueError("it goes on after its end mark")
 

@@ -1,4 +1,4 @@
-"""Folders that exist whole or not at all."""
+"""Folders that are complete or do not exist."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-# Work that nothing has touched for this long belongs to a process that was killed.
+# A partial folder untouched for this long belongs to a process that was killed.
 STALE_SECONDS = 3600
 
 
 @contextmanager
 def stage_folder(target: Path, replace: bool = False) -> Iterator[Path]:
-    """Fill a folder under a temporary name, and give it its own name only once it is whole.
+    """Fill a folder under a temporary name and rename it when it is complete.
 
     Args:
-        target: The folder to be.
-        replace: Whether a folder of that name is put aside; otherwise one that appeared meanwhile is kept.
+        target: The final folder.
+        replace: Whether to replace an existing folder; otherwise one that appeared meanwhile is kept.
 
     Yields:
         An empty folder beside ``target``. If the block raises, it is removed and ``target`` stays as it was.
@@ -43,7 +43,7 @@ def _remove_stale(target: Path) -> None:
         try:
             newest = max(path.stat().st_mtime for path in (partial, *partial.rglob("*")))
         except OSError:
-            # It went away while we looked: another process is at work in it.
+            # It was removed meanwhile: another process is using it.
             continue
         if time.time() - newest > STALE_SECONDS:
             shutil.rmtree(partial, ignore_errors=True)

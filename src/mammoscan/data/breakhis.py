@@ -1,6 +1,6 @@
-"""The 400X images of BreaKHis through a table of path and label; made from the plain tree where there is none.
+"""BreaKHis: 700 x 460 photographs of breast biopsies of 82 patients, benign and malignant, at four magnifications.
 
-BreaKHis: 700 x 460 photographs of breast biopsies of 82 patients, benign and malignant, at four magnifications.
+Also its 400X images as a table ``dataset.csv`` of path and label lists them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CITATION = (
     "Classification, IEEE Transactions on Biomedical Engineering 63(7) pp1455-1462"
 )
 LICENCE = "CC BY 4.0"
-# What a reader of any figure measured on this data set must know.
+# What a reader of any number measured on this data set must know.
 LIMITS = (
     "One Brazilian laboratory in 2014, one microscope, surgical biopsies: nothing here was tried on slides of another "
     "laboratory, whose stain differs.",
@@ -64,7 +64,7 @@ _MAGNIFICATION_FOLDER = re.compile(r"(40|100|200|400)X", re.IGNORECASE)
 
 
 class NamedImage(NamedTuple):
-    """What the name of a BreaKHis file tells.
+    """What the name of a BreaKHis file says.
 
     ``patient`` is the slide's number without its letters: 22549AB and 22549CD are two slides of one case.
     """
@@ -79,14 +79,14 @@ class NamedImage(NamedTuple):
 
 
 def read_name(name: str) -> NamedImage | str:
-    """Read what a file's name tells; where it tells nothing, return the reason instead."""
+    """Parse a file's name; return the reason if it does not follow the form."""
     match = _NAME.fullmatch(name)
     if match is None:
         return f"its name is not of the form {FORM}"
     parts = {key: value.upper() for key, value in match.groupdict().items()}
     label, kind = LABELS[parts["tumour"]], parts["type"]
     if kind not in TYPES:
-        return f"its name tells tumour type {kind!r}, expected one of {' '.join(TYPES)}"
+        return f"its name has tumour type {kind!r}, expected one of {' '.join(TYPES)}"
     if (kind in BENIGN_TYPES) != (label == "benign"):
         return f"its name calls {TYPES[kind].replace('_', ' ')} {label}"
     patient = str(int(parts["patient"]))
@@ -96,10 +96,10 @@ def read_name(name: str) -> NamedImage | str:
 
 
 def index_breakhis(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Index the plain tree of BreaKHis, or any part of it; the names tell, the folders must not contradict.
+    """Index the plain tree of BreaKHis, or any part of it, by file names; the folders must not contradict them.
 
     Args:
-        folder: Where the files lie, at any depth.
+        folder: Folder of the files, which may lie at any depth.
 
     Returns:
         ``images`` (with ``slide``, ``year``, ``magnification`` and ``sequence``; ``group`` is the tumour type) and
@@ -111,24 +111,24 @@ def index_breakhis(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     first: dict[str, str] = {}
     for source in files:
         path = PurePosixPath(source)
-        told = read_name(path.name)
-        reason = told if isinstance(told, str) else _find_contradiction(path, told)
+        named = read_name(path.name)
+        reason = named if isinstance(named, str) else _find_contradiction(path, named)
         same = first.setdefault(path.name.upper(), source)
         if same != source and not reason:
             reason = f"a second file of this name: {same} is kept"
-        if reason or isinstance(told, str):
+        if reason or isinstance(named, str):
             refused.append((source, reason))
         else:
-            rows.append(make_row(source, told))
+            rows.append(make_row(source, named))
     return make_table(rows), pd.concat([rejected, list_rejected(refused)], ignore_index=True)
 
 
-def make_row(source: str, told: NamedImage) -> tuple[str, ...]:
-    """Return an image's row, in the order of ``COLUMNS``."""
+def make_row(source: str, named: NamedImage) -> tuple[str, ...]:
+    """Return an image's row in the order of ``COLUMNS``."""
     name = PurePosixPath(source).stem
     return (
-        name, told.patient, source, told.label, told.type,
-        told.slide, told.year, told.magnification, told.sequence,
+        name, named.patient, source, named.label, named.type,
+        named.slide, named.year, named.magnification, named.sequence,
     )  # fmt: skip
 
 
@@ -137,16 +137,16 @@ def make_table(rows: list[tuple[str, ...]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS), dtype=str)
 
 
-def _find_contradiction(path: PurePosixPath, told: NamedImage) -> str:
-    """Tell where a folder says something else than the name; nothing where none does."""
+def _find_contradiction(path: PurePosixPath, named: NamedImage) -> str:
+    """Return how a folder contradicts the file's name, or an empty text."""
     for folder in path.parts[:-1]:
-        asked = _MAGNIFICATION_FOLDER.fullmatch(folder)
-        if folder.lower() in LABELS.values() and folder.lower() != told.label:
-            return f"its name says {told.label}, its folder {folder}"
-        if asked and asked[1] != told.magnification:
-            return f"its name says magnification {told.magnification}, its folder {folder}"
-        if folder.lower() in TYPES.values() and folder.lower() != told.type:
-            return f"its name says {told.type}, its folder {folder}"
+        magnification = _MAGNIFICATION_FOLDER.fullmatch(folder)
+        if folder.lower() in LABELS.values() and folder.lower() != named.label:
+            return f"its name says {named.label}, its folder {folder}"
+        if magnification and magnification[1] != named.magnification:
+            return f"its name says magnification {named.magnification}, its folder {folder}"
+        if folder.lower() in TYPES.values() and folder.lower() != named.type:
+            return f"its name says {named.type}, its folder {folder}"
     return ""
 
 
@@ -164,18 +164,18 @@ IMAGE_SET = ImageSet(
 
 
 TABLE = "dataset.csv"
-# What a label may be called in such a table.
+# Spellings of a label in such a table.
 SPELLINGS = {"b": "benign", "0": "benign", "m": "malignant", "1": "malignant"}
 
 
 def index_listed(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Index the images that ``dataset.csv`` lists; all images of a plain BreaKHis tree where there is no such table.
+    """Index the images that ``dataset.csv`` lists, or all images of a plain BreaKHis tree without such a table.
 
     Args:
-        folder: Where the files, and the table, lie.
+        folder: Folder of the files and the table.
 
     Returns:
-        ``images`` as of ``breakhis``, and ``rejected``. A file that the table does not list is no part of the set.
+        ``images`` as of ``breakhis``, and ``rejected``. Files that the table does not list are not part of the set.
     """
     tables = [name for name in list_files(folder) if PurePosixPath(name).name.lower() == TABLE]
     if not tables:
@@ -189,19 +189,19 @@ def index_listed(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     refused: list[tuple[str, str]] = []
     names: dict[str, str] = {}
     for source, label in zip(listed["source"], listed["label"], strict=True):
-        told = read_name(PurePosixPath(source).name)
+        named = read_name(PurePosixPath(source).name)
         said = SPELLINGS.get(label.strip().lower(), label.strip().lower())
-        if isinstance(told, str):
-            refused.append((source, told))
+        if isinstance(named, str):
+            refused.append((source, named))
         elif said not in LABELS.values():
             refused.append((source, f"{TABLE} calls it {label!r}, expected benign or malignant"))
-        elif said != told.label:
-            refused.append((source, f"its name says {told.label}, {TABLE} says {said}"))
+        elif said != named.label:
+            refused.append((source, f"its name says {named.label}, {TABLE} says {said}"))
         elif names.setdefault(PurePosixPath(source).stem, source) != source:
             first = names[PurePosixPath(source).stem]
             refused.append((source, f"a second file of this name: {first} is kept"))
         else:
-            rows.append(make_row(source, told))
+            rows.append(make_row(source, named))
     return make_table(rows), pd.concat([rejected, list_rejected(refused)], ignore_index=True)
 
 

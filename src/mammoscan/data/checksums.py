@@ -1,4 +1,4 @@
-"""Checking files against the sums of the published ones."""
+"""Checksums: comparing files with the published ones, and fingerprints of folders."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pathlib import Path
 from mammoscan.errors import MammoscanError
 
 NAMED = 10
-# Files a thread hashes at a time.
+# Files that one task hashes.
 PART = 256
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Which files differ from the published ones, by name."""
+    """Files that differ from the published ones, by name."""
 
     changed: list[str]
     missing: list[str]
@@ -30,39 +30,31 @@ class Difference:
 
     def __str__(self) -> str:
         parts = (("changed", self.changed), ("missing", self.missing), ("unexpected", self.unexpected))
-        return "; ".join(f"{len(names)} {word}: {name_some(names)}" for word, names in parts if names)
+        return "; ".join(f"{len(names)} {word}: {list_first(names)}" for word, names in parts if names)
 
 
-def name_some(names: list[str]) -> str:
-    """Name the first ten, and count the rest."""
+def list_first(names: list[str]) -> str:
+    """List the first ten names and count the rest."""
     rest = len(names) - NAMED
     return ", ".join(names[:NAMED]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def read_manifest(name: str) -> dict[str, str]:
-    """Read a list of sums that the package ships: lower-case file name to sha256."""
+    """Read a list of checksums from the package: lower-case file name to sha256."""
     text = (files("mammoscan.data") / name).read_text(encoding="utf-8")
     lines = (line.split(maxsplit=1) for line in text.splitlines() if line.strip())
     return {path.rpartition("/")[2].lower(): digest for digest, path in lines}
 
 
 def hash_files(paths: Iterable[Path]) -> dict[str, str]:
-    """Hash files in threads (hashing lets other threads run): lower-case file name to sha256."""
+    """Hash files in threads (hashing releases the GIL): lower-case file name to sha256."""
     paths = list(paths)
     with ThreadPoolExecutor(min(8, os.cpu_count() or 2)) as pool:
         return dict(zip((path.name.lower() for path in paths), pool.map(_hash_file, paths), strict=True))
 
 
 def hash_tree(folder: Path, names: Sequence[str]) -> dict[str, str]:
-    """Hash files in threads, many to a task: a quarter of a million small ones are to take seconds, not minutes.
-
-    Args:
-        folder: Where the files lie.
-        names: Their relative paths.
-
-    Returns:
-        Relative path to sha256.
-    """
+    """Hash files by their relative paths in threads, many per task so that 250,000 small files take seconds."""
 
     def hash_some(some: Sequence[str]) -> list[str]:
         return [_hash_file(folder / name) for name in some]
@@ -73,8 +65,8 @@ def hash_tree(folder: Path, names: Sequence[str]) -> dict[str, str]:
     return dict(zip(names, digests, strict=True))
 
 
-def compare_sums(found: Mapping[str, str], expected: Mapping[str, str]) -> Difference:
-    """Tell which files changed, are missing or were not expected."""
+def compare_checksums(found: Mapping[str, str], expected: Mapping[str, str]) -> Difference:
+    """Return which files changed, are missing or were not expected."""
     return Difference(
         changed=sorted(name for name in found if name in expected and found[name] != expected[name]),
         missing=sorted(set(expected) - set(found)),
@@ -82,8 +74,8 @@ def compare_sums(found: Mapping[str, str], expected: Mapping[str, str]) -> Diffe
     )
 
 
-def fingerprint_sums(sums: Mapping[str, str]) -> str:
-    """Return one sha256 for a set of named files, whatever their order."""
+def fingerprint_checksums(sums: Mapping[str, str]) -> str:
+    """Return one sha256 for a set of named files, independent of their order."""
     text = "".join(f"{name} {digest}\n" for name, digest in sorted(sums.items()))
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -1,4 +1,4 @@
-"""Downloads that are kept only when they are whole."""
+"""Downloads, kept only when they are complete."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ MEGABYTE = 1_000_000
 def download_file(address: str, folder: Path, sha256: str | None = None) -> Path:
     """Download a file once, and find it there the next time.
 
-    A transfer that breaks leaves nothing behind: the next one starts anew.
+    An interrupted transfer leaves nothing behind; the next one starts from zero.
 
     Args:
         address: An http or https address.
-        folder: Where downloads go; the file gets a folder of its own, named after the address.
-        sha256: The sum that the file must have, where it is known.
+        folder: Where downloads go; each file gets its own folder, named after the address.
+        sha256: The expected checksum, if known.
 
     Returns:
         The downloaded file.
@@ -33,11 +33,11 @@ def download_file(address: str, folder: Path, sha256: str | None = None) -> Path
     target = folder / f"download-{hashlib.sha256(address.encode()).hexdigest()[:12]}"
     name = unquote(urlsplit(address).path).replace("\\", "/").rpartition("/")[2].lstrip(".") or "download"
     path = target / name
-    if path.is_file() and (sha256 is None or _sum_file(path) == sha256.lower()):
+    if path.is_file() and (sha256 is None or _hash_file(path) == sha256.lower()):
         return path
     with stage_folder(target, replace=True) as partial:
         _fetch(address, partial / name)
-        found = _sum_file(partial / name)
+        found = _hash_file(partial / name)
         if sha256 is not None and found != sha256.lower():
             raise MammoscanError(
                 f"{hide_secrets(address)} has sha256 {found}, expected {sha256}: it is not the "
@@ -47,14 +47,14 @@ def download_file(address: str, folder: Path, sha256: str | None = None) -> Path
 
 
 def hide_secrets(address: str) -> str:
-    """Return an address without its user, password and query, any of which may hold a credential."""
+    """Return an address without user, password and query, which may hold credentials."""
     parts = urlsplit(address)
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit((parts.scheme, host, parts.path, "", ""))
 
 
 class _Bar:
-    """What pooch's downloader expects of a progress bar, handed on to ours."""
+    """Adapts our progress display to the interface that pooch expects of a progress bar."""
 
     def __init__(self, show: Advance) -> None:
         self.total = 0
@@ -63,16 +63,16 @@ class _Bar:
 
     def update(self, count: int) -> None:
         self._done += count
-        self._tell()
+        self._show_progress()
 
     def reset(self) -> None:
         self._done = 0
 
     def close(self) -> None:
-        self._tell()
+        self._show_progress()
 
-    def _tell(self) -> None:
-        # Without a total from the server the bar is full, and only the count moves.
+    def _show_progress(self) -> None:
+        # If the server sends no total, the bar is full and only the count moves.
         total = self.total or self._done
         self._show(min(self._done, total) // MEGABYTE, max(total // MEGABYTE, 1), "MB")
 
@@ -84,7 +84,7 @@ def _fetch(address: str, path: Path) -> None:
 
     try:
         with show_progress(f"Downloading {path.name}") as show:
-            # An archive that a server packs once more in transit would not be the published file.
+            # A server that compresses in transit would send other bytes than the published file's.
             headers = {"Accept-Encoding": "identity"}
             fetch = pooch.HTTPDownloader(
                 progressbar=_Bar(show), chunk_size=CHUNK, timeout=TIMEOUT, headers=headers
@@ -95,7 +95,7 @@ def _fetch(address: str, path: Path) -> None:
     except requests.Timeout as error:
         _refuse(address, "the server did not answer in time", error)
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-        # The library's own text repeats the address, secrets included.
+        # The library's own text repeats the address with its secrets.
         _refuse(address, f"the connection failed or broke off ({type(error).__name__})", error)
     except OSError as error:
         _refuse(address, str(error), error)
@@ -112,6 +112,6 @@ def _refuse(address: str, why: str, error: Exception) -> None:
     ) from error
 
 
-def _sum_file(path: Path) -> str:
+def _hash_file(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -18,7 +18,7 @@ CITATION = (
     "invasive ductal carcinoma in whole slide images with convolutional neural networks, Proc SPIE 9041"
 )
 LICENCE = "As its publishers say: see the address"
-# What a reader of any figure measured on this data set must know.
+# What a reader of any number measured on this data set must know.
 LIMITS = (
     "Every patient here has invasive ductal carcinoma: the question is where it lies, not who has it.",
     "One slide a patient, cut without overlap: neighbouring patches are alike, and only patients are independent.",
@@ -37,17 +37,17 @@ def index_idc(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Index the patches: ``<patient>/<0 or 1>/<patient>_idx5_x<X>_y<Y>_class<0 or 1>.png``.
 
     Args:
-        folder: Where the files lie, at any depth.
+        folder: Folder of the files, which may lie at any depth.
 
     Returns:
         ``images`` (``x`` and ``y`` are the patch's upper left corner in its slide, in pixels to the right and
-        downwards) and ``rejected``. What a file's name and its folders tell must agree.
+        downwards) and ``rejected``. A file's name and its folders must agree.
     """
     files, rejected = list_images(folder)
     rows: list[tuple[str, str, str, str, str, int, int]] = []
     refused: list[tuple[str, str]] = []
     named = [(source, _NAME.fullmatch(PurePosixPath(source).name)) for source in files]
-    # A set at each place: two labels there mean that neither can be believed.
+    # Two labels at one place: neither can be trusted.
     labels: dict[tuple[str, int, int], set[str]] = {}
     for _, match in named:
         if match is not None:
@@ -78,7 +78,7 @@ def _read_place(match: re.Match[str]) -> tuple[str, int, int]:
 
 
 def _find_contradiction(path: PurePosixPath, patient: str, label: str) -> str:
-    """Tell where a folder says something else than the name; nothing where none does."""
+    """Return how a folder contradicts the file's name, or an empty text."""
     above = path.parts[-3:-1]
     if above and above[-1] in LABELS and above[-1] != label:
         return f"its name says class {label}, its folder {above[-1]}"

@@ -1,7 +1,7 @@
-"""Data sets that are folders of image files: what a new one has to tell, and how one is opened.
+"""Data sets of image files: what defines one, and how it is opened and indexed.
 
-A data set is one module with an ``IMAGE_SET``: facts, a function that reads names and folders, and one that draws the
-phantom. Everything after it (decoding, dividing, training, measuring, reporting) knows only the table it returns.
+A data set is an ``ImageSet``: facts, a function that reads file names and folders, and one that draws the phantom.
+Everything after it (decoding, splitting, training, evaluation, reports) knows only the table it returns.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from pathlib import Path
 
 import pandas as pd
 
-from mammoscan.data.checksums import fingerprint_sums, hash_tree
+from mammoscan.data.checksums import fingerprint_checksums, hash_tree
 from mammoscan.data.download import hide_secrets
-from mammoscan.data.image_folder import find_home, list_files
+from mammoscan.data.image_folder import find_data_folder, list_files
 from mammoscan.data.locate import is_address, locate_source
-from mammoscan.data.phantom_folder import STAMP, keep_phantom, mark_phantom, read_stamp
+from mammoscan.data.phantom_folder import STAMP, make_phantom, mark_phantom, read_stamp
 from mammoscan.errors import MammoscanError
 from mammoscan.params import PhantomParams
 from mammoscan.plugins import load_extensions
 from mammoscan.records.dataset import DatasetRecord
 
 REQUIRED = ("sample_id", "patient_id", "source", "label", "group")
-"""What every row of a data set's images must say; ``source`` is the file, relative to the folder, with ``/``."""
+"""Columns that every row has; ``source`` is the file's path relative to the folder, with ``/``."""
 
 BUILT_IN = {
     "pneumonia": "pneumonia:IMAGE_SET",
@@ -32,7 +32,7 @@ BUILT_IN = {
     "breakhis_400x": "breakhis:IMAGE_SET_400X",
     "idc": "idc:IMAGE_SET",
 }
-"""Where the package's own data sets stand, as ``module:name``; others register themselves."""
+"""The package's own data sets as ``module:name``; others register themselves."""
 
 Index = Callable[[Path], tuple[pd.DataFrame, pd.DataFrame]]
 PhantomWriter = Callable[[Path, PhantomParams, Callable[[int, int], None] | None], None]
@@ -45,16 +45,16 @@ class ImageSet:
     Attributes:
         name: Namespace of its catalog entries and of its block of parameters.
         title: Its name for a reader.
-        index: From a folder to ``(images, rejected)``; no pixel is decoded. ``images`` has a row a file with
-            ``sample_id`` (unique and stable: made of the relative path), ``patient_id``, ``source`` (relative path),
-            ``label`` (as published), ``group`` (a finer kind than the label, or the label) and columns of its own.
+        index: From a folder to ``(images, rejected)``; no pixel is decoded. ``images`` has one row per file:
+            ``sample_id`` (unique and stable: made from the relative path), ``patient_id``, ``source`` (relative path),
+            ``label`` (as published), ``group`` (a finer class than the label, or the label) and columns of its own.
             ``rejected`` has ``source`` and ``reason``: every file that is not in ``images``.
         address: Where it is published.
-        citation: Whom to cite.
+        citation: What to cite.
         licence: What may be done with it.
-        limits: What a reader of any figure measured on it must know.
-        write_phantom: Fills an empty folder with a synthetic stand-in; None where there is none.
-        generator: Version of that drawing; raise it with any change of the pixels.
+        limits: What a reader of any number measured on it must know.
+        write_phantom: Fills an empty folder with a synthetic stand-in, if there is one.
+        generator: Version of the phantom; raise it with any change of the pixels.
     """
 
     name: str
@@ -72,18 +72,18 @@ _REGISTERED: dict[str, ImageSet] = {}
 
 
 def register_images(images: ImageSet) -> ImageSet:
-    """Make a data set known under its name; a later one of the same name replaces it."""
+    """Register a data set under its name; a later one of the same name replaces it."""
     _REGISTERED[images.name] = images
     return images
 
 
 def find_image_set(name: str) -> ImageSet:
-    """Return a data set by its name: a registered one, or that of a built-in module."""
+    """Return a data set by its name, registered or built in."""
     if name not in _REGISTERED and name in BUILT_IN:
         module, _, attribute = BUILT_IN[name].partition(":")
         register_images(getattr(import_module(f"mammoscan.data.{module}"), attribute))
     if name not in _REGISTERED:
-        # A process that a runner spawned has imported none of the project's own modules yet.
+        # A process spawned by a runner has not imported the project's own modules yet.
         load_extensions()
     if name not in _REGISTERED:
         known = ", ".join(sorted({*BUILT_IN, *_REGISTERED}))
@@ -97,25 +97,24 @@ def find_image_set(name: str) -> ImageSet:
 def open_images(
     dataset: str, source: str, phantom: PhantomParams, unpack_limit_gb: float, folder: Path
 ) -> DatasetRecord:
-    """Find the files of a data set, or make its phantom.
+    """Find the files of a data set, or make its phantom, and fingerprint every file.
 
     Args:
         dataset: Name of the data set.
         source: ``phantom``, a folder (read in place), an archive on disk or an http(s) address.
-        phantom: What the phantom is made from.
-        unpack_limit_gb: The most that an archive may unpack to.
+        phantom: Size and seed of the phantom.
+        unpack_limit_gb: Largest size that an archive may unpack to.
         folder: Where the phantom, downloads and unpacked archives go.
 
     Returns:
-        The record of the data set. ``kind`` is ``phantom`` or ``real``; ``fingerprint`` changes with the path or the
-        content of any file.
+        The record of the data set.
     """
     known = find_image_set(dataset)
     if source == "phantom":
-        root = _keep_phantom(known, phantom, folder)
+        root = _make_phantom(known, phantom, folder)
     else:
         root = locate_source(f"{dataset}.source", source, folder, unpack_limit_gb)
-    home = find_home(root)
+    home = find_data_folder(root)
     images, rejected = known.index(home)
     if images.empty:
         why = f": {rejected['reason'].iloc[0]} ({rejected['source'].iloc[0]})" if len(rejected) else ""
@@ -126,7 +125,7 @@ def open_images(
         kind="real",
         source=hide_secrets(source) if is_address(source) else source,
         folder=str(home.resolve()),
-        fingerprint=fingerprint_sums(hash_tree(home, list_files(home))),
+        fingerprint=fingerprint_checksums(hash_tree(home, list_files(home))),
         images=len(images),
         patients=int(images["patient_id"].nunique()),
         citation=known.citation,
@@ -139,10 +138,10 @@ def open_images(
 
 
 def index_images(record: DatasetRecord) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Read what names and folders tell of every file of an opened data set.
+    """Read patient, label and more from the names and folders of a data set's files, and check the rows.
 
     Returns:
-        ``images`` and ``rejected``, see ``ImageSet.index``; the rows are checked.
+        ``images`` and ``rejected``, see ``ImageSet.index``.
     """
     images, rejected = find_image_set(record.dataset).index(Path(record.folder))
     for column in REQUIRED:
@@ -154,12 +153,12 @@ def index_images(record: DatasetRecord) -> tuple[pd.DataFrame, pd.DataFrame]:
     if len(twice):
         raise MammoscanError(
             f"{record.dataset}: sample_id {twice.iloc[0]!r} stands twice, expected once: "
-            "make it of the relative path"
+            "make it from the relative path"
         )
     return images.reset_index(drop=True), rejected.reset_index(drop=True)
 
 
-def _keep_phantom(known: ImageSet, params: PhantomParams, folder: Path) -> Path:
+def _make_phantom(known: ImageSet, params: PhantomParams, folder: Path) -> Path:
     write = known.write_phantom
     if write is None:
         raise MammoscanError(
@@ -173,7 +172,7 @@ def _keep_phantom(known: ImageSet, params: PhantomParams, folder: Path) -> Path:
         "version": known.generator,
     }
     target = folder / f"phantom-{params.patients}-{params.seed}"
-    return keep_phantom(target, stamp, lambda place, show: write(place, params, show))
+    return make_phantom(target, stamp, lambda place, show: write(place, params, show))
 
 
 __all__ = [

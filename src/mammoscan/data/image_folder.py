@@ -1,4 +1,4 @@
-"""What files a folder of images holds, and what their names and folders tell."""
+"""Listing the image files of a folder, and reading labels and patients from their paths."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".pgm", ".ppm", ".
 MAX_WRAPPERS = 3
 
 
-def find_home(folder: Path) -> Path:
-    """Descend through folders that only wrap one other folder, as archives often do."""
+def find_data_folder(folder: Path) -> Path:
+    """Descend through folders that hold nothing but one other folder, as archives often do."""
     for _ in range(MAX_WRAPPERS):
         inside = [path for path in folder.iterdir() if not _is_clutter(path.name)]
         if len(inside) != 1 or not inside[0].is_dir() or folder.joinpath(STAMP).exists():
             break
-        # A folder that itself is a class, holding images, is no wrapper.
+        # A single class folder with images in it is not a wrapper.
         if any(path.is_file() and path.suffix.lower() in SUFFIXES for path in inside[0].iterdir()):
             break
         folder = inside[0]
@@ -30,7 +30,7 @@ def find_home(folder: Path) -> Path:
 
 
 def list_files(folder: Path) -> list[str]:
-    """List all files at or below a folder, relative and with ``/``, sorted; hidden ones and clutter are left out."""
+    """List the relative paths of all files below a folder, sorted, without hidden files and system clutter."""
     found: list[str] = []
     for place, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not _is_clutter(name)]
@@ -41,14 +41,7 @@ def list_files(folder: Path) -> list[str]:
 
 
 def list_images(folder: Path) -> tuple[list[str], pd.DataFrame]:
-    """Part the files of a folder into images, by their names, and others.
-
-    Args:
-        folder: Where the data set lies.
-
-    Returns:
-        The images' relative paths, and ``rejected`` with a row for every other file and every empty folder.
-    """
+    """List the images of a folder by their suffixes; ``rejected`` has every other file and every empty folder."""
     files = list_files(folder)
     images = [name for name in files if PurePosixPath(name).suffix.lower() in SUFFIXES]
     rows = [(name, f"not an image by its name: expected one of {' '.join(SUFFIXES)}") for name in files]
@@ -59,35 +52,35 @@ def list_images(folder: Path) -> tuple[list[str], pd.DataFrame]:
 
 
 def list_rejected(rows: list[tuple[str, str]]) -> pd.DataFrame:
-    """Return rejected files as a table of ``source`` and ``reason``."""
+    """Return rejected files as a table with ``source`` and ``reason``."""
     return pd.DataFrame(rows, columns=["source", "reason"], dtype=str)
 
 
 def index_folders(
     folder: Path, patient: str | Callable[[str], str | None]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Index a data set whose folders are the labels: ``<label>/<file>``, at any depth.
+    """Index a folder with one folder per label: ``<label>/<file>``, at any depth.
 
     Args:
-        folder: Where the data set lies.
-        patient: A regular expression whose first group, or whole match, is the patient in a file's name; or a
-            function from the file's name to the patient, None where the name tells none.
+        folder: Folder of the data set.
+        patient: Regular expression whose first group, or whole match, is the patient in the file's name; or a function
+            from the file's name to the patient, or to None.
 
     Returns:
         ``images`` and ``rejected``, see ``ImageSet.index``.
     """
-    tell = _search(patient) if isinstance(patient, str) else patient
+    read_patient = _search(patient) if isinstance(patient, str) else patient
     files, rejected = list_images(folder)
     rows, refused = [], []
     for source in files:
         path = PurePosixPath(source)
-        who = tell(path.name)
+        patient_id = read_patient(path.name)
         if len(path.parts) < 2:
-            refused.append((source, "in no folder that names its label"))
-        elif who is None:
-            refused.append((source, "its name tells no patient"))
+            refused.append((source, "not in a folder that names its label"))
+        elif patient_id is None:
+            refused.append((source, "no patient in its name"))
         else:
-            rows.append((source, who, source, path.parent.name, path.parent.name))
+            rows.append((source, patient_id, source, path.parent.name, path.parent.name))
     images = pd.DataFrame(rows, columns=["sample_id", "patient_id", "source", "label", "group"], dtype=str)
     return images, pd.concat([rejected, list_rejected(refused)], ignore_index=True)
 
@@ -95,11 +88,11 @@ def index_folders(
 def _search(pattern: str) -> Callable[[str], str | None]:
     compiled = re.compile(pattern)
 
-    def tell(name: str) -> str | None:
+    def read_patient(name: str) -> str | None:
         match = compiled.search(name)
         return None if match is None else match[compiled.groups and 1]
 
-    return tell
+    return read_patient
 
 
 def _list_empty(folder: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""Which images a study asks about, and why it leaves the others."""
+"""Selecting the images of a study, with a reason for each one that is left out."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ EVERYTHING = "all"
 def choose_images(
     images: pd.DataFrame, malformed: pd.DataFrame, question: Question, pack: PackParams
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Choose the images that a question is asked about.
+    """Choose the images of a question.
 
     Args:
         images: The data set's table.
-        malformed: ``source`` and ``reason`` of files that it could not place.
-        question: The column that is asked about, its labels, and which images are left out.
-        pack: Its ``limit`` takes a sample, spread evenly over labels and patients.
+        malformed: ``source`` and ``reason`` of files that could not be indexed.
+        question: The column to predict, its labels, and filters.
+        pack: ``limit`` takes a sample with the same shares of labels and patients.
 
     Returns:
         ``chosen``, with ``label`` and ``target`` as the question has them, in the order of ``images``; and
-        ``rejected`` with ``source`` and ``reason`` of everything else.
+        ``left_out`` with ``source`` and ``reason`` of everything else.
 
     Raises:
-        MammoscanError: If a column is not there, or a label has no image.
+        MammoscanError: If a column is missing, or a label has no image.
     """
     _require_columns(images, question)
-    asked = images[question.about].astype(str)
+    values = images[question.about].astype(str)
     reasons = pd.Series("", index=images.index, dtype=object)
-    other = ~asked.isin(question.labels)
+    other = ~values.isin(question.labels)
     reasons[other] = (
-        "labelled " + asked[other] + ": the question is about " + " and ".join(question.labels) + " only"
+        "labelled " + values[other] + ": the question is about " + " and ".join(question.labels) + " only"
     )
     if question.groups:
         group = images["group"].astype(str)
@@ -49,7 +49,7 @@ def choose_images(
         reasons[other] = (
             f"{column} " + found[other] + f": the question is about {' '.join(sorted(kept))} only"
         )
-    chosen = images[reasons == ""].assign(label=asked)
+    chosen = images[reasons == ""].assign(label=values)
     _require_labels(chosen, images, question)
     if pack.limit is not None and pack.limit < len(chosen):
         sampled = sample_images(chosen, pack.limit, pack.seed)
@@ -62,11 +62,11 @@ def choose_images(
 
 
 def sample_images(images: pd.DataFrame, limit: int, seed: int) -> pd.DataFrame:
-    """Draw a sample in which labels and patients have the shares that they have in the whole.
+    """Draw a sample in which labels and patients have the same shares as in the whole.
 
     Args:
-        images: A row an image.
-        limit: How many to draw.
+        images: One row per image.
+        limit: Size of the sample.
         seed: Seed of the draw.
 
     Returns:
@@ -91,10 +91,7 @@ def _require_columns(images: pd.DataFrame, question: Question) -> None:
 
 
 def _require_labels(chosen: pd.DataFrame, images: pd.DataFrame, question: Question) -> None:
-    """Refuse a label that the data set does not know.
-
-    One that it knows, but of which nothing is left, is for the division to refuse: what is there can still be packed.
-    """
+    """Raise if a label does not occur in the data set; too few images of one are for the split to reject."""
     known = set(images[question.about].astype(str))
     for label in question.labels:
         if label not in known or chosen.empty:

@@ -1,4 +1,4 @@
-"""From what a user calls a source to a folder that can be read."""
+"""Turning a source (folder, archive or address) into a folder with files."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ def locate_source(key: str, source: str, folder: Path, unpack_limit_gb: float) -
     """Turn a source into a folder with its files.
 
     Args:
-        key: The parameter's name, for messages, e.g. ``mias.source``.
+        key: The parameter's name for error messages, e.g. ``mias.source``.
         source: A folder, an archive on disk, or an http(s) address of an archive.
-        folder: Where downloads and unpacked archives go. A folder given as source is never written to.
-        unpack_limit_gb: The most that an archive may unpack to.
+        folder: Where downloads and unpacked archives go; a folder given as source is never written to.
+        unpack_limit_gb: Largest size that an archive may unpack to.
 
     Returns:
-        The folder that was given, or the one into which the archive was unpacked.
+        The given folder, or the one with the unpacked archive.
     """
     if is_address(source):
         archive = download_file(source, folder)
         try:
             return unpack_archive(archive, folder, unpack_limit_gb)
         except BrokenArchiveError:
-            # Kept, it would be found again in place of a new download.
+            # Otherwise the next run would find it instead of downloading again.
             archive.unlink()
             raise
     path = Path(source).expanduser()
@@ -46,19 +46,19 @@ def locate_source(key: str, source: str, folder: Path, unpack_limit_gb: float) -
 
 
 def is_address(source: str) -> bool:
-    """Tell whether a source is an http(s) address."""
+    """Return whether a source is an http(s) address."""
     return source.lower().startswith(("http://", "https://"))
 
 
-def find_holder(folder: Path, name: str) -> Path:
-    """Find the one folder, at or below the given one, that holds a file of this name in any case.
+def find_named_file(folder: Path, name: str) -> Path:
+    """Find the one file of this name, in any case, at or below a folder.
 
     Args:
-        folder: Where to begin; hidden folders are passed over.
+        folder: Where to begin; hidden folders are skipped.
         name: The file's name, e.g. ``Info.txt``.
 
     Returns:
-        The file that was found.
+        The file.
     """
     found: list[Path] = []
     for place, folders, files in os.walk(folder):

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from mammoscan.data.checksums import compare_sums, fingerprint_sums, hash_files, read_manifest
+from mammoscan.data.checksums import compare_checksums, fingerprint_checksums, hash_files, read_manifest
 from mammoscan.data.download import hide_secrets
-from mammoscan.data.locate import find_holder, is_address, locate_source
+from mammoscan.data.locate import find_named_file, is_address, locate_source
 from mammoscan.data.pgm import read_pgm
-from mammoscan.data.phantom_folder import keep_phantom, mark_phantom, read_stamp
+from mammoscan.data.phantom_folder import make_phantom, mark_phantom, read_stamp
 from mammoscan.errors import MammoscanError
 from mammoscan.params import PhantomParams
 from mammoscan.records.dataset import DatasetRecord
@@ -25,7 +25,7 @@ CITATION = (
     "Suckling J et al (1994) The Mammographic Image Analysis Society Digital Mammogram Database, "
     "Exerpta Medica, International Congress Series 1069 pp375-378"
 )
-# What a reader of any figure measured on this data set must know.
+# What a reader of any number measured on this data set must know.
 LIMITS = (
     "One British screening programme, films of the early 1990s, digitised and reduced to 200 µm a pixel: "
     "nothing here was tried on digital mammography.",
@@ -43,20 +43,19 @@ def open_mias(
 
     Args:
         source: ``phantom``, a folder (read in place), an archive on disk or an http(s) address.
-        phantom: What the phantom is made from.
+        phantom: Size and seed of the phantom.
         allow_modified: Whether scans may differ from the published ones.
-        unpack_limit_gb: The most that an archive may unpack to.
+        unpack_limit_gb: Largest size that an archive may unpack to.
         folder: Where the phantom, downloads and unpacked archives go.
 
     Returns:
-        The record of the data set, which the other functions here take. ``kind`` is ``phantom``, ``real`` or
-        ``modified``; ``fingerprint`` changes with any scan or note.
+        The record of the data set, which the other functions here take.
     """
     if source == "phantom":
-        root = _keep_phantom(folder, phantom)
+        root = _make_phantom(folder, phantom)
     else:
         root = locate_source("mias.source", source, folder, unpack_limit_gb)
-    notes = find_holder(root, NOTES)
+    notes = find_named_file(root, NOTES)
     home = notes.parent
     scans = _find_scans(home)
     sums = hash_files([*scans.values(), notes])
@@ -68,7 +67,7 @@ def open_mias(
         verified=True,
         source=hide_secrets(source) if is_address(source) else source,
         folder=str(home.resolve()),
-        fingerprint=fingerprint_sums(sums),
+        fingerprint=fingerprint_checksums(sums),
         unit="scans",
         images=len(scans),
         patients=len({(number - 1) // 2 for number in scans}),
@@ -87,7 +86,7 @@ def open_mias(
             )
         return mark_phantom(record)
     published = read_manifest(MANIFEST)
-    difference = compare_sums(found, published)
+    difference = compare_checksums(found, published)
     if not difference:
         return record
     if not allow_modified:
@@ -100,8 +99,8 @@ def open_mias(
 
 
 def read_notes(record: DatasetRecord) -> str:
-    """Return the text of Info.txt, whatever its encoding and line ends."""
-    data = find_holder(Path(record.folder), NOTES).read_bytes()
+    """Return the text of Info.txt in any encoding."""
+    data = find_named_file(Path(record.folder), NOTES).read_bytes()
     return data.removeprefix(codecs.BOM_UTF8).decode("latin-1")
 
 
@@ -111,7 +110,7 @@ def list_scans(record: DatasetRecord) -> list[str]:
 
 
 def read_scan(record: DatasetRecord, name: str) -> np.ndarray:
-    """Return one scan as uint8 of 1024 x 1024, mapped from its file where that is possible."""
+    """Return one scan as uint8 of 1024 x 1024, memory-mapped where possible."""
     path = Path(record.folder) / name
     scan = read_pgm(path)
     if scan.shape != (SIDE, SIDE):
@@ -139,7 +138,7 @@ def _find_scans(folder: Path) -> dict[int, Path]:
     return scans
 
 
-def _keep_phantom(folder: Path, params: PhantomParams) -> Path:
+def _make_phantom(folder: Path, params: PhantomParams) -> Path:
     from mammoscan.phantoms import mias as generator
 
     stamp = {
@@ -149,4 +148,4 @@ def _keep_phantom(folder: Path, params: PhantomParams) -> Path:
         "version": generator.GENERATOR,
     }
     target = folder / f"phantom-{params.patients}-{params.seed}"
-    return keep_phantom(target, stamp, lambda place, show: generator.write_phantom(place, params, show))
+    return make_phantom(target, stamp, lambda place, show: generator.write_phantom(place, params, show))

@@ -1,4 +1,4 @@
-"""The grammar of mini-MIAS' Info.txt: every row is understood, or told why not."""
+"""Parser of mini-MIAS' Info.txt: every row is parsed or rejected with a reason."""
 
 from __future__ import annotations
 
@@ -43,23 +43,22 @@ _NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?")
 
 
 class _RowError(ValueError):
-    """The reason why a row cannot be understood."""
+    """The reason why a row cannot be parsed."""
 
 
 def clean_notes(text: str, scans: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read the rows of Info.txt.
 
-    The text above the first row, blank lines and ruled lines are no rows. From the first row on, every other
-    line is one, and ends in exactly one of the two tables.
+    Blank and ruled lines and the text above the first row are skipped. Every other line ends in exactly one of the two
+    tables.
 
     Args:
         text: The file's text.
         scans: File names of the scans that are there, e.g. ``mdb001.pgm``.
 
     Returns:
-        ``notes``, one row for each row that was understood, where ``place`` is empty or tells why the region
-        has no usable place; and ``malformed`` with ``line``, ``text`` and ``reason`` for all others, and with
-        line 0 for each scan that no row speaks of.
+        ``notes``, one row per parsed row, where ``place`` is empty or says why the region has no usable place; and
+        ``malformed`` with ``line``, ``text`` and ``reason`` of all others, and with line 0 for each scan without a row.
     """
     files = {PurePosixPath(name).stem.lower(): name for name in scans}
     rows: list[dict[str, Any]] = []
@@ -85,9 +84,9 @@ def clean_notes(text: str, scans: list[str]) -> tuple[pd.DataFrame, pd.DataFrame
         raise MammoscanError(
             "Info.txt holds no row that names a scan, expected rows like 'mdb001 G CIRC B 535 425 197'"
         )
-    rows, contradictory = _part_contradictions(rows)
+    rows, contradictory = _split_contradictions(rows)
     malformed += contradictory
-    malformed += [(0, files[scan], "no row speaks of this scan") for scan in files if scan not in named]
+    malformed += [(0, files[scan], "no row names this scan") for scan in files if scan not in named]
     seen: set[str] = set()
     for row in rows:
         row["patient_id"] = f"p{(int(row['scan'][3:]) - 1) // 2:03d}"
@@ -159,13 +158,13 @@ def _read_place(words: list[str], noted: bool) -> dict[str, Any]:
     return {"x": x, "y": y, "radius": radius, "note3": noted, "place": place}
 
 
-def _part_contradictions(
+def _split_contradictions(
     rows: list[dict[str, Any]],
 ) -> tuple[list[dict[str, Any]], list[tuple[int, str, str]]]:
-    """Part rows of scans noted as both normal and abnormal: nothing tells which of them is true."""
+    """Split off rows of scans noted as both normal and abnormal: which is true is unknown."""
     kinds: dict[str, set[bool]] = {}
     for row in rows:
         kinds.setdefault(row["scan"], set()).add(row["group"] == "NORM")
     reason = "its scan is noted as normal and as abnormal, expected one of them"
-    parted = [(row["line"], row["text"], reason) for row in rows if len(kinds[row["scan"]]) > 1]
-    return [row for row in rows if len(kinds[row["scan"]]) == 1], parted
+    contradictory = [(row["line"], row["text"], reason) for row in rows if len(kinds[row["scan"]]) > 1]
+    return [row for row in rows if len(kinds[row["scan"]]) == 1], contradictory

@@ -1,7 +1,4 @@
-"""From regions of mini-MIAS to one table and one array.
-
-Which noted regions a study asks about, and why it leaves the others.
-"""
+"""The marked regions of mini-MIAS: selection, places in the scan, and cropping."""
 
 from __future__ import annotations
 
@@ -54,18 +51,18 @@ def choose_regions(
     protocol: Literal["patient", "author"],
     seed: int = 0,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Choose the rows that a question is asked about.
+    """Choose the regions of a question, with a reason for each row that is left out.
 
-    ``patient`` takes every row with a usable place; normal scans have none yet. ``author`` does as the
-    article's code: the first row of each scan but those with NOTE 3, a missing place is the scan's centre,
-    and a normal scan is cut at a random point near it.
+    ``patient`` takes every row with a usable place; normal scans get theirs later. ``author`` follows the article's
+    code: the first row of each scan without NOTE 3, a missing place is the scan's centre, and a normal scan is cut at a
+    random point near it.
 
     Args:
-        notes: What was understood of the notes.
-        malformed: What was not.
-        question: What is asked, of which classes.
+        notes: The parsed rows.
+        malformed: The other rows.
+        question: Column, labels and classes.
         protocol: ``patient`` or ``author``.
-        seed: Decides the points at which ``author`` cuts normal scans.
+        seed: Seed of the points at which ``author`` cuts normal scans.
 
     Returns:
         ``regions`` and ``rejected`` (``line``, ``text``, ``reason``): together they hold every row once.
@@ -112,16 +109,16 @@ def _match_labels(question: Question) -> dict[str, str]:
             f"about {question.about}"
         )
     known = ABNORMALITIES if question.about == "severity" else (*ABNORMALITIES, "NORM")
-    strange = sorted(set(question.groups) - set(known))
-    if strange:
-        raise MammoscanError(f"question.groups holds {strange}, expected only classes out of {list(known)}")
+    unknown = sorted(set(question.groups) - set(known))
+    if unknown:
+        raise MammoscanError(f"question.groups holds {unknown}, expected only classes out of {list(known)}")
     return labels
 
 
 def _find_reason(
     row: dict[str, Any], place: str, labels: dict[str, str], question: Question, protocol: str
 ) -> str:
-    """Tell why a row is left out; empty where it is chosen."""
+    """Return why a row is left out, or an empty text."""
     if row["severity"] not in labels:
         return "a normal scan: the question is about abnormalities only"
     # Normal scans stay: `groups` restricts which abnormalities are asked about.
@@ -136,7 +133,7 @@ def _find_reason(
 
 def _place_as_author(row: dict[str, Any], place: str, seed: int) -> dict[str, float]:
     if row["group"] == "NORM":
-        # One generator a scan, so that other rows never move this one's point.
+        # One generator per scan, so that other rows never move this scan's point.
         rng = np.random.default_rng([seed, int(row["scan"][3:])])
         x, y = rng.integers(AUTHOR_LOWEST, AUTHOR_CENTRE, size=2, endpoint=True)
         return {"x": float(x), "y": float(y), "radius": AUTHOR_RADIUS}
@@ -147,7 +144,7 @@ def _place_as_author(row: dict[str, Any], place: str, seed: int) -> dict[str, fl
 
 SCAN_SIDE = 1024
 
-# What a view is called in `samples.view`, and its index among the eight.
+# Names in `samples.view`, and the index among the eight views.
 STORED_VIEWS: dict[str, tuple[tuple[str, int], ...]] = {
     "one": (("", 0),),
     "eight": tuple((f"view_{k}", k) for k in range(N_VIEWS)),
@@ -158,19 +155,19 @@ STORED_VIEWS: dict[str, tuple[tuple[str, int], ...]] = {
 def place_regions(
     regions: pd.DataFrame, scans: list[str], grids: NDArray[np.uint8], crop: CropParams
 ) -> pd.DataFrame:
-    """Give every region a place in its scan; a normal scan gets as many as ``crop.normals_per_scan``.
+    """Give every region a place in its scan; a normal scan gets ``crop.normals_per_scan`` places.
 
-    A region without coordinates is a normal scan: its places are drawn inside the breast, where abnormal ones
-    lie in other breasts and of their sizes, so that neither place nor size tells the label.
+    Places in normal scans are drawn inside the breast with the positions and sizes of the abnormal regions of other
+    breasts, so that neither reveals the label.
 
     Args:
         regions: What ``choose_regions`` chose.
         scans: File names, in the order of ``grids``.
-        grids: ``[N, h, w, 2]``: standardised scan and breast mask.
+        grids: ``[N, h, w, 2]``: standardised scans and breast masks.
         crop: How regions are cut.
 
     Returns:
-        The regions, one row a place, with ``row`` and ``column`` (origin top-left), ``side``, ``place_u``,
+        The regions, one row per place, with ``row`` and ``column`` (origin top-left), ``side``, ``place_u``,
         ``place_v`` and ``grid`` (position of the scan in ``grids``).
     """
     scale = grids.shape[1] / SCAN_SIDE
@@ -219,7 +216,7 @@ def place_regions(
 
 
 def list_samples(placed: pd.DataFrame, views: ViewParams) -> pd.DataFrame:
-    """Return the ``samples`` table: a row for each stored view of each placed region, in the order of pixels."""
+    """Return the ``samples`` table: one row per stored view of each placed region, in the order of the pixels."""
     stored = STORED_VIEWS[views.stored]
     table = placed.loc[placed.index.repeat(len(stored))].reset_index(drop=True)
     names = [name for name, _ in stored] * len(placed)

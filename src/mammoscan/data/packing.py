@@ -1,7 +1,4 @@
-"""Packing image files into one array: each is decoded once, and memory stays flat however many there are.
-
-A ``.npy`` file that many threads fill, row by row, without holding or mapping it.
-"""
+"""Packing image files into one ``.npy`` array: each is decoded once, in threads, and memory stays flat."""
 
 from __future__ import annotations
 
@@ -30,13 +27,13 @@ MOVE_BYTES = 16 << 20
 
 
 class PackedWriter:
-    """Writes uint8 rows into a ``.npy`` file in any order, and can drop some at the end.
+    """Writes uint8 rows into a ``.npy`` file in any order and can drop some at the end.
 
-    Plain writes, no memory map: mapped pages would count as this process's memory and grow with the file.
+    Plain writes, no memory map: mapped pages would count as this process's memory.
     """
 
     def __init__(self, path: Path, shape: tuple[int, ...]) -> None:
-        """Name the file and the shape of the whole array."""
+        """Set the file and the shape of the whole array."""
         self._path = path
         self._shape = shape
         self._row = int(np.prod(shape[1:]))
@@ -58,13 +55,13 @@ class PackedWriter:
         self._write_at(self._start + first * self._row, rows.tobytes())
 
     def keep_rows(self, kept: np.ndarray) -> None:
-        """Drop all rows but those at the given ascending positions."""
+        """Keep only the rows at the given ascending positions."""
         if len(kept) == self._shape[0]:
             return
         step = max(1, MOVE_BYTES // self._row)
         for to in range(0, len(kept), step):
             rows = [self._read_row(int(row)) for row in kept[to : to + step]]
-            # Rows only move forward, and all that is written over has been read.
+            # Rows only move forward: what is overwritten has been read.
             self._write_at(self._start + to * self._row, b"".join(rows))
         # NumPy pads headers so that the first length may have any number of digits.
         self._write_header((len(kept), *self._shape[1:]))
@@ -89,11 +86,11 @@ class PackedWriter:
 
 
 VERSION = 1
-"""Version of decoding and resizing; raise it with any change of the pixels, so that older packs are made anew."""
+"""Version of decoding and resizing; raise it with any change of the pixels, so that older packs are not reused."""
 PIXELS, FACTS, REFUSED = "pixels.npy", "facts.parquet", "refused.csv"
-# A task holds about this much decoded, and each worker one task.
+# Decoded bytes of one task; each worker holds one task.
 TASK_BYTES = 4 << 20
-MOST_IN_TASK = 256
+MAX_IN_TASK = 256
 MADE_COLUMNS = ("width", "height", "aspect", "colour")
 
 
@@ -105,7 +102,7 @@ class Pack:
         samples: The images that could be read, with ``width``, ``height``, ``aspect`` and ``colour`` of the file.
         pixels: The ``.npy`` file with uint8 ``[N, H, W, C]`` in the same order.
         refused: ``source`` and ``reason`` of the others.
-        reused: Whether an earlier run had packed the same files the same way.
+        reused: Whether an earlier run packed the same files in the same way.
     """
 
     samples: pd.DataFrame
@@ -121,14 +118,14 @@ def pack_images(
     folder: Path,
     progress: Callable[[int, int], None] | None = None,
 ) -> Pack:
-    """Decode images in threads into one packed array, or find that array there already.
+    """Decode images in threads into one packed array, or reuse the one from an earlier run.
 
     Args:
         record: The opened data set.
-        chosen: ``sample_id``, ``source`` and ``label`` of the images, in the order of the result.
+        chosen: ``sample_id``, ``source`` and ``label`` of the images in the order of the result.
         params: Size, channels and number of threads.
-        folder: Where packs of this study are kept; only the newest stays.
-        progress: Called with the images done and the images in all.
+        folder: Folder of the study's packs; only the newest is kept.
+        progress: Called with the images done and the total.
 
     Returns:
         The pack. Files that cannot be read, and equal files with two labels, are refused, not packed.
@@ -163,7 +160,7 @@ def _fill_pack(
 ) -> None:
     shape = (len(chosen), *params.size, params.channels)
     sources = chosen["source"].tolist()
-    per_task = max(1, min(MOST_IN_TASK, TASK_BYTES // int(np.prod(shape[1:]))))
+    per_task = max(1, min(MAX_IN_TASK, TASK_BYTES // int(np.prod(shape[1:]))))
     with PackedWriter(partial / PIXELS, shape) as writer:
 
         def pack_some(start: int) -> list[tuple[Any, ...]]:
@@ -175,7 +172,7 @@ def _fill_pack(
             writer.write_rows(start, block)
             return facts
 
-        # Shapes of at most one task a worker are held: tasks write what they decode, and return a few words.
+        # Tasks write what they decode and return only facts, so memory holds one task per worker.
         found: list[tuple[Any, ...]] = []
         with ThreadPoolExecutor(min(params.workers, 2 * (os.cpu_count() or 2))) as pool:
             for facts in pool.map(pack_some, range(0, len(sources), per_task)):
@@ -199,7 +196,7 @@ def _fill_pack(
 
 
 def _decode_file(path: Path, params: PackParams) -> tuple[Any, tuple[Any, ...]]:
-    """Return an image, zero if it cannot be read, and the reason, digest, width, height, aspect and colour."""
+    """Return the image (zero if it cannot be read) with reason, digest, width, height, aspect and colour."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -213,7 +210,7 @@ def _decode_file(path: Path, params: PackParams) -> tuple[Any, tuple[Any, ...]]:
 
 
 def _name_contradictions(table: pd.DataFrame) -> pd.Series:
-    """Give every copy of a file that stands under two labels a reason; the others none."""
+    """Return a reason for every copy of a file that has two labels, and empty texts for the others."""
     known = table[table["digest"] != ""]
     several = known.groupby("digest")["label"].nunique()
     doubted = known[known["digest"].isin(several.index[several > 1])]

@@ -19,7 +19,7 @@ def read_pgm(path: Path) -> np.ndarray:
     """Read an 8-bit square grey image.
 
     Args:
-        path: A PGM file. Binary ones are mapped, not read: whoever needs a few rows pays for a few rows.
+        path: A PGM file. Binary ones are memory-mapped, so that a few rows cost only their own reads.
 
     Returns:
         A read-only uint8 array of height and width.

@@ -1,4 +1,4 @@
-"""Phantoms on disk: made once for a set of parameters, and never taken for real images."""
+"""Phantoms on disk: made once per set of parameters, and never taken for real images."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from mammoscan.records.dataset import DatasetRecord
 STAMP = "phantom.json"
 
 
-def keep_phantom(
+def make_phantom(
     target: Path, stamp: Mapping[str, Any], write: Callable[[Path, Callable[[int, int], None]], None]
 ) -> Path:
-    """Make a phantom, unless a whole one of the same parameters is there.
+    """Make a phantom, unless a complete one with the same parameters exists.
 
     Args:
         target: The phantom's folder.
-        stamp: What decides its content: parameters, seed, version of the generator.
-        write: Fills an empty folder, and tells how far it is.
+        stamp: What determines its content: parameters, seed, version of the generator.
+        write: Fills an empty folder and reports progress.
 
     Returns:
-        ``target``, with a stamp file that was written last.
+        ``target``; its stamp file is written last.
     """
     found = read_stamp(target)
     if found is not None and found.pop("files", None) == _count_files(target) and found == dict(stamp):
@@ -38,7 +38,7 @@ def keep_phantom(
 
 
 def read_stamp(folder: Path) -> dict[str, Any] | None:
-    """Read a phantom's stamp; None where the folder holds no phantom."""
+    """Read a phantom's stamp; None if the folder holds no phantom."""
     try:
         stamp = json.loads((folder / STAMP).read_text(encoding="utf-8"))
     except (OSError, ValueError):

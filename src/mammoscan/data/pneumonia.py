@@ -29,7 +29,7 @@ LIMITS = (
 
 
 def index_images(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Tell patient, label, germ and published part of every file by its name and folders.
+    """Read patient, label, germ and published part of every file from its name and folders.
 
     Args:
         folder: Where ``train``, ``val`` and ``test`` lie, each with ``Normal`` and ``Opacity``; a folder without those

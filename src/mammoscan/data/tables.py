@@ -1,4 +1,4 @@
-"""Image files whose labels stand in a table."""
+"""Reading tables: image files with labels, and splits written by hand."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from mammoscan.errors import MammoscanError
 def index_table(
     folder: Path, table: str, path: str = "path", label: str = "label"
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Read which file has which label from a CSV table.
+    """Read files and their labels from a CSV table.
 
     Args:
-        folder: Where the data set lies.
+        folder: Folder of the data set.
         table: The table's path, relative to the folder.
-        path: Its column with the files' paths, relative to the folder or to the table; an absolute one counts by
-            its last parts.
-        label: Its column with the labels.
+        path: Column with the files' paths, relative to the folder or to the table; of an absolute path that does not
+            exist here, the file name counts.
+        label: Column with the labels.
 
     Returns:
-        ``source`` and ``label`` of every file that is there and has one label; and ``rejected``: rows without a file,
-        files with two labels, rows that stand twice.
+        ``source`` and ``label`` of every file that exists and has one label; and ``rejected``: rows without a file,
+        files with two labels, repeated rows.
     """
     try:
         rows = pd.read_csv(folder / table, dtype=str, keep_default_na=False)
@@ -45,9 +45,9 @@ def index_table(
         if source is not None:
             labels.setdefault(source, set()).add(value)
     refused: list[tuple[str, str]] = []
-    for number, (source, asked, value) in enumerate(zip(sources, rows[path], rows[label], strict=True), 2):
+    for number, (source, named, value) in enumerate(zip(sources, rows[path], rows[label], strict=True), 2):
         if source is None:
-            refused.append((asked, f"line {number} of {table} names it, but there is no such file"))
+            refused.append((named, f"line {number} of {table} names it, but there is no such file"))
         elif len(labels[source]) > 1:
             names = ", ".join(sorted(labels[source]))
             refused.append((source, f"two labels for one file in {table}: {names}"))
@@ -62,7 +62,7 @@ def index_table(
 
 
 class _FileFinder:
-    """Finds the file that a row of a table means, whatever folder its path was written from."""
+    """Finds the file that a row means, whatever folder its path was written from."""
 
     def __init__(self, folder: Path, table: str) -> None:
         self._start = PurePosixPath(table).parent
@@ -74,17 +74,17 @@ class _FileFinder:
 
     def find(self, path: str) -> str | None:
         parts = PurePosixPath(path.strip().replace("\\", "/")).parts
-        asked = PurePosixPath(*(part for part in parts if part not in ("/", ".", "..")))
-        for candidate in (asked.as_posix(), (self._start / asked).as_posix()):
+        named = PurePosixPath(*(part for part in parts if part not in ("/", ".", "..")))
+        for candidate in (named.as_posix(), (self._start / named).as_posix()):
             if candidate in self._files:
                 return candidate
         # An absolute path of another machine: the one file of that name, if there is only one.
-        same = self._ends.get(asked.name, [])
+        same = self._ends.get(named.name, [])
         return same[0] if len(same) == 1 else None
 
 
 def read_folds(path: Path | None) -> pd.DataFrame | None:
-    """Return a division that a person wrote, in the layout of the ``folds`` entry; none where there is no file."""
+    """Read a split in the layout of the ``folds`` entry."""
     if path is None:
         return None
     try:

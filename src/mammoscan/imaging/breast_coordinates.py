@@ -1,4 +1,4 @@
-"""Places in the breast, told independently of the side that a scan shows and of the breast's size.
+"""Breast coordinates: places independent of the side that a scan shows and of the breast's size.
 
 ``v`` runs down the breast's extent, 0 at its uppermost edge and 1 at its lowest. ``u`` runs across the breast
 at that row, 0 at the chest wall and 1 at the skin. Rows and columns may be in pixels of a larger scan:
@@ -17,7 +17,7 @@ from mammoscan.errors import MammoscanError
 from mammoscan.imaging.breast_mask import find_side
 
 _TRIES = 64
-# A row computed from v may miss a whole number by a rounding error, and would then be read off the row above.
+# Without this, a rounding error in a row computed from v would select the row above.
 _SLACK = 1e-6
 
 
@@ -33,8 +33,8 @@ def locate_in_breast(
         scale: Mask pixels per scan pixel.
 
     Returns:
-        ``(u, v)``. Both leave [0, 1] for a place outside the breast. A row above or
-        below the breast takes the width of the nearest row that holds some.
+        ``(u, v)``. Outside the breast they lie outside [0, 1]. A row above or below the breast
+        takes the width of the breast's nearest row.
     """
     breast = _measure_breast(mask)
     y, x = row * scale, column * scale
@@ -69,19 +69,18 @@ def draw_matched_places(
     scale: float = 1.0,
     jitter: float = 0.5,
 ) -> NDArray[np.float64]:
-    """Draw places inside a breast that are distributed as reference places in other breasts are.
+    """Draw places inside a breast with the distribution of reference places in other breasts.
 
-    Each is a reference taken at random plus a jitter, shrunk towards the references' mean so that the drawn
-    places spread as widely as the references do and no wider (a smoothed bootstrap with its variance
-    corrected). It is drawn again until it lies in the breast and apart from the others; where that fails, the
-    distance is halved.
+    A smoothed bootstrap with corrected variance: a random reference plus jitter, shrunk towards the mean so that the
+    spread stays that of the references. A place is drawn again until it lies in the breast and apart from the others;
+    if that fails, the distance is halved.
 
     Args:
         mask: Bool ``[h, w]``, the breast.
-        references: ``[M, 2]``, the (u, v) of the places to be matched.
-        n: How many places are drawn.
-        rng: Where the randomness comes from; the same state gives the same places.
-        min_distance: Scan pixels by which places are kept apart where there is room.
+        references: ``[M, 2]``, the (u, v) of the places to match.
+        n: Number of places.
+        rng: Random generator; the same state gives the same places.
+        min_distance: Scan pixels between places, where there is room.
         scale: Mask pixels per scan pixel.
         jitter: Size of the jitter, in the references' standard deviations.
 
@@ -105,7 +104,7 @@ def draw_matched_places(
             u, v = (mean + (chosen - mean + noise) / np.hypot(1, jitter)).T
             tried = _place(breast, u, v)
             if distance < 1 and not _hold(mask, tried).any():
-                # A mask so odd that no reference fits: any place of it is better than none.
+                # No reference fits this mask: take any place on it.
                 pixels = np.argwhere(mask)
                 tried = 0.5 + pixels[rng.integers(len(pixels), size=_TRIES)].astype(np.float64)
             gaps = np.linalg.norm(tried[:, None] - places[None, :number], axis=2)
@@ -153,7 +152,7 @@ def _place(breast: _Breast, u: NDArray[np.floating], v: NDArray[np.floating]) ->
 
 
 def _hold(mask: NDArray[np.bool_], places: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Tell which places ``[K, 2]`` lie on the mask."""
+    """Return which places ``[K, 2]`` lie on the mask."""
     y, x = np.floor(places).astype(int).T
     inside = (y >= 0) & (y < mask.shape[0]) & (x >= 0) & (x < mask.shape[1])
     inside[inside] = mask[y[inside], x[inside]]

@@ -1,4 +1,4 @@
-"""Where the breast is on a scan, and at which side its chest wall lies."""
+"""Segmenting the breast on a scan, and finding the side of its chest wall."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-# Side of the scan on which the breast is looked for: fine enough for its outline, and a hundredth of the
-# work.
+# Size at which the breast is segmented: fine enough for its outline at a fraction of the work.
 WORKING_SIZE = 192
 # Below this a pixel is the black that pads the film; the commonest level above it is the film's fog.
 _DARKEST_FOG = 4
@@ -38,10 +37,9 @@ def find_breast(scan: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 
 def find_side(mask: NDArray[np.bool_]) -> Literal["left", "right"]:
-    """Tell the chest wall's side of the image: where the breast's upper half reaches its full width.
+    """Find the side of the chest wall: there the breast's upper half reaches its full width.
 
-    The lower half tells less: a large breast may leave the film at the far side, and its fold curves at the
-    wall.
+    The lower half is less reliable: a large breast may leave the film at the far side, and its fold curves at the wall.
 
     Args:
         mask: Bool ``[H, W]``, the breast.

@@ -1,6 +1,6 @@
-"""How a region becomes an image: a fixed window of the grid, or the article's radius-scaled crop.
+"""Crops: a fixed window of the grid, or the article's radius-scaled crop.
 
-Rows and columns are in pixels of the scan, origin at the corner top-left, and name an edge between pixels:
+Rows and columns are in pixels of the scan from the top-left corner and name edges between pixels:
 pixel ``i`` covers ``[i, i + 1)``. So they scale with no half-pixel shift, and agree with Pillow's crop boxes.
 """
 
@@ -81,7 +81,7 @@ def crop_radius(scan: NDArray, row: float, column: float, radius: float, size: i
             f"crop at row {row}, column {column}: found radius {radius}, expected at least 1; "
             "reject the region"
         )
-    # Slicing a memory map as such makes another one, which costs more than reading the rows.
+    # Slicing a memory map makes another one, which costs more than reading the rows.
     scan = np.asarray(scan)
     height, width = scan.shape
     if min(left, top) >= 0 and right <= width and bottom <= height:

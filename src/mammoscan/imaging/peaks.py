@@ -1,4 +1,4 @@
-"""The places of a map that stand out, no two of them the same thing."""
+"""Local maxima of a map, kept apart by a minimum distance."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ def pick_peaks(
     distance: float,
     limit: int,
 ) -> list[tuple[int, int]]:
-    """Pick the highest places of a map, each at some distance from all that were picked before it.
+    """Pick the highest places of a map, each apart from those picked before.
 
     Args:
-        values: ``[h, w]``; NaN where there is no place.
-        rows: ``[h]`` where the map's rows lie.
-        columns: ``[w]`` where its columns lie, in the same unit.
-        distance: How near, in that unit, a place may not lie to a higher one.
-        limit: At most so many.
+        values: ``[h, w]``; NaN means no place.
+        rows: ``[h]``, positions of the rows.
+        columns: ``[w]``, positions of the columns in the same unit.
+        distance: Minimum distance in that unit.
+        limit: Maximum number of places.
 
     Returns:
         Indices (i, j) into ``values``, the highest first; of equal ones the upper left first.

@@ -1,7 +1,7 @@
 """The eight views of a square image: its quarter turns and their mirror images, a group of order 8.
 
 View ``k`` is the image turned counter-clockwise by ``k % 4`` quarter turns and then, if ``k >= 4``, mirrored
-left-right. The group's laws hold on these indices, so two views in a row or a way back need no pixels.
+left-right. Composition and inverse are computed on these indices, without pixels.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def make_views(images: NDArray) -> NDArray:
 
 
 def compose_views(first: int, then: int) -> int:
-    """Name the one view that equals two views in a row.
+    """Return the view that equals two views in a row.
 
     Args:
         first: Index of the view that is made first.
@@ -78,7 +78,7 @@ def compose_views(first: int, then: int) -> int:
 
 
 def invert_view(k: int) -> int:
-    """Name the view that leads back from view ``k`` to the image; mirrored views undo themselves."""
+    """Return the inverse of view ``k``; mirrored views are their own inverse."""
     _check_view(k)
     return k if k >= 4 else -k % 4
 

@@ -23,9 +23,9 @@ IMAGES = 2
 """Images of a patient at each magnification; the published set has some twenty-five."""
 LISTED_IMAGES = 5
 """Images of a patient in the phantom of the set at 400X, of which the table lists all but the first."""
-# Of a benign or malignant tumour's sides of the latent severity, and what blurs them.
+# Means of the latent severity of benign and malignant tumours, and its spread.
 SEVERITY, SPREAD = 1.3, 0.85
-# How often each type occurs, and by what its density, radius, order and lumen differ from its label's.
+# Frequency of each type, and how its density, radius, order and lumen differ from its label's.
 KINDS = {
     "benign": (
         ("A", "adenosis", 4, (1.1, 1.0, 1.1, 0.9)),
@@ -44,7 +44,7 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Slide:
-    """One slide of a case: its folder's and files' names, and whose it is."""
+    """One slide of a case."""
 
     label: str
     kind: int
@@ -134,7 +134,7 @@ def draw_photograph(slide: Slide, magnification: int, number: int, seed: int) ->
         [seed, 3, slide.patient, slide.kind, len(slide.number), magnification, number]
     )
     shape = CUT_SHAPE if (slide.patient, magnification, number) == (1, 100, 1) else SHAPE
-    # Painted at half the size and enlarged: quicker by far, and as soft as a photograph through a microscope.
+    # Painted at half the size and enlarged: much faster, and as soft as a photograph through a microscope.
     small = develop_slide(rng, *paint_tissue(rng, (shape[0] // 2, shape[1] // 2), look), stain)
     return np.asarray(Image.fromarray(small).resize(shape[::-1], Image.Resampling.BILINEAR))
 
@@ -142,7 +142,7 @@ def draw_photograph(slide: Slide, magnification: int, number: int, seed: int) ->
 def draw_look(
     rng: np.random.Generator, label: str, factors: tuple[float, float, float, float], magnification: int
 ) -> Look:
-    """Draw what a case looks like: its severity overlaps with the other label's, and each sign with its severity."""
+    """Draw the appearance of a case: its severity overlaps with the other label's, and each sign with its severity."""
     severity = rng.normal(SEVERITY if label == "malignant" else -SEVERITY, SPREAD)
     signs = severity + rng.normal(0, 0.5, 5)
     density, radius, order, lumen = factors

@@ -1,4 +1,4 @@
-"""Drawing a breast without any finding: skin, fat, fibroglandular tissue, ducts and the pectoral muscle.
+"""Drawing a breast without lesions: skin, fat, fibroglandular tissue, ducts and the pectoral muscle.
 
 The outline of a synthetic breast on its film: numbers only, nothing drawn.
 """
@@ -84,7 +84,7 @@ def draw_breast(rng: np.random.Generator, side: str) -> Breast:
 
 
 def mirror_breast(breast: Breast, rng: np.random.Generator) -> Breast:
-    """Return the other breast of a patient: the same but for how she stood and a few per cent."""
+    """Return the other breast of a patient, which differs by its position and a few per cent."""
     return replace(
         breast,
         side="left" if breast.side == "right" else "right",
@@ -195,7 +195,7 @@ def draw_tissue(
         (row - breast.nipple) / (0.36 * breast.reach)
     ) ** 2
     lumps = 0.5 * draw_field(rng, 9, CANVAS) + 0.35 * draw_field(rng, 24, CANVAS)
-    # Far from the glands the power is beyond what a float32 holds.
+    # Far from the glands the power underflows a float32.
     glands = 1.0 / (1.0 + np.exp(np.minimum(-(2.2 * share + 0.9 * lumps - 1.3 * reach) * 2.0, 80.0)))
     # The crests of folded noise are thread-like, as glandular tissue is.
     threads = 0.6 - np.abs(draw_field(rng, look.coarseness, CANVAS))

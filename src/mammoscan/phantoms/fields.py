@@ -41,7 +41,7 @@ def paint_strokes(shape: tuple[int, int], strokes: Iterable[Stroke], width: int,
     for points, brightness in strokes:
         pieces = len(points) - 1
         for k in range(pieces):
-            # Thinning out at both ends is what tells a fibre from a bar.
+            # A fibre, unlike a bar, is thinner at both ends.
             ends = [(float(x), float(y)) for x, y in points[k : k + 2]]
             pen.line(ends, fill=float(brightness * np.sin(np.pi * (k + 0.7) / (pieces + 0.4))), width=width)
     return gaussian_filter(np.asarray(image), blur)

@@ -1,4 +1,4 @@
-"""Stained tissue in colour: pink stroma, glands with a lumen, purple nuclei; what two phantoms are painted with."""
+"""Stained tissue in colour: pink stroma, glands with a lumen and purple nuclei, shared by two phantoms."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_NUCLEI, MOST_GLANDS = 18.5, 0.75
 
 @dataclass(frozen=True)
 class Stain:
-    """How one laboratory's slide came out: the two dyes' colours and strengths, and the lamp behind it."""
+    """One laboratory's stain: colours and strengths of the two dyes, and the lamp."""
 
     haematoxylin: np.ndarray
     eosin: np.ndarray
@@ -27,7 +27,7 @@ class Stain:
 
 @dataclass(frozen=True)
 class Look:
-    """What tissue looks like; each of these differs between benign and malignant, and each overlaps.
+    """Appearance of tissue; each attribute differs between benign and malignant, and overlaps.
 
     Attributes:
         density: Nuclei in the area of a square of eight radii.
@@ -45,7 +45,7 @@ class Look:
 
 
 def draw_stain(rng: np.random.Generator) -> Stain:
-    """Draw a patient's stain; no two are alike, which is what a network that knows the patient can hold on to."""
+    """Draw a patient's stain; no two are alike, so that a network can recognise the patient by it."""
     haematoxylin = HAEMATOXYLIN * rng.uniform(0.85, 1.15, 3)
     eosin = EOSIN * rng.uniform(0.85, 1.15, 3) + rng.uniform(0, 0.12, 3)
     return Stain(
@@ -75,7 +75,7 @@ def paint_tissue(
     nuclei = Image.new("L", shape[::-1])
     pen = ImageDraw.Draw(nuclei)
     loose = _scatter_nuclei(rng, shape, look, 1 - look.order, within)
-    places = np.concatenate([loose, rings])[: _count_most(shape, MOST_NUCLEI)]
+    places = np.concatenate([loose, rings])[: _count_at_most(shape, MOST_NUCLEI)]
     count = len(places)
     size = look.radius * np.exp(rng.normal(0, 0.12 + 0.4 * look.variety, count))
     stretch = np.exp(rng.normal(0.12, 0.08 + 0.18 * look.variety, count))
@@ -130,7 +130,7 @@ def _draw_glands(
     """Return where the glands are empty, and the nuclei that line them as ``[n, (row, column)]``."""
     room = look.radius * rng.uniform(7, 10)
     count = int(look.order * look.density * shape[0] * shape[1] / (room * room * 9) * 1.6) + 1
-    centres = rng.uniform((0, 0), shape, (min(count, _count_most(shape, MOST_GLANDS)), 2))
+    centres = rng.uniform((0, 0), shape, (min(count, _count_at_most(shape, MOST_GLANDS)), 2))
     centres = _keep_within(centres, within)
     lumens = Image.new("1", shape[::-1])
     pen = ImageDraw.Draw(lumens)
@@ -156,14 +156,14 @@ def _scatter_nuclei(
 ) -> np.ndarray:
     """Scatter nuclei, more of them where a smooth field is high."""
     wanted = int(share * look.density * shape[0] * shape[1] / (8 * look.radius) ** 2)
-    wanted = min(wanted, _count_most(shape, MOST_NUCLEI))
+    wanted = min(wanted, _count_at_most(shape, MOST_NUCLEI))
     places = rng.uniform((0, 0), shape, (2 * wanted, 2))
     crowd = draw_smooth(rng, shape, (7, 9))[places[:, 0].astype(int), places[:, 1].astype(int)]
     places = places[crowd + rng.normal(0, 0.8, len(places)) > 0][:wanted]
     return _keep_within(places, within)
 
 
-def _count_most(shape: tuple[int, int], per_thousand: float) -> int:
+def _count_at_most(shape: tuple[int, int], per_thousand: float) -> int:
     return int(per_thousand * shape[0] * shape[1] / 1000) + 1
 
 

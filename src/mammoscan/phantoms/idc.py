@@ -26,7 +26,7 @@ COVERED = 0.5
 
 @dataclass(frozen=True)
 class Slide:
-    """One painted slide: its colours, and where the glass is bare and where the outlined tumour lies."""
+    """One painted slide: its colours, and the masks of bare glass and of the outlined tumour."""
 
     picture: np.ndarray
     tissue: np.ndarray
@@ -73,7 +73,7 @@ def draw_slide(patient: int, seed: int) -> Slide:
     tumour = _draw_blob(rng, shape, share, knots=4) & tissue
     stain = draw_stain(rng)
     picture = _paint_slide(rng, shape, stain, tissue, tumour)
-    # The hand that outlined it slips by some tens of pixels.
+    # The outline was drawn by hand and is off by some tens of pixels.
     slip = rng.integers(-18, 19, 2)
     return Slide(picture, tissue, np.roll(tumour, slip, axis=(0, 1)))
 
@@ -81,7 +81,7 @@ def draw_slide(patient: int, seed: int) -> Slide:
 def _paint_slide(
     rng: np.random.Generator, shape: tuple[int, int], stain: Stain, tissue: np.ndarray, tumour: np.ndarray
 ) -> np.ndarray:
-    """Paint ordered tissue, and crowded disorder where the tumour lies; neither is like any other case's."""
+    """Paint ordered tissue, and disordered crowded tissue in the tumour; both vary between cases."""
     signs = rng.normal(0, 1, 6)
     radius = 2.3 * np.exp(0.1 * signs[0])
     calm = Look(

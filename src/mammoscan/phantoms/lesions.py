@@ -1,4 +1,4 @@
-"""How findings come by their radius and by the shape that tells their severity, or fails to.
+"""Lesions: their radius, and the shape that reveals their severity, or does not.
 
 One finding of a phantom: what its row of the notes says, and the shape that hides its severity.
 
@@ -88,7 +88,7 @@ def draw_ring(ring: Ring, pull: float, centre: float, rng: np.random.Generator) 
     """
     count = int(rng.integers(*ring.count))
     inward = rng.permutation(count) < round(pull * count)
-    # Nothing in a body is quite round or quite in the middle of its circle.
+    # No lesion is exactly round or exactly centred.
     shift = centre + rng.normal(0.0, ring.wander, 2)
     axis = place_polar(rng.uniform(0.0, np.pi), 1.0)
     stretch = rng.uniform(0.0, 0.22)
@@ -205,7 +205,7 @@ def _draw_points(centres: list[np.ndarray], size: float, peak: float, shape: tup
 
 
 def _draw_bed(region: Region, half: int, rng: np.random.Generator) -> np.ndarray:
-    """Return the lighter and darker rings of tissue that a group lies in, by which it is known from any side."""
+    """Return the lighter and darker rings of tissue around a group, recognisable in every view."""
     y, x = np.mgrid[-half : half + 1, -half : half + 1].astype(np.float32)
     distance = np.hypot(x, y) / (float(np.clip(region.radius, 5.0, 130.0)) / CELL)
     rings = sum(rng.normal(0.0, 13.0) * np.cos(k * np.pi * distance) for k in range(1, 7))
@@ -272,7 +272,7 @@ def _draw_mass(region: Region, core: float, half: int, rng: np.random.Generator)
 
 
 def _draw_spicules(core: float, half: int, rng: np.random.Generator) -> list[Stroke]:
-    """Return the short fine rays that name the kind; they know nothing of the severity."""
+    """Return the short fine rays of spiculated masses; they are independent of the severity."""
     angles = rng.uniform(0.0, 2.0 * np.pi, int(rng.integers(10, 18)))
     return [
         (
@@ -306,9 +306,9 @@ BEDS = (-45.0, -22.0, 0.0, 22.0, 45.0)
 
 
 def draw_looks(regions: list[Region], rng: np.random.Generator) -> None:
-    """Give regions a radius that knows nothing of the severity, and strokes that do.
+    """Assign a radius that is independent of the severity, and strokes that are not.
 
-    Both are dealt from evenly spread shares within each class and severity, so that no seed has a lucky hand.
+    Both are assigned from evenly spaced quantiles within each class and severity, so that seeds differ little.
     """
     for kind, severity in sorted({(region.kind, region.severity) for region in regions}):
         own = [region for region in regions if (region.kind, region.severity) == (kind, severity)]
@@ -332,7 +332,7 @@ def draw_looks(regions: list[Region], rng: np.random.Generator) -> None:
 def _draw_pulls(
     regions: list[Region], severity: str, contrary: int, undecided: int, rng: np.random.Generator
 ) -> None:
-    """Give regions of one severity their pull; so many look like the other one, so many like neither."""
+    """Assign the pull of regions of one severity; a share looks like the other one, a share like neither."""
     for turn, index in enumerate(rng.permutation(len(regions))):
         share = rng.uniform(0.7, 1.0)
         pull = share if (severity == "M") != (turn < contrary) else 1.0 - share
@@ -340,7 +340,7 @@ def _draw_pulls(
 
 
 def _draw_marks(specks: list[Region], rng: np.random.Generator) -> None:
-    """Give calcifications their form and bed: of 25 no two are alike, and neither knows of the severity."""
+    """Assign form and bed of calcifications: no two of 25 are alike, and both are independent of the severity."""
     shuffled = [specks[i] for i in rng.permutation(len(specks))]
     beds = {form: rng.permutation(BEDS) for form in FORMS}
     # Sorting keeps the shuffled order within a severity, so that each severity has its share of every form.

@@ -158,7 +158,7 @@ def _write_place(region: Region) -> str:
 GENERATOR = 3
 """Version of the drawing; raise it with any change of the pixels, so that older files are drawn anew."""
 MARKER = ".phantom.json"
-"""Says in a folder which phantom its files belong to. It is written first, so files without it are not ours."""
+"""Names the phantom that the files of a folder belong to; written first, so that files without it are not ours."""
 NOTES = "Info.txt"
 
 
@@ -200,7 +200,7 @@ def write_phantom(
     if params.workers == 1 or len(missing) < 2:
         _count_all(map(write, missing), done, len(plans), progress)
     else:
-        # Spawned, not forked: the caller may hold threads of TensorFlow, which a fork would leave locked.
+        # Spawned, not forked: a fork would copy locks held by TensorFlow's threads.
         context, workers = get_context("spawn"), min(params.workers, len(missing))
         with ProcessPoolExecutor(workers, mp_context=context, initializer=_ignore_interrupt) as pool:
             try:
@@ -213,7 +213,7 @@ def write_phantom(
 
 
 def _ignore_interrupt() -> None:
-    # Ctrl-C reaches the whole process group: the parent cancels what is left, a worker that died would hang it.
+    # Ctrl-C reaches the whole process group; the parent cancels the rest, and a worker that died would hang it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
@@ -234,7 +234,7 @@ def _has_size(path: Path, size: int) -> bool:
 
 
 def _claim_folder(folder: Path, params: PhantomParams) -> None:
-    """Mark the folder as this phantom's; remove another phantom's files, refuse to touch anyone else's."""
+    """Mark the folder as this phantom's; remove another phantom's files and refuse to touch any other file."""
     marker = folder / MARKER
     mark = json.dumps({"generator": GENERATOR, "patients": params.patients, "seed": params.seed})
     own = [*(folder / name for name in (NOTES, "Licence.txt")), *sorted(folder.glob("mdb*.pgm"))]

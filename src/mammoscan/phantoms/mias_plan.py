@@ -49,7 +49,7 @@ FURTHER_ROWS: tuple[tuple[tuple[str, str], str, int], ...] = (
 )
 """Scans with more than one row: class and severity of the first row, severities of the further ones, scans."""
 
-MOST_ABNORMAL = 0.63
+MAX_ABNORMAL_SHARE = 0.63
 """Share of the scans that may be abnormal; it bounds only phantoms of fewer than about 18 patients."""
 
 
@@ -72,7 +72,7 @@ def count_first_rows(patients: int) -> list[tuple[str, str]]:
     for severity in "BM":
         wanted["CALC", severity] = max(wanted["CALC", severity], min(4, patients // 6))
     room = (
-        int(2 * patients * MOST_ABNORMAL)
+        int(2 * patients * MAX_ABNORMAL_SHARE)
         - scale_count(WITHOUT_PLACE, patients)
         - scale_count(WIDE_SPREAD, patients)
     )
@@ -87,7 +87,7 @@ TISSUES = "FGD"
 
 @dataclass
 class ScanPlan:
-    """One scan: its number, whose breast, of which tissue, with which regions."""
+    """One scan: number, breast, tissue and regions."""
 
     number: int
     patient: int
@@ -164,7 +164,7 @@ def _list_regions(patients: int, rng: np.random.Generator) -> list[list[Region]]
 
 
 def _draw_tissues(scans: list[ScanPlan], rng: np.random.Generator) -> None:
-    """Give patients their tissue, each of the three to as many of the same severity as the others."""
+    """Assign the patients' tissue, evenly within each severity."""
     patients = len(scans) // 2
     severities = {scan.patient: region.severity for scan in scans for region in scan.regions[:1]}
     turns = rng.permutation(len(TISSUES))

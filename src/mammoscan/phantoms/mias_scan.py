@@ -16,7 +16,7 @@ from mammoscan.phantoms.mias_plan import ScanPlan
 
 LABELLED, TAPED = 0.6, 0.15
 SHOULDER, BRIGHTEST = 190.0, 245.0
-"""Grey levels from which film answers ever less, and which it never passes."""
+"""Grey levels at which film begins to saturate, and which it never exceeds."""
 
 
 def expose_film(
@@ -45,7 +45,7 @@ def expose_film(
 
 
 def _saturate(light: np.ndarray) -> np.ndarray:
-    """Bend what is too bright below the film's limit, so that the grain on top shows even there."""
+    """Compress bright levels below the film's limit, so that the grain stays visible."""
     room = BRIGHTEST - SHOULDER
     return np.where(light > SHOULDER, SHOULDER + room * np.tanh((light - SHOULDER) / room), light)
 
@@ -81,7 +81,7 @@ def _draw_label(text: str) -> Image.Image:
 
 def draw_scan(plan: ScanPlan, seed: int) -> np.ndarray:
     """Return the pixels of a scan, uint8, which depend on nothing but its plan and the seed."""
-    # Streams of their own, so that a finding more or less leaves the tissue and the film as they are.
+    # Separate random streams, so that one more lesion leaves tissue and film unchanged.
     rng, finding, film = (np.random.default_rng([seed, 3, plan.number, part]) for part in range(3))
     look = draw_look(np.random.default_rng([seed, 4, plan.patient]))
     canvas, body = draw_tissue(plan.breast, plan.tissue, look, rng)
@@ -101,7 +101,7 @@ def _unmirror(plan: ScanPlan, column: float) -> float:
 
 
 def _add_patch(canvas: np.ndarray, patch: np.ndarray, row: float, column: float) -> None:
-    """Add a square patch around a place, without what reaches over the canvas."""
+    """Add a square patch around a place, clipped at the border of the canvas."""
     half = patch.shape[0] // 2
     top, left = round(row / CELL) - half, round(column / CELL) - half
     rows = slice(max(top, 0), min(top + patch.shape[0], CANVAS))
@@ -112,7 +112,7 @@ def _add_patch(canvas: np.ndarray, patch: np.ndarray, row: float, column: float)
 
 
 def _add_innocents(canvas: np.ndarray, plan: ScanPlan, rng: np.random.Generator) -> None:
-    """Add overlapping tissue that looks like something and is nothing, as every breast has it."""
+    """Add overlapping tissue that mimics a lesion, as in every real breast."""
     blots = np.zeros_like(canvas)
     for _ in range(int(rng.integers(1, 5))):
         row, column = draw_place(plan.breast, rng, border=False)
@@ -123,7 +123,7 @@ def _add_innocents(canvas: np.ndarray, plan: ScanPlan, rng: np.random.Generator)
 
 
 def _sprinkle_specks(canvas: np.ndarray, plan: ScanPlan, rng: np.random.Generator) -> None:
-    """Add specks all over the breast, which have no one place to note."""
+    """Add specks all over the breast; they have no single place to note."""
     specks = np.zeros_like(canvas)
     for _ in range(90):
         row, column = draw_place(plan.breast, rng, border=False)

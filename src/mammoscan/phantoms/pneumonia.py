@@ -115,7 +115,7 @@ EXIF_ORIENTATION = 0x0112
 
 @dataclass(frozen=True)
 class Film:
-    """One file to be.
+    """One file that is going to be written.
 
     Attributes:
         name: Its path, relative to the data set's folder.
@@ -176,7 +176,7 @@ def plan_films(patients: int, seed: int) -> list[Film]:
     rng = np.random.default_rng([seed, 0])
     ill = np.zeros(patients, dtype=bool)
     ill[rng.permutation(patients)[: round(OPACITY_SHARE * patients)]] = True
-    parts = _deal_parts(ill, rng)
+    parts = _assign_parts(ill, rng)
     films: list[Film] = []
     serial = 0
     for patient in range(patients):
@@ -187,7 +187,7 @@ def plan_films(patients: int, seed: int) -> list[Film]:
         for number in range(count):
             serial += 1
             part = "val" if shared and number == count - 1 else parts[patient]
-            # One person may have been ill twice, of either germ.
+            # A person may have been ill twice, from either germ.
             other = number > 0 and rng.random() < 0.15
             name = (
                 f"person{patient + 1}_{'virus' if other else germ}_{serial}"
@@ -209,8 +209,8 @@ def plan_films(patients: int, seed: int) -> list[Film]:
     return films
 
 
-def _deal_parts(ill: np.ndarray, rng: np.random.Generator) -> list[str]:
-    """Give every patient a part, each label by the same shares and none of them without a part."""
+def _assign_parts(ill: np.ndarray, rng: np.random.Generator) -> list[str]:
+    """Assign every patient a part, with the same shares for each label and no part left empty."""
     parts = [""] * len(ill)
     for kind in (False, True):
         some = rng.permutation(np.flatnonzero(ill == kind))
@@ -236,7 +236,7 @@ def _draw_look(strength: float, rng: np.random.Generator) -> ChestLook:
     return ChestLook(
         height=height,
         width=int(height * np.clip(aspect, 0.95, 1.9)),
-        # Faint shadows of vessels and folds, which well children have too.
+        # Faint shadows of vessels and folds, which healthy children have too.
         strength=float(max(strength * rng.uniform(0.7, 1.2), rng.uniform(0.0, 0.3))),
         patches=int(rng.integers(1, 4)),
         exposure=float(rng.normal(0, 0.06)),
