@@ -17,6 +17,7 @@ from kedro.pipeline import Pipeline
 
 from mammoscan.atomic_write import write_whole
 from mammoscan.errors import MammoscanError
+from mammoscan.seals import made_at
 
 # How a machine runs a recipe changes nothing that a file means.
 MACHINE_PARAMETERS = ("params:train",)
@@ -59,7 +60,7 @@ def read_note(file: Path) -> dict[str, Any] | None:
     path = note_path(file)
     if not (file.is_file() and path.is_file()):
         return None
-    written = file.stat().st_mtime + CLOCK_SLACK_S
+    written = made_at(file) + CLOCK_SLACK_S
     notes = [note for note in json.loads(path.read_text()) if note["since"] <= written]
     return max(notes, key=lambda note: note["since"], default=None)
 
@@ -108,7 +109,7 @@ def list_differences(was: Any, now: Any, key: str = "") -> list[tuple[str, Any, 
 def check_ages(name: str, file: Path, upstream: Iterable[tuple[str, Path]]) -> None:
     """Refuse a file that is older than one which it is made from, as ``make`` would."""
     for source, path in upstream:
-        if path.is_file() and path.stat().st_mtime > file.stat().st_mtime + CLOCK_SLACK_S:
+        if path.is_file() and path.stat().st_mtime > made_at(file) + CLOCK_SLACK_S:
             raise MammoscanError(
                 f"{name} is older than {source}, from which it is made; run the whole pipeline, "
                 "or start from a node before it"

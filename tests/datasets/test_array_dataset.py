@@ -98,7 +98,7 @@ class TestBrokenStreams:
         with pytest.raises((DatasetError, error)):
             dataset.save(ArrayStream(PIXELS.shape, "uint8", die()))
         np.testing.assert_array_equal(dataset.load(), PIXELS)
-        assert [path.name for path in file.parent.iterdir()] == ["pixels.npy"]
+        assert sorted(path.name for path in file.parent.iterdir()) == [".pixels.npy.seal.json", "pixels.npy"]
 
 
 class TestPreview:

@@ -49,7 +49,7 @@ RUN = {"pipeline_names": ["small"]}
 
 def make_catalog(folder: Path, size: int = 48, source: str = "phantom") -> DataCatalog:
     entries = {
-        name: {"type": "json.JSONDataset", "filepath": f"{folder}/{name}.json"}
+        name: {"type": "mammoscan.datasets.JSONDataset", "filepath": f"{folder}/{name}.json"}
         for name in ("raw", "pixels", "report")
     }
     catalog = DataCatalog.from_config(entries)
@@ -149,7 +149,7 @@ class TestFinding:
 
     def test_a_file_behind_a_pattern_is_found(self, tmp_path: Path) -> None:
         catalog = DataCatalog.from_config(
-            {"{a}.raw": {"type": "json.JSONDataset", "filepath": f"{tmp_path}/{{a}}.json"}}
+            {"{a}.raw": {"type": "mammoscan.datasets.JSONDataset", "filepath": f"{tmp_path}/{{a}}.json"}}
         )
         assert find_file(catalog, "mias.raw") == tmp_path / "mias.json"
 

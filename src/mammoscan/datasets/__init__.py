@@ -6,14 +6,19 @@ from mammoscan.datasets.folder import FolderDataset
 from mammoscan.datasets.keras_model import KerasModelDataset
 from mammoscan.datasets.record import RecordDataset
 from mammoscan.datasets.run_info import RunInfoDataset
+from mammoscan.datasets.whole_file import CSVDataset, JSONDataset, ParquetDataset, TextDataset
 
 __all__ = [
     "ArrayDataset",
     "ArrayFile",
     "ArrayStream",
+    "CSVDataset",
     "FigureDataset",
     "FolderDataset",
+    "JSONDataset",
     "KerasModelDataset",
+    "ParquetDataset",
     "RecordDataset",
     "RunInfoDataset",
+    "TextDataset",
 ]

@@ -12,7 +12,7 @@ from typing import Any, NewType
 import numpy as np
 from kedro.io.core import AbstractDataset, DatasetError
 
-from mammoscan.atomic_write import write_whole
+from mammoscan.datasets.whole_file import save_file
 from mammoscan.imaging.contact_sheet import tile_images
 
 # Kedro-Viz finds out how to show a preview by the *name* of the return type.
@@ -64,7 +64,7 @@ class ArrayDataset(AbstractDataset[np.ndarray | ArrayStream | ArrayFile, np.ndar
 
     def save(self, data: np.ndarray | ArrayStream | ArrayFile) -> None:
         """Write an array or a stream to a temporary name, then rename it; a file is linked where that can be."""
-        with write_whole(self._filepath) as part:
+        with save_file(self._filepath) as part:
             if isinstance(data, ArrayFile):
                 _link_file(data.path, part)
             elif isinstance(data, ArrayStream):
@@ -77,6 +77,7 @@ class ArrayDataset(AbstractDataset[np.ndarray | ArrayStream | ArrayFile, np.ndar
             np.save(path, np.empty(stream.shape, stream.dtype))
             return
         target = np.lib.format.open_memmap(path, mode="w+", dtype=np.dtype(stream.dtype), shape=stream.shape)
+        _allocate(path)
         at = 0
         for block in stream.blocks:
             if at + len(block) > len(target):
@@ -109,6 +110,13 @@ class ArrayDataset(AbstractDataset[np.ndarray | ArrayStream | ArrayFile, np.ndar
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath)}
+
+
+def _allocate(path: Path) -> None:
+    """Claim the disk's space for a mapped file: without it a full disk kills the process while it writes there."""
+    if hasattr(os, "posix_fallocate"):
+        with path.open("rb+") as stream:
+            os.posix_fallocate(stream.fileno(), 0, path.stat().st_size)
 
 
 def _stretch_values(values: np.ndarray) -> np.ndarray:

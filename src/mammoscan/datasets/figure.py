@@ -7,8 +7,8 @@ from typing import Any
 from kedro.io.core import AbstractDataset
 from matplotlib.figure import Figure
 
-from mammoscan.atomic_write import write_whole
 from mammoscan.datasets.array import ImagePreview
+from mammoscan.datasets.whole_file import save_file
 
 
 class FigureDataset(AbstractDataset[Figure, bytes]):
@@ -28,7 +28,7 @@ class FigureDataset(AbstractDataset[Figure, bytes]):
 
     def save(self, data: Figure) -> None:
         """Draw the figure to a temporary name, then rename it."""
-        with write_whole(self._filepath) as part:
+        with save_file(self._filepath) as part:
             # Without the Software field the same figure is the same bytes under every matplotlib version.
             data.savefig(part, dpi=self._dpi, format="png", metadata={"Software": None})
 

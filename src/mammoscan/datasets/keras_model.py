@@ -5,7 +5,7 @@ from typing import Any
 
 from kedro.io.core import AbstractDataset
 
-from mammoscan.atomic_write import write_whole
+from mammoscan.datasets.whole_file import save_file
 
 
 class KerasModelDataset(AbstractDataset[Any, Any]):
@@ -29,7 +29,7 @@ class KerasModelDataset(AbstractDataset[Any, Any]):
 
     def save(self, data: Any) -> None:
         """Write the model to a temporary name, then rename it."""
-        with write_whole(self._filepath) as part:
+        with save_file(self._filepath) as part:
             data.save(part)
 
     def _exists(self) -> bool:

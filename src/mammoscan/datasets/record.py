@@ -7,7 +7,7 @@ from kedro.io.core import AbstractDataset
 from kedro.utils import load_obj
 from kedro_datasets._typing import JSONPreview
 
-from mammoscan.atomic_write import write_whole
+from mammoscan.datasets.whole_file import save_file
 from mammoscan.records.base import Record
 
 
@@ -28,7 +28,7 @@ class RecordDataset(AbstractDataset[Record, Record]):
 
     def save(self, data: Record) -> None:
         """Write the record to a temporary name, then rename it."""
-        with write_whole(self._filepath) as part:
+        with save_file(self._filepath) as part:
             part.write_text(data.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
     def load(self) -> Record:

@@ -10,6 +10,7 @@ from kedro.pipeline import Pipeline
 from pydantic import BaseModel
 
 from mammoscan.provenance import check_ages, check_note, trace_entries, trace_parameters, write_note
+from mammoscan.seals import check_content
 
 
 def find_file(catalog: CatalogProtocol, name: str) -> Path | None:
@@ -42,6 +43,7 @@ class ProvenanceHooks:
             if file is None or not file.is_file():
                 continue  # Kedro itself names what is missing
             check_note(name, file, {key: values[key] for key in traced[name]})
+            check_content(name, file)
             sources = ((source, find_file(catalog, source)) for source in ancestors[name] & set(traced))
             check_ages(name, file, [(source, path) for source, path in sources if path is not None])
 
