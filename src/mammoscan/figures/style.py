@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 
 PHANTOM_STAMP = "PHANTOM: synthetic images, not patients"
 MODIFIED_STAMP = "MODIFIED: not the published images"
+# By the kind of a data set: what every figure of it bears.
+STAMPS = {"phantom": PHANTOM_STAMP, "modified": MODIFIED_STAMP}
 NOTICE = "Research use. Not a medical device."
 
 WIDTH = 9.0

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mammoscan.figures.style import is_number
-from mammoscan.reporting.render import MEASURES, name_measure, render_page
+from mammoscan.figures.style import STAMPS
+from mammoscan.reporting.render import MEASURES, name_measure, render_page, say
 from mammoscan.reporting.report import embed_picture
-from mammoscan.reporting.sentences import say_banner
 
 
 def build_comparison(
@@ -30,10 +29,10 @@ def build_comparison(
     return render_page(
         "comparison.html.j2",
         runs=runs,
-        banner=say_banner(worst),
+        banner=(STAMPS.get(worst, ""), say("banner", worst)),
         measures=list_measures(runs),
-        pairs=[{**pair, "verdict": judge_pair(pair)} for pair in pairs],
-        warning=say_chances(pairs, level),
+        pairs=[{**pair, "verdict": say("pair", pair)} for pair in pairs],
+        warning=say("many_pairs", sum("why" not in pair for pair in pairs), level),
         parameters=list_differences(runs),
         level=f"{100 * level:g} %",
         pictures={name: embed_picture(f"compared_{name}", png) for name, png in figures.items()},
@@ -64,28 +63,3 @@ def list_differences(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     names = sorted({name for run in runs for name in run["parameters"]})
     rows = [{"name": name, "cells": [run["parameters"].get(name, "–") for run in runs]} for name in names]
     return [row for row in rows if len(set(row["cells"])) > 1]
-
-
-def judge_pair(pair: Mapping[str, Any]) -> str:
-    """Say in a sentence what the difference of two runs is worth."""
-    first, second = pair["first"], pair["second"]
-    if "why" in pair:
-        return f"Not compared: {pair['why']}."
-    if not all(is_number(pair[key]) for key in ("value", "low", "high")):
-        return f"Too few patients for an interval{': ' + pair['note'] if pair.get('note') else ''}."
-    if pair["low"] > 0 or pair["high"] < 0:
-        better, worse = (first, second) if pair["value"] > 0 else (second, first)
-        return f"{better} ranks better than {worse}, by more than chance explains."
-    return "No difference that could be told from chance."
-
-
-def say_chances(pairs: Sequence[Mapping[str, Any]], level: float) -> str:
-    """Say that of many comparisons some look like findings; nothing for a single one."""
-    count = sum("why" not in pair for pair in pairs)
-    if count < 2:
-        return ""
-    expected = count * (1 - level)
-    return (
-        f"{count} pairs were compared. Of so many, about {expected:.1f} would seem to differ by chance alone: "
-        "do not pick a run for one such pair."
-    )

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Undefined
 from markupsafe import Markup
 
 from mammoscan.figures.style import NOTICE, format_measure, is_number, name_model
@@ -56,7 +56,7 @@ def load_environment(escape: bool) -> Environment:
         fixed=lambda value, digits=2: f"{value:.{digits}f}",
         percent=lambda share, digits=0: "–" if share is None else f"{100 * share:.{digits}f} %",
     )
-    environment.tests["finite"] = is_number
+    environment.tests["finite"] = lambda value: not isinstance(value, Undefined) and is_number(value)
     environment.globals.update(
         name_measure=name_measure,
         name_model=name_model,

@@ -9,11 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from mammoscan.figures.style import DPI, MODEL_NAMES, is_number
-from mammoscan.reporting import sentences
-from mammoscan.reporting.render import MEASURES, name_measure, render_page
+from mammoscan.figures.style import DPI, MODEL_NAMES, STAMPS, is_number
+from mammoscan.reporting import verdicts
+from mammoscan.reporting.captions import CAPTIONS
+from mammoscan.reporting.render import MEASURES, name_measure, render_page, say
 from mammoscan.reporting.report_content import Picture, ReportContent
-from mammoscan.reporting.sentences import CAPTIONS
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -26,40 +26,41 @@ def build_report(content: ReportContent) -> str:
     """
     measures = content.metrics.get("cnn", {})
     measure = measures.get(content.headline) or {}
-    chance = sentences.find_chance(content.metrics, content.headline)
-    leaking = content.protocol == "author" or sentences.find_leak(content.audit)
-    tone, verdict = sentences.judge_chance(measure, chance, leaking)
+    chance = verdicts.find_chance(content.metrics, content.headline)
+    leaking = content.protocol == "author" or verdicts.find_leak(content.audit)
+    tone = verdicts.find_tone(measure, chance, leaking)
+    verdict = say("verdict", tone, measure, chance)
     # Above chance is no praise where a simple model does as well.
-    best = sentences.find_best_baseline(content.metrics, content.headline)
+    best = verdicts.find_best_baseline(content.metrics, content.headline)
     if tone == "good" and _is_matched(best, measure):
         tone = "doubt"
     return render_page(
         "report.html.j2",
         content=content,
-        banner=sentences.say_banner(content.data.kind),
+        banner=(STAMPS.get(content.data.kind, ""), say("banner", content.data.kind)),
         headline={
             "name": name_measure(content.headline),
             "measure": measure,
             "shown": f"{measure['value']:.2f}" if is_number(measure.get("value")) else "–",
             "bar": _scale_bar(measure, chance),
             "tone": tone,
-            "sentence": sentences.say_headline(
-                content.headline, measures, content.unit, content.protocol, content.level
+            "sentence": say(
+                "headline", content.headline, measures, content.unit, content.protocol, content.level
             ),
-            "meaning": sentences.say_meaning(content.headline, measure.get("value"), content.positive),
+            "meaning": say("meaning", content.headline, measure.get("value"), content.positive),
             "verdict": verdict,
-            "baselines": sentences.say_baselines(content.metrics, content.headline, content.difference),
+            "baselines": verdicts.say_baselines(content.metrics, content.headline, content.difference),
         },
-        folds=sentences.say_folds(measures),
+        folds=verdicts.say_folds(measures),
         calibration_measures={
             name_measure(key): value
             for key, value in content.calibration.get("cnn", {}).items()
             if isinstance(value, Mapping)
         },
         subgroup_rows=_tabulate_subgroups(content),
-        protocol=sentences.say_protocol(content.protocol, content.folds),
-        data=sentences.say_data(content.data),
-        duration=sentences.say_duration(content.seconds) if content.seconds is not None else "",
+        protocol=say("protocol", content.protocol, content.folds),
+        data=say("data", content.data),
+        duration=say("duration", content.seconds) if content.seconds is not None else "",
         pictures={name: embed_picture(name, picture) for name, picture in content.figures.items()},
         known=list(CAPTIONS),
         placed=[name for section in content.sections for name in section.figures],

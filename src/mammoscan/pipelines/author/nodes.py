@@ -14,7 +14,7 @@ from mammoscan.pipelines.reporting.nodes import announce, choose_stamp, describe
 from mammoscan.records.dataset import DatasetRecord
 from mammoscan.reporting.report import build_report
 from mammoscan.reporting.report_content import Picture, ReportContent, Section
-from mammoscan.reporting.sentences import say_worth
+from mammoscan.reporting.verdicts import say_worth
 from mammoscan.studies import ABLATION, EXPERIMENTS
 
 MEASURES = ("auc", "accuracy", "sensitivity", "precision")

@@ -11,7 +11,8 @@ from mammoscan.evaluation.comparison import compare_pairs
 from mammoscan.figures import compared_runs
 from mammoscan.figures.style import PHANTOM_STAMP
 from mammoscan.params import CompareParams
-from mammoscan.reporting.comparison_page import build_comparison, judge_pair
+from mammoscan.reporting.comparison_page import build_comparison
+from mammoscan.reporting.render import say
 from mammoscan.tracking import runs as tracked
 from mammoscan.tracking.live import RUN_ID_VARIABLE
 
@@ -38,7 +39,7 @@ def compare_runs(
     """Test the difference of every two runs on the samples that both predicted out of fold."""
     pairs = compare_pairs(runs, predictions, compare)
     for pair in pairs:
-        logger.info("%s and %s: %s", pair["first"], pair["second"], judge_pair(pair))
+        logger.info("%s and %s: %s", pair["first"], pair["second"], say("pair", pair))
     return pairs
 
 

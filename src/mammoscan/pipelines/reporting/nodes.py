@@ -33,7 +33,7 @@ from mammoscan.records.dataset import DatasetRecord
 from mammoscan.records.history import History
 from mammoscan.reporting.report import build_report
 from mammoscan.reporting.report_content import ReportContent, Section
-from mammoscan.reporting.sentences import find_best_baseline, say_worth
+from mammoscan.reporting.verdicts import find_best_baseline, say_worth
 from mammoscan.studies import STUDIES
 
 

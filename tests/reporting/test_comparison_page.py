@@ -6,7 +6,8 @@ import pytest
 
 from mammoscan.figures.compared_runs import average_folds, draw_compared_roc, draw_compared_training
 from mammoscan.figures.style import PHANTOM_STAMP, render_png
-from mammoscan.reporting.comparison_page import build_comparison, judge_pair, list_differences, say_chances
+from mammoscan.reporting.comparison_page import build_comparison, list_differences
+from mammoscan.reporting.render import say
 
 AUC = {"value": 0.7, "low": 0.6, "high": 0.8}
 PAIR = {"first": "A", "second": "B", "samples": 35, "patients": 27, "a": AUC, "b": {"value": 0.6}}
@@ -105,7 +106,7 @@ def test_a_parameter_that_only_one_run_has_differs(runs):
     ],
 )
 def test_a_pair_is_judged_by_its_interval(pair, words):
-    assert judge_pair(pair) == words
+    assert say("pair", pair) == words
 
 
 def test_runs_that_share_nothing_say_so_on_the_page(runs, predictions):
@@ -114,8 +115,8 @@ def test_runs_that_share_nothing_say_so_on_the_page(runs, predictions):
 
 
 def test_many_pairs_come_with_a_warning():
-    assert say_chances([NEAR], 0.95) == ""
-    assert "6 pairs were compared. Of so many, about 0.3 " in say_chances([NEAR] * 6, 0.95)
+    assert say("many_pairs", 1, 0.95) == ""
+    assert "6 pairs were compared. Of so many, about 0.3 " in say("many_pairs", 6, 0.95)
 
 
 def test_the_mean_of_the_folds_goes_on_with_those_still_trained():

@@ -1,17 +1,13 @@
 import pytest
 
-from mammoscan.reporting.sentences import (
+from mammoscan.reporting.render import say
+from mammoscan.reporting.verdicts import (
     find_best_baseline,
     find_chance,
     find_leak,
-    judge_chance,
+    find_tone,
     say_baselines,
-    say_data,
-    say_duration,
     say_folds,
-    say_headline,
-    say_meaning,
-    say_protocol,
     say_worth,
 )
 from records import make_dataset_record
@@ -24,20 +20,20 @@ def measure(value, low=None, high=None):
 def test_the_headline_tells_value_interval_amount_and_that_patients_were_new():
     measures = {"auc": measure(0.7234, 0.61, 0.82), "samples": 1190, "patients": 104}
 
-    assert say_headline("auc", measures, "regions", "patient") == (
+    assert say("headline", "auc", measures, "regions", "patient") == (
         "AUC 0.72 (95 % interval 0.61 to 0.82) on 1,190 regions of 104 patients, each measured by a network "
         "that had not seen that patient."
     )
 
 
 def test_the_authors_headline_claims_nothing_about_new_patients():
-    sentence = say_headline("recall", {"recall": measure(0.97), "samples": 60}, "images", "author")
+    sentence = say("headline", "recall", {"recall": measure(0.97), "samples": 60}, "images", "author")
 
     assert sentence == "Recall 0.97 on 60 images, divided the way the article did."
 
 
 def test_a_headline_that_was_not_measured_says_so():
-    assert say_headline("auc", {"auc": measure(None)}, "images", "patient") == "AUC could not be measured."
+    assert say("headline", "auc", {"auc": measure(None)}, "images", "patient") == "AUC could not be measured."
 
 
 @pytest.mark.parametrize(
@@ -50,14 +46,14 @@ def test_a_headline_that_was_not_measured_says_so():
     ],
 )
 def test_the_meaning_of_a_measure_is_told_in_plain_words(metric, part):
-    sentence = say_meaning(metric, 0.72, "malignant")
+    sentence = say("meaning", metric, 0.72, "malignant")
 
     assert part in sentence
     assert bool(sentence) == bool(part)
 
 
 def test_what_is_not_a_number_means_nothing():
-    assert say_meaning("auc", None, "malignant") == ""
+    assert say("meaning", "auc", None, "malignant") == ""
 
 
 @pytest.mark.parametrize(
@@ -72,21 +68,24 @@ def test_what_is_not_a_number_means_nothing():
     ],
 )
 def test_the_verdict_against_chance(low, high, leaking, tone, part):
-    found, sentence = judge_chance(measure(0.5, low, high), 0.5, leaking)
+    found = find_tone(measure(0.5, low, high), 0.5, leaking)
+    sentence = say("verdict", found, measure(0.5, low, high), 0.5)
 
     assert found == tone
     assert part in sentence
 
 
 def test_too_few_patients_say_nothing_however_good_the_number():
-    tone, sentence = judge_chance(measure(1.0, 1.0, 1.0) | {"note": "too few patients"}, 0.5)
+    few = measure(1.0, 1.0, 1.0) | {"note": "too few patients"}
+    tone = find_tone(few, 0.5)
+    sentence = say("verdict", tone, few, 0.5)
 
     assert tone == "nothing"
     assert "too few patients" in sentence
 
 
 def test_without_a_chance_level_there_is_no_verdict():
-    assert judge_chance(measure(0.5, 0.4, 0.6), None)[0] == "unknown"
+    assert find_tone(measure(0.5, 0.4, 0.6), None) == "unknown"
 
 
 def test_chance_is_a_half_for_the_auc_and_else_what_the_majority_reaches():
@@ -135,9 +134,11 @@ def test_without_baselines_nothing_is_said_of_them():
 
 
 def test_the_protocol_is_told():
-    assert "no patient is on both sides" in say_protocol("patient", 5)
-    assert "5 folds" in say_protocol("patient", 5)
-    assert "do not tell how the network does on new patients" in " ".join(say_protocol("author", 1).split())
+    assert "no patient is on both sides" in say("protocol", "patient", 5)
+    assert "5 folds" in say("protocol", "patient", 5)
+    assert "do not tell how the network does on new patients" in " ".join(
+        say("protocol", "author", 1).split()
+    )
 
 
 AUDIT = {"views": {"count": 59, "share": 59 / 60, "shared": 9}, "epoch_chosen_on_test": True}
@@ -181,18 +182,18 @@ def test_each_folds_auc_is_told_where_there_are_several():
 
 
 def test_the_data_are_called_what_they_are():
-    assert say_data(make_dataset_record(kind="phantom")).startswith(
+    assert say("data", make_dataset_record(kind="phantom")).startswith(
         "Synthetic stand-in: 322 scans of 161 patients"
     )
-    assert "322 scans of 161 patients, every file as published" in say_data(make_dataset_record())
-    own = say_data(make_dataset_record(verified=False, patients_known=False))
+    assert "322 scans of 161 patients, every file as published" in say("data", make_dataset_record())
+    own = say("data", make_dataset_record(verified=False, patients_known=False))
     assert own.startswith("322 scans; patients unknown")
     assert "every file as published" not in own
-    modified = say_data(make_dataset_record(kind="modified", changed=["mdb001.pgm"], missing=["a", "b"]))
+    modified = say("data", make_dataset_record(kind="modified", changed=["mdb001.pgm"], missing=["a", "b"]))
     assert "1 scans differ" in modified
     assert "2 are missing" in modified
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(42.4, "42 s"), (171.4, "2 min 51 s"), (7322, "2 h 2 min")])
 def test_a_duration_is_told_as_a_person_says_it(seconds, text):
-    assert say_duration(seconds) == text
+    assert say("duration", seconds) == text

@@ -1,0 +1,34 @@
+"""The words under each figure."""
+
+from __future__ import annotations
+
+CAPTIONS: dict[str, str] = {
+    "metric_intervals": "The network is worth its trouble where its bar lies to the right of the simple "
+    "models' bars and of the chance line.",
+    "roc": "A curve that hugs the upper left corner finds much with few false alarms; "
+    "the dotted line is guessing.",
+    "precision_recall": "Further right, more cases are found; higher up, fewer of the warnings are false.",
+    "confusion_matrix": "A row holds all samples that truly bear a label; "
+    "what lies off the diagonal is wrong.",
+    "reliability": "Below the dotted line probabilities are stated too high, above it too low. "
+    "The bars below say how many samples bear each probability.",
+    "calibration": "The same samples on both sides: calibration moves the probabilities, not their order.",
+    "wrong_gallery": "The mistakes that the network was surest of: "
+    "look here for a pattern, or for a wrong label. The bright places speak most for what was said (Grad-CAM); "
+    "where they lie beside the finding, the network judged something else.",
+    "class_counts": "How many samples of each class there were to learn from.",
+    "scan_sheet": "Scans as they were read, with the annotated regions as rings.",
+    "sample_sheet": "What the network was shown. "
+    "What brightness or blur alone tells about the label, it will find.",
+    "views": "Turned and mirrored copies of one image.",
+    "probability_map": "Left of each pair what was marked, right of it what the network said.",
+    "place_map": "If the clouds differ from label to label, place alone tells something about the label.",
+    "topology": "The layers from input to output.",
+    "training_curves": "Where the two curves part, "
+    "the network goes on learning its training images by heart.",
+    "compared_roc": "A curve that hugs the upper left corner finds much with few false alarms; "
+    "the dotted line is guessing.",
+    "compared_training": "Where a bold curve turns up while its thin one falls, that run learns by heart.",
+    "ablation": "How far the number falls when one flaw of the procedure is taken away.",
+    "experiment_chart": "The article's experiments repeated, with the claims that it made for them.",
+}
