@@ -3,7 +3,13 @@ import pandas as pd
 import pytest
 
 from mammoscan.errors import MammoscanError
-from mammoscan.evaluation.splits import check_folds, divide_samples, split_folds
+from mammoscan.evaluation.splits import (
+    check_folds,
+    divide_samples,
+    find_lockbox_rows,
+    find_used_rows,
+    split_folds,
+)
 from mammoscan.params import SplitParams
 
 FIVE = [f"fold_{k}" for k in range(5)]
@@ -281,3 +287,71 @@ def test_a_class_with_one_patient_is_refused_with_the_patients_found_and_needed(
     )
     with pytest.raises(MammoscanError, match=r"label 'rare': 1 patients found, 5 needed for 5 fold"):
         divide_samples(samples, SplitParams(folds=5, together="patient"), 5)
+
+
+class TestLockbox:
+    def test_nobody_is_set_aside_by_default(self, make_samples):
+        samples = make_samples()
+        pd.testing.assert_frame_equal(
+            divide_samples(samples, SplitParams(), 5), divide_samples(samples, SplitParams(lockbox=0), 5)
+        )
+        assert len(find_lockbox_rows(divide_samples(samples, SplitParams(), 5))) == 0
+
+    def test_whole_patients_of_every_label_are_set_aside_in_every_fold(self, make_samples):
+        samples = make_samples(patients=100, views=2)
+        folds = divide_samples(samples, SplitParams(lockbox=0.2), 5)
+        locked = samples.iloc[find_lockbox_rows(folds)]
+        assert locked["patient_id"].nunique() == pytest.approx(20, abs=2)
+        assert set(locked["label"]) == set(samples["label"])
+        rest = samples.iloc[find_used_rows(folds)]
+        assert not set(locked["patient_id"]) & set(rest["patient_id"])
+        assert len(locked) + len(rest) == len(samples)
+        assert ((folds[FIVE] == "lockbox").sum(axis=1).isin([0, 5])).all()
+        for rows in split_folds(folds).values():
+            assert not set(rows["row"]) & set(find_lockbox_rows(folds))
+
+    def test_the_folds_seed_and_number_leave_the_lockbox_as_it_is_and_its_own_seed_draws_another(
+        self, make_samples
+    ):
+        samples = make_samples(patients=100, views=1)
+
+        def draw(folds: int = 5, **changes: int) -> list[int]:
+            return list(
+                find_lockbox_rows(divide_samples(samples, SplitParams(lockbox=0.2, **changes), folds))
+            )
+
+        assert draw() == draw(seed=7) == draw(folds=3)
+        assert draw() != draw(lockbox_seed=1)
+
+    def test_a_given_table_may_hold_a_lockbox_but_not_a_second_one(self, make_samples):
+        samples = make_samples(patients=100, views=2)
+        folds = divide_samples(samples, SplitParams(lockbox=0.2), 5)
+        again = divide_samples(samples, SplitParams(), 5, given=folds)
+        assert list(find_lockbox_rows(again)) == list(find_lockbox_rows(folds))
+        with pytest.raises(
+            MammoscanError, match=r"lockbox is 0.2 and split.file is set, expected one of the two"
+        ):
+            divide_samples(samples, SplitParams(lockbox=0.2), 5, given=folds)
+
+    @pytest.mark.parametrize("names", [FIVE[:1], FIVE])
+    def test_a_patient_who_is_only_partly_in_the_lockbox_is_refused(self, make_samples, names):
+        samples = make_samples(patients=100, views=2)
+        folds = divide_samples(samples, SplitParams(lockbox=0.2), 5)
+        row = find_lockbox_rows(folds)[0]
+        folds.loc[folds["row"] == row, names] = "train"
+        patient = samples.iloc[row]["patient_id"]
+        with pytest.raises(MammoscanError, match=f"patient {patient} is in the lockbox and also train"):
+            check_folds(folds, samples, SplitParams())
+
+    def test_a_lockbox_without_one_of_the_labels_is_refused(self, make_samples):
+        samples = make_samples(patients=100, views=1)
+        first = samples["patient_id"].iloc[0]
+        rare = samples.assign(label=np.where(samples["patient_id"] == first, "rare", samples["label"]))
+        with pytest.raises(MammoscanError, match=r"lockbox is 0.01: no patient with the label"):
+            divide_samples(rare, SplitParams(lockbox=0.01), 5)
+
+    def test_images_cannot_be_set_aside(self):
+        with pytest.raises(
+            ValueError, match=r"split.lockbox is 0.2 with together image, expected .* patient"
+        ):
+            SplitParams(lockbox=0.2, together="image")

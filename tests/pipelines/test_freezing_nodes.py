@@ -28,6 +28,8 @@ from mammoscan.studies import Study
 
 STILL = ViewParams(training="none", prediction=False)
 MACHINE = MachineParams(device="cpu")
+# All 60 samples have a part in the one fold.
+FOLDS = pd.DataFrame({"sample_id": "x", "row": range(60), "fold_0": "train"})
 FROZEN = Recipe(epochs=2, network={"name": "mobilenet_v2"}, freeze=True, scale="backbone", batch_size=16)
 
 
@@ -40,7 +42,7 @@ def test_features_are_computed_once_folds_keep_heads_and_the_final_model_is_whol
     samples: pd.DataFrame, pixels: np.ndarray, question: Question, tmp_path: Path
 ) -> None:
     dataset = ArrayDataset(filepath=str(tmp_path / "features.npy"))
-    dataset.save(nodes.compute_features(pixels, FROZEN, STILL, MACHINE))
+    dataset.save(nodes.compute_features(pixels, FOLDS, FROZEN, STILL, MACHINE))
     features = dataset.load()
     assert features.shape == (60, 1280)
     split = SplitParams(folds=5)
@@ -75,7 +77,7 @@ def test_features_are_computed_once_folds_keep_heads_and_the_final_model_is_whol
 
     evaluation = EvaluationParams(resamples=50, metadata_columns=())
     at_hand, anew = (
-        trust.fit_out_of_distribution(final, samples, pixels, FROZEN, evaluation, MACHINE, known)
+        trust.fit_out_of_distribution(final, samples, pixels, folds, FROZEN, evaluation, MACHINE, known)
         for known in (features, None)
     )
     np.testing.assert_allclose(at_hand["features"]["mean"], anew["features"]["mean"], rtol=1e-2, atol=1e-4)
@@ -88,7 +90,7 @@ def test_features_are_computed_once_folds_keep_heads_and_the_final_model_is_whol
 
 def test_without_freeze_there_are_no_features_and_images_are_seen(pixels: np.ndarray) -> None:
     recipe = Recipe(epochs=1)
-    features = nodes.compute_features(pixels, recipe, ViewParams(), MACHINE)
+    features = nodes.compute_features(pixels, FOLDS, recipe, ViewParams(), MACHINE)
     assert isinstance(features, np.ndarray)
     assert features.shape == (60, 0)
     assert nodes.choose_input(pixels, features, recipe, ViewParams()) is pixels
@@ -101,7 +103,7 @@ def test_features_of_another_recipe_or_with_views_are_refused(pixels: np.ndarray
     ):
         nodes.choose_input(pixels, np.empty((60, 0), np.float32), FROZEN, STILL)
     with pytest.raises(MammoscanError, match=r"views.training is 'random'"):
-        nodes.compute_features(pixels, FROZEN, ViewParams(), MACHINE)
+        nodes.compute_features(pixels, FOLDS, FROZEN, ViewParams(), MACHINE)
 
 
 def test_the_final_model_follows_the_rates_of_the_fold_with_the_median_epoch(

@@ -178,6 +178,29 @@ class TestTraining:
         assert list(asked["training"]) == list(range(len(samples)))
         assert len(asked["validation"]) == 0
 
+    @pytest.mark.parametrize("role", ["out", "lockbox"])
+    def test_the_final_model_never_sees_rows_that_are_out_of_every_fold(
+        self,
+        samples: pd.DataFrame,
+        pixels: np.ndarray,
+        folds: pd.DataFrame,
+        question: Question,
+        recipe: Recipe,
+        asked: dict[str, Any],
+        tmp_path: Path,
+        role: str,
+    ) -> None:
+        names = [name for name in folds.columns if name.startswith("fold_")]
+        folds = folds.copy()
+        folds.loc[folds["row"] < 4, names] = role
+        folds.loc[4, names[0]] = "out"
+        checkpoints = tmp_path / "mias" / "final" / "checkpoints"
+        best = {"best_epoch": 1}
+        nodes.train_final(
+            samples, pixels, folds, question, recipe, VIEWS, BalanceParams(), MACHINE, checkpoints, best
+        )
+        assert list(asked["training"]) == list(range(4, len(samples)))
+
     def test_the_final_model_is_balanced_as_the_folds_were(
         self,
         samples: pd.DataFrame,

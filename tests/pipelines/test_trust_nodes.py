@@ -46,6 +46,7 @@ SAMPLES = pd.DataFrame(
         "label": np.where(np.arange(SIZE) % 4 < 2, "benign", "malignant"),
     }
 )
+FOLDS = pd.DataFrame({"sample_id": SAMPLES["sample_id"], "row": range(SIZE), "fold_0": "train"})
 # Smooth images: noise is what they are not.
 PIXELS = (
     np.clip(
@@ -145,14 +146,24 @@ def test_more_images_than_needed_are_drawn_from(network: Any, monkeypatch: pytes
     monkeypatch.setattr(nodes, "MAX_REFERENCES", 20)
     monkeypatch.setattr(nodes, "MIN_REFERENCES", 20)
     first, second = (
-        nodes.fit_out_of_distribution(network, SAMPLES, PIXELS, TRAINING, EVALUATION, MACHINE)
+        nodes.fit_out_of_distribution(network, SAMPLES, PIXELS, FOLDS, TRAINING, EVALUATION, MACHINE)
         for _ in range(2)
     )
     assert first == second
     monkeypatch.setattr(nodes, "MAX_REFERENCES", 60)
-    whole = nodes.fit_out_of_distribution(network, SAMPLES, PIXELS, TRAINING, EVALUATION, MACHINE)
+    whole = nodes.fit_out_of_distribution(network, SAMPLES, PIXELS, FOLDS, TRAINING, EVALUATION, MACHINE)
     assert whole["levels"]["mean"] != first["levels"]["mean"]
     json.dumps(whole, allow_nan=False)
+
+
+@pytest.mark.parametrize("role", ["out", "lockbox"])
+def test_rows_that_are_out_have_no_part_in_the_reference(network: Any, role: str) -> None:
+    folds = FOLDS.assign(fold_0=FOLDS["fold_0"].where(FOLDS["row"] < 40, role))
+    known = nodes.fit_out_of_distribution(network, SAMPLES, PIXELS, folds, TRAINING, EVALUATION, MACHINE)
+    bright = PIXELS.copy()
+    bright[40:] = 255
+    blind = nodes.fit_out_of_distribution(network, SAMPLES, bright, folds, TRAINING, EVALUATION, MACHINE)
+    assert known == blind
 
 
 def test_trust_is_measured_on_the_network_alone(trust: dict[str, Any]) -> None:

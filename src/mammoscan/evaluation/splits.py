@@ -171,7 +171,9 @@ GROUP_COLUMNS = {
     "image": "sample_id",
     "published": "sample_id",
 }
-ROLES = ("train", "validation", "test", "out")
+LOCKBOX = "lockbox"
+UNUSED = ("out", LOCKBOX)
+ROLES = ("train", "validation", "test", *UNUSED)
 
 
 def divide_samples(
@@ -191,12 +193,13 @@ def divide_samples(
         given: The table in ``split.file``, in the layout of the result, which replaces the drawn one.
 
     Returns:
-        ``sample_id``, ``row`` and one column ``fold_<k>`` per fold: train, validation, test or out.
+        ``sample_id``, ``row`` and one column ``fold_<k>`` per fold: train, validation, test, out or lockbox.
 
     Raises:
         MammoscanError: If a label has too few groups for the folds, or the given table is invalid.
     """
     if given is not None:
+        _reject_two_lockboxes(split)
         table = align_given_folds(given, samples, folds)
         check_folds(table, samples, split)
         return table
@@ -205,17 +208,19 @@ def divide_samples(
         table = read_published_split(samples, used.index, folds)
         check_folds(table, samples, split)
         return table
+    locked = _draw_lockbox(used, split)
+    used = used[~locked]
     groups = _read_groups(used, split)
     _require_groups(used, groups, split, folds)
-    strata = pd.DataFrame({"label": used["label"].astype(str)})
-    if "group" in used.columns:
-        strata["group"] = strata["label"] + " " + used["group"].astype(str)
+    strata = _read_strata(used)
     shares = [1 / folds] * folds if folds > 1 else [split.test_fraction, 1 - split.test_fraction]
     assigned = groups.map(assign_groups(strata, groups, shares, [split.seed, 0]))
 
     table = pd.DataFrame(
         {"sample_id": samples["sample_id"].astype(str).to_numpy(), "row": range(len(samples))}
     )
+    unused = pd.Series("out", index=samples.index, dtype=object)
+    unused[locked.index[locked]] = LOCKBOX
     for fold in range(folds):
         roles = pd.Series("train", index=used.index, dtype=object)
         roles[assigned == fold] = "test"
@@ -228,7 +233,7 @@ def divide_samples(
                 [split.seed, 1 + fold],
             )
             roles[training & groups.isin(chosen.index[chosen == 0])] = "validation"
-        table[f"fold_{fold}"] = roles.reindex(samples.index, fill_value="out").to_numpy(dtype=object)
+        table[f"fold_{fold}"] = roles.reindex(samples.index).fillna(unused).to_numpy(dtype=object)
     check_folds(table, samples, split)
     return table
 
@@ -243,7 +248,7 @@ def check_folds(folds: pd.DataFrame, samples: pd.DataFrame, split: SplitParams) 
 
     Raises:
         MammoscanError: If the ids differ, a role is unknown, a group is on two sides of a fold or tested twice, or a
-            fold lacks a label in training or test.
+            fold lacks a label in training or test, or a group is in the lockbox and elsewhere.
     """
     names = _list_folds(folds)
     ids = samples["sample_id"].astype(str).reset_index(drop=True)
@@ -252,6 +257,7 @@ def check_folds(folds: pd.DataFrame, samples: pd.DataFrame, split: SplitParams) 
         _raise_id_mismatch(found, ids)
     groups = _read_groups(samples, split).reset_index(drop=True)
     labels = samples["label"].astype(str).reset_index(drop=True)
+    _reject_divided_lockbox(folds, groups, split)
     tested = pd.Series(False, index=groups.index)
     kinds: set[str] = set()
     for name in names:
@@ -275,7 +281,7 @@ def check_folds(folds: pd.DataFrame, samples: pd.DataFrame, split: SplitParams) 
                 f"folds: {name} has no validation row, expected some; add them or set "
                 "split.validation_fraction to 0"
             )
-        kinds |= set(labels[roles != "out"])
+        kinds |= set(labels[~roles.isin(UNUSED)])
     for name in names:
         _require_labels(name, folds[name].astype(str).reset_index(drop=True), labels, groups, kinds, split)
 
@@ -287,13 +293,74 @@ def split_folds(folds: pd.DataFrame) -> dict[str, pd.DataFrame]:
         folds: The table that ``divide_samples`` returns.
 
     Returns:
-        For each ``fold_<k>``: ``sample_id``, ``row`` and ``role`` of the rows that are not out.
+        For each ``fold_<k>``: ``sample_id``, ``row`` and ``role`` of the rows that have a part in it.
     """
     parts = {}
     for name in _list_folds(folds):
         rows = folds[["sample_id", "row"]].assign(role=folds[name].astype(str))
-        parts[name] = rows[rows["role"] != "out"].reset_index(drop=True)
+        parts[name] = rows[~rows["role"].isin(UNUSED)].reset_index(drop=True)
     return parts
+
+
+def find_used_rows(folds: pd.DataFrame) -> np.ndarray:
+    """Return the rows that have a part in at least one fold, in order: all that a final model may learn from."""
+    used = ~folds[_list_folds(folds)].isin(UNUSED).all(axis=1)
+    return np.sort(folds.loc[used, "row"].to_numpy(dtype=int))
+
+
+def find_lockbox_rows(folds: pd.DataFrame) -> np.ndarray:
+    """Return the rows that are in the lockbox, in order."""
+    locked = (folds[_list_folds(folds)] == LOCKBOX).any(axis=1)
+    return np.sort(folds.loc[locked, "row"].to_numpy(dtype=int))
+
+
+def _read_strata(samples: pd.DataFrame) -> pd.DataFrame:
+    strata = pd.DataFrame({"label": samples["label"].astype(str)})
+    if "group" in samples.columns:
+        strata["group"] = strata["label"] + " " + samples["group"].astype(str)
+    return strata
+
+
+# Far from the seeds of the folds, so that another number of folds leaves the lockbox as it is.
+_LOCKBOX_DRAW = 1 << 20
+
+
+def _draw_lockbox(samples: pd.DataFrame, split: SplitParams) -> pd.Series:
+    """Draw the groups of the lockbox, stratified like the folds; True for each sample in it."""
+    if not split.lockbox:
+        return pd.Series(False, index=samples.index)
+    groups = _read_groups(samples, split)
+    shares = [split.lockbox, 1 - split.lockbox]
+    drawn = assign_groups(_read_strata(samples), groups, shares, [split.lockbox_seed, _LOCKBOX_DRAW])
+    locked = groups.map(drawn) == 0
+    missing = sorted(set(samples["label"].astype(str)) - set(samples.loc[locked, "label"].astype(str)))
+    if missing:
+        raise MammoscanError(
+            f"split.lockbox is {split.lockbox:g}: no {split.together} with the label {missing[0]!r} among the "
+            f"{groups[locked].nunique()} set aside, expected at least one; use a larger share or 0"
+        )
+    return locked
+
+
+def _reject_two_lockboxes(split: SplitParams) -> None:
+    if split.lockbox:
+        raise MammoscanError(
+            f"split.lockbox is {split.lockbox:g} and split.file is set, expected one of the two: give the rows of "
+            f"the lockbox the role {LOCKBOX} in every fold of the file, and set split.lockbox to 0"
+        )
+
+
+def _reject_divided_lockbox(folds: pd.DataFrame, groups: pd.Series, split: SplitParams) -> None:
+    """Reject a group that is in the lockbox in one fold, or by one sample, and not in another."""
+    roles = folds[_list_folds(folds)].astype(str).reset_index(drop=True)
+    locked = roles == LOCKBOX
+    partly = groups.isin(set(groups[locked.any(axis=1)])) & ~locked.all(axis=1)
+    if partly.any():
+        other = next(role for role in roles[partly].iloc[0] if role != LOCKBOX)
+        raise MammoscanError(
+            f"folds: {split.together} {groups[partly].iloc[0]} is in the lockbox and also {other}, expected all "
+            "its samples in the lockbox in every fold"
+        )
 
 
 def _wants_validation(split: SplitParams) -> bool:
@@ -334,7 +401,7 @@ def _require_groups(samples: pd.DataFrame, groups: pd.Series, split: SplitParams
 
 
 def _reject_divided_group(name: str, groups: pd.Series, roles: pd.Series, split: SplitParams) -> None:
-    used = roles != "out"
+    used = ~roles.isin(UNUSED)
     sides = roles[used].groupby(groups[used]).nunique()
     if (sides > 1).any():
         group = sides.index[sides > 1][0]
@@ -351,7 +418,7 @@ def _require_labels(
     for side in ("train", "test"):
         for label in sorted(kinds):
             if not ((roles == side) & (labels == label)).any():
-                found = groups[(labels == label) & (roles != "out")].nunique()
+                found = groups[(labels == label) & ~roles.isin(UNUSED)].nunique()
                 raise MammoscanError(
                     f"folds: {name} has no {label!r} in {side}: {split.together}s found 0, needed 1 "
                     f"(of {found} with that label); use more data, another seed or fewer folds"

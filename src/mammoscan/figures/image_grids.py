@@ -121,7 +121,13 @@ def pick_spread(count: int, limit: int) -> list[int]:
 
 
 def draw_sample_sheet(
-    pixels: np.ndarray, samples: pd.DataFrame, stamp: str, *, limit: int = 20, columns: int = 10
+    pixels: np.ndarray,
+    samples: pd.DataFrame,
+    stamp: str,
+    *,
+    rows: np.ndarray | None = None,
+    limit: int = 20,
+    columns: int = 10,
 ) -> Figure:
     """Return samples as the network sees them, one block a label, one image a region while they last.
 
@@ -129,13 +135,17 @@ def draw_sample_sheet(
         pixels: ``uint8 [N, H, W, C]``.
         samples: The samples table, in the same order.
         stamp: See ``style.draw_stamp``.
+        rows: The rows that may be shown; None means all.
         limit: At most so many images a label, spread evenly over its regions.
         columns: Images in a row.
     """
     title = "Samples as the network sees them"
     if samples.empty:
         return draw_nothing(new_figure(1.2, title, stamp), "No samples.")
-    table = samples.assign(position=np.arange(len(samples))).sort_values("target", kind="stable")
+    table = samples.assign(position=np.arange(len(samples)))
+    if rows is not None:
+        table = table.iloc[rows]
+    table = table.sort_values("target", kind="stable")
     blocks: list[tuple[str, list[int], list[str]]] = []
     for label, found in table.groupby("label", sort=False):
         shown = found.drop_duplicates("region_id")

@@ -53,6 +53,7 @@ def compute_features(
     pixels: NDArray[np.uint8],
     recipe: Recipe,
     machine: MachineParams,
+    used: NDArray[np.integer] | None = None,
 ) -> tuple[int, Iterator[NDArray[np.float32]]]:
     """Compute what a recipe's backbone makes of every image, batch by batch.
 
@@ -60,6 +61,7 @@ def compute_features(
         pixels: uint8 ``[N, H, W, C]``, possibly memory-mapped.
         recipe: Its network, weights, seed and scale.
         machine: On what it is computed.
+        used: The rows to compute, all others are zero; None means all.
 
     Returns:
         The number of features, and their float32 blocks ``[n, D]`` in the images' order, computed as they are read.
@@ -72,7 +74,11 @@ def compute_features(
     def run() -> Iterator[NDArray[np.float32]]:
         for first in range(0, len(pixels), size):
             rows = np.arange(first, min(first + size, len(pixels)))
-            yield opened.ask(read_rows(pixels, rows))
+            wanted = np.ones(len(rows), bool) if used is None else np.isin(rows, used)
+            block = np.zeros((len(rows), opened.width), np.float32)
+            if wanted.any():
+                block[wanted] = opened.ask(read_rows(pixels, rows[wanted]))
+            yield block
 
     return opened.width, run()
 

@@ -56,9 +56,32 @@ class SplitParams(Block):
         "validation", description="`test` is what the articles did"
     )
     seed: int = Field(0, ge=0, description="seed of the split")
-    file: Path | None = Field(
-        None, description="a CSV file with a split of your own, in the layout of the entry `folds`"
+    lockbox: float = Field(
+        0,
+        ge=0,
+        le=0.5,
+        description="share of the patients that are set aside before anything else, to be opened once with "
+        "`kedro run --pipeline <study>_lockbox`",
     )
+    lockbox_seed: int = Field(
+        0,
+        ge=0,
+        description="seed of the lockbox; another `seed` or number of folds leaves the same patients aside",
+    )
+    file: Path | None = Field(
+        None,
+        description="a CSV file with a split of your own, in the layout of the entry `folds`; rows with the role "
+        "`out` or `lockbox` in every fold stay out of everything",
+    )
+
+    @model_validator(mode="after")
+    def _a_lockbox_holds_patients(self) -> SplitParams:
+        if self.lockbox and self.together != "patient":
+            raise ValueError(
+                f"split.lockbox is {self.lockbox:g} with together {self.together}, expected together patient: only "
+                "whole patients can be set aside"
+            )
+        return self
 
 
 class BalanceParams(Block):

@@ -16,6 +16,7 @@ from mammoscan.data import mias, mias_notes, mias_regions
 from mammoscan.data.mias import list_scans
 from mammoscan.data.mias_regions import STORED_VIEWS, cut_blocks, list_samples, place_regions
 from mammoscan.datasets import ArrayStream
+from mammoscan.evaluation.splits import find_lockbox_rows
 from mammoscan.imaging.scan_grid import prepare_scan
 from mammoscan.params import (
     AllowModified,
@@ -142,12 +143,14 @@ def subsample_rois(
     return samples, ArrayStream(shape, "uint8", blocks)
 
 
-def draw_scan_sheet(record: DatasetRecord, grids: np.ndarray, samples: pd.DataFrame) -> Figure:
-    """Draw scans with their regions marked."""
-    regions = samples.drop_duplicates("region_id")
+def draw_scan_sheet(
+    record: DatasetRecord, grids: np.ndarray, samples: pd.DataFrame, folds: pd.DataFrame
+) -> Figure:
+    """Draw scans with their regions marked; those of the lockbox stay unseen."""
+    regions = samples.drop(samples.index[find_lockbox_rows(folds)]).drop_duplicates("region_id")
     return figures.draw_scan_sheet(grids[..., 0], list_scans(record), regions, choose_stamp(record))
 
 
-def draw_place_map(record: DatasetRecord, samples: pd.DataFrame) -> Figure:
+def draw_place_map(record: DatasetRecord, samples: pd.DataFrame, folds: pd.DataFrame) -> Figure:
     """Draw where in the breast the samples of each label lie, so that a difference would show."""
-    return figures.draw_place_map(samples, choose_stamp(record))
+    return figures.draw_place_map(samples.drop(samples.index[find_lockbox_rows(folds)]), choose_stamp(record))

@@ -72,11 +72,13 @@ def create_figures_pipeline(study: Study) -> Pipeline:
         [
             Node(
                 nodes.draw_scan_sheet,
-                ["raw", "scans", "samples"],
+                ["raw", "scans", "samples", "folds"],
                 "scan_sheet_figure",
                 name="draw_scan_sheet",
             ),
-            Node(nodes.draw_place_map, ["raw", "samples"], "place_map_figure", name="draw_place_map"),
+            Node(
+                nodes.draw_place_map, ["raw", "samples", "folds"], "place_map_figure", name="draw_place_map"
+            ),
         ]
     )
     shared = {name: f"{study.dataset}.{name}" for name in ("raw", "scans")}

@@ -92,18 +92,19 @@ def name_variant(checkpoints: Path) -> str:
 
 
 def compute_features(
-    pixels: np.ndarray, training: Recipe, views: ViewParams, machine: MachineParams
+    pixels: np.ndarray, folds: pd.DataFrame, training: Recipe, views: ViewParams, machine: MachineParams
 ) -> ArrayStream | np.ndarray:
-    """Compute once what a frozen backbone makes of every image.
+    """Compute the frozen backbone's features of every image once.
 
     Returns:
-        ``features``, ``[N, D]``; without columns where the recipe's backbone learns too.
+        ``features``, ``[N, D]``: zero where a row has no part in any fold, and without columns where the recipe's
+        backbone learns too.
     """
     if not training.freeze:
         return np.empty((len(pixels), 0), np.float32)
     frozen.check_features(training, views)
 
-    count, blocks = frozen.compute_features(pixels, training, machine)
+    count, blocks = frozen.compute_features(pixels, training, machine, splits.find_used_rows(folds))
 
     def follow() -> Iterator[np.ndarray]:
         done = 0
@@ -178,7 +179,7 @@ def divide_pool(samples: pd.DataFrame, pool: pd.DataFrame, split: SplitParams) -
 def split_folds(folds: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Give each fold its own rows, so that folds can be worked on apart."""
     return {
-        f"{name}_rows": rows[rows["role"] != "out"].assign(fold=int(name.removeprefix("fold_")))
+        f"{name}_rows": rows.assign(fold=int(name.removeprefix("fold_")))
         for name, rows in splits.split_folds(folds).items()
     }
 
@@ -390,7 +391,8 @@ def _train_on_all(
 ) -> tuple[Any, History]:
     epochs = median_low(history.best_epoch for history in histories)
     followed = next(history for history in histories if history.best_epoch == epochs)
-    rows = folds[["sample_id", "row"]].assign(role="train", fold=-1)
+    used = folds["row"].isin(splits.find_used_rows(folds))
+    rows = folds.loc[used, ["sample_id", "row"]].assign(role="train", fold=-1).reset_index(drop=True)
     rows = balancing.balance_rows(rows, samples, balance)
     seen = choose_input(pixels, features, training, views)
     with follow_training(checkpoints, "final model", epochs) as on_epoch:
@@ -411,7 +413,11 @@ def _train_on_all(
             if training.plateau is not None
             else None,
         )
-    logger.info("final model: %d epochs on all %d patients", epochs, samples["patient_id"].nunique())
+    logger.info(
+        "final model: %d epochs on all %d patients",
+        epochs,
+        samples.iloc[rows["row"]]["patient_id"].nunique(),
+    )
     history = count_parameters(history, seen, pixels, training, machine)
     whole = model if seen is pixels else complete_model(model, pixels, question, training, machine)
     return whole, history

@@ -62,7 +62,7 @@ def create_pipeline(study: Study) -> Pipeline:
         common.append(
             Node(
                 compute_features,
-                ["pixels", "params:training", "params:views", "params:train"],
+                ["pixels", "folds", "params:training", "params:views", "params:train"],
                 "features",
                 name="compute_features",
             )

@@ -22,6 +22,7 @@ from mammoscan import figures
 from mammoscan.errors import MammoscanError
 from mammoscan.evaluation import calibration, classification_report, leak_audit, metrics
 from mammoscan.evaluation.comparison import compare_predictions
+from mammoscan.evaluation.splits import find_lockbox_rows, find_used_rows
 from mammoscan.figures.error_gallery import MOST_SHOWN, find_wrong
 from mammoscan.figures.style import MODIFIED_STAMP, PHANTOM_STAMP
 from mammoscan.imaging.views import AUTHOR_VIEWS
@@ -134,15 +135,18 @@ def draw_class_counts(record: DatasetRecord, counts: pd.DataFrame) -> Figure:
     return figures.draw_class_counts(counts, choose_stamp(record))
 
 
-def draw_sample_sheet(record: DatasetRecord, pixels: np.ndarray, samples: pd.DataFrame) -> Figure:
-    """Draw samples of each label as the network sees them."""
-    return figures.draw_sample_sheet(pixels, samples, choose_stamp(record))
+def draw_sample_sheet(
+    record: DatasetRecord, pixels: np.ndarray, samples: pd.DataFrame, folds: pd.DataFrame
+) -> Figure:
+    """Draw samples of each label as the network sees them; those of the lockbox stay unseen."""
+    shown = np.setdiff1d(np.arange(len(samples)), find_lockbox_rows(folds))
+    return figures.draw_sample_sheet(pixels, samples, choose_stamp(record), rows=shown)
 
 
-def draw_views(record: DatasetRecord, pixels: np.ndarray, views: ViewParams) -> Figure:
+def draw_views(record: DatasetRecord, pixels: np.ndarray, folds: pd.DataFrame, views: ViewParams) -> Figure:
     """Draw the views of the first sample; in the article's list four of twelve are repeats."""
     names = AUTHOR_VIEWS if views.stored == "twelve" else None
-    return figures.draw_views(pixels[0], choose_stamp(record), names)
+    return figures.draw_views(pixels[find_used_rows(folds)[0]], choose_stamp(record), names)
 
 
 def draw_wrong_gallery(

@@ -60,8 +60,8 @@ def create_page(study: Study, figures: Iterable[str] = (), sections: Iterable[st
         draw("reliability", "calibration", "params:question"),
         draw("training_curves", "params:split", *histories),
         draw("class_counts", "class_counts"),
-        draw("sample_sheet", "pixels", "samples"),
-        draw("views", "pixels", "params:views"),
+        draw("sample_sheet", "pixels", "samples", "folds"),
+        draw("views", "pixels", "folds", "params:views"),
         Node(
             nodes.explain_errors,
             [

@@ -24,6 +24,7 @@ from mammoscan.evaluation.out_of_distribution import (
     share_per_distance,
 )
 from mammoscan.evaluation.predictions import MAIN_MODEL
+from mammoscan.evaluation.splits import find_used_rows
 from mammoscan.inference.embeddings import Penultimate
 from mammoscan.params import (
     CropParams,
@@ -358,13 +359,14 @@ def fit_out_of_distribution(
     model: Any,
     samples: pd.DataFrame,
     pixels: np.ndarray,
+    folds: pd.DataFrame,
     training: Recipe,
     evaluation: EvaluationParams,
     machine: MachineParams,
     features: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """Fit the final model's out-of-distribution check on its training images."""
-    everything = pd.DataFrame({"row": np.arange(len(samples)), "role": "train"})
+    everything = pd.DataFrame({"row": find_used_rows(folds), "role": "train"})
     rows = _draw(everything, "train", _count_references(pixels), evaluation)
     return _fit(Penultimate(model, pixels, training, machine, features), samples, pixels, rows, evaluation)
 

@@ -37,7 +37,7 @@ def create_trust(study: Study) -> Pipeline:
         Node(
             nodes.fit_out_of_distribution,
             [
-                *("final.model", "samples", "pixels"),
+                *("final.model", "samples", "pixels", "folds"),
                 *("params:training", "params:evaluation", "params:train", *features),
             ],
             "final.out_of_distribution",
