@@ -60,8 +60,8 @@ class SplitParams(Block):
         0,
         ge=0,
         le=0.5,
-        description="share of the patients that are set aside before anything else, to be opened once with "
-        "`kedro run --pipeline <study>_lockbox`",
+        description="share of the patients that are set aside before anything else; the study's lockbox pipeline "
+        "opens it, once",
     )
     lockbox_seed: int = Field(
         0,

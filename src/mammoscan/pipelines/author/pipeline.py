@@ -35,8 +35,8 @@ def create_ablation_page() -> Pipeline:
         draw("metric_intervals", "metrics"),
         draw("training_curves", "params:split", *histories),
         draw("class_counts", "class_counts"),
-        draw("sample_sheet", "pixels", "samples"),
-        draw("views", "pixels", "params:views"),
+        draw("sample_sheet", "pixels", "samples", "folds"),
+        draw("views", "pixels", "folds", "params:views"),
         draw("topology", "network"),
         Node(gather_histories, histories, "training_facts", name="gather_histories"),
         Node(
