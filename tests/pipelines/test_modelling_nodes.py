@@ -195,7 +195,7 @@ class TestTraining:
         folds.loc[folds["row"] < 4, names] = role
         folds.loc[4, names[0]] = "out"
         checkpoints = tmp_path / "mias" / "final" / "checkpoints"
-        best = {"best_epoch": 1}
+        best = make_history(best_epoch=1)
         nodes.train_final(
             samples, pixels, folds, question, recipe, VIEWS, BalanceParams(), MACHINE, checkpoints, best
         )
