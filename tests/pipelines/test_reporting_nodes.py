@@ -18,6 +18,7 @@ from mammoscan.pipelines.modelling.nodes import divide_samples
 from mammoscan.pipelines.reporting import nodes
 from mammoscan.records.dataset import DatasetRecord
 from mammoscan.records.history import History
+from mammoscan.records.section import Section
 
 
 @pytest.fixture
@@ -121,9 +122,9 @@ class TestWriting:
         assert facts["seconds"] == 2.5
 
     def test_figures_and_sections_go_by_their_bare_names(self) -> None:
-        parts = nodes.sort_parts({"roc_figure": b"1", "trust_section": {"title": "Trust"}})
+        parts = nodes.sort_parts({"roc_figure": b"1", "trust_section": Section(title="Trust")})
         assert parts["figures"] == {"roc": b"1"}
-        assert [(section.name, section.title) for section in parts["sections"]] == [("trust", "Trust")]
+        assert parts["sections"] == {"trust": Section(title="Trust")}
 
     @pytest.mark.parametrize(("pipeline", "protocol"), [("mias", "patient"), ("mias_author_all", "author")])
     def test_a_report_without_a_typed_command_says_how_to_repeat_it(

@@ -27,6 +27,7 @@ from mammoscan.params import (
 )
 from mammoscan.pipelines.search import nodes, trials
 from mammoscan.records.dataset import DatasetRecord
+from mammoscan.reporting.format import format_value
 from mammoscan.training.engines.base import EngineError
 
 SPLIT = SplitParams(folds=5)
@@ -135,7 +136,7 @@ class TestTrials:
 
     def test_each_fold_tries_others(self, tmp_path: Path) -> None:
         tables = [run(tmp_path / str(fold), make_search(trials=3), fold=fold) for fold in (0, 1)]
-        assert set(tables[0]["learning_rate"][1:]).isdisjoint(tables[1]["learning_rate"][1:])
+        assert set(tables[0].learning_rate[1:]).isdisjoint(tables[1].learning_rate[1:])
 
     def test_the_lowest_loss_is_the_best(self, tmp_path: Path) -> None:
         table = run(tmp_path, make_search(measure="loss"))
@@ -329,15 +330,15 @@ class TestTelling:
             evaluation,
             make_search(),
         )
-        score, found = section["tables"]
-        values = [row[1]["value"] for row in score["rows"]]
+        score, found = section.tables
+        values = [row[1]["value"] for row in score.rows]
         assert values[0] > values[1]
         assert values[2] == pytest.approx(values[0] - values[1])
-        assert found["rows"] == [
-            ["1", "0.5", "0.75", "1", "0.001", "32", "none", "random"],
-            ["2", "0.7", "0.7", "0", "0.001", "32", "none", "random"],
-        ]
-        assert nodes.tell_value(None) == "none"
+        assert found.rows == (
+            ("1", "0.5", "0.75", "1", "0.001", "32", "none", "random"),
+            ("2", "0.7", "0.7", "0", "0.001", "32", "none", "random"),
+        )
+        assert format_value(None) == "none"
 
 
 class TestRanges:

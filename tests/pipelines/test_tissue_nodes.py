@@ -13,6 +13,7 @@ from histories import make_epoch, make_history
 from mammoscan.figures.slide_map import draw_probability_map as draw_map
 from mammoscan.figures.slide_map import pick_slides
 from mammoscan.params import EvaluationParams, Question, SplitParams
+from mammoscan.records.section import Section
 from mammoscan.pipelines.tissue import nodes
 from records import make_dataset_record
 
@@ -78,29 +79,29 @@ class TestBreakdown:
 
     def test_every_magnification_and_type_has_its_row(self, biopsies: pd.DataFrame) -> None:
         section = self.describe(biopsies, np.where(biopsies["label"] == "malignant", 0.9, 0.1))
-        [table] = section["tables"]
-        assert [row[0] for row in table["rows"]] == [
+        [table] = section.tables
+        assert [row[0] for row in table.rows] == [
             "All images",
             *(f"Magnification {times}X" for times in (40, 100, 200, 400)),
             "Type adenosis",
             "Type ductal carcinoma",
         ]
-        assert table["rows"][0][1:3] == [64, 16]
-        assert table["rows"][0][3] == "100.0 % [100.0, 100.0]"
-        assert all(len(row) == len(table["columns"]) for row in table["rows"])
+        assert table.rows[0][1:3] == (64, 16)
+        assert table.rows[0][3] == "100.0 % [100.0, 100.0]"
+        assert all(len(row) == len(table.columns) for row in table.rows)
 
     def test_it_tells_what_a_constant_answer_reaches(self, biopsies: pd.DataFrame) -> None:
         unequal = biopsies.iloc[: -4 * 5]
         section = self.describe(unequal, np.full(len(unequal), 0.1))
-        assert "always answers benign is right for 54.5 % of the images" in " ".join(section["paragraphs"])
+        assert "Always answering benign is right for 54.5 % of the images" in " ".join(section.paragraphs)
 
     def test_too_few_patients_come_first(self, biopsies: pd.DataFrame) -> None:
         few = biopsies[biopsies["patient_id"].astype(int) < 7]
-        said = self.describe(few, np.full(len(few), 0.9))["paragraphs"]
+        said = self.describe(few, np.full(len(few), 0.9)).paragraphs
         assert said[0].startswith(
             "The rarest label has 3 patients, fewer than 5: too few patients to say anything"
         )
-        assert "too few" not in " ".join(self.describe(biopsies, np.full(64, 0.9))["paragraphs"])
+        assert "too few" not in " ".join(self.describe(biopsies, np.full(64, 0.9)).paragraphs)
 
 
 @pytest.fixture
@@ -125,17 +126,17 @@ class TestSlides:
         # Right within each slide, whatever the slides' own levels are.
         scores = 0.5 - 0.1 * patches["patient_id"].astype(int) + np.where(patches["label"] == "idc", 0.05, 0)
         section = nodes.describe_slides(answer(patches, IDC, scores.to_numpy()), patches, IDC)
-        [table] = section["tables"]
-        assert [row[0] for row in table["rows"]] == ["0", "1", "2", "3"]
-        assert [row[3] for row in table["rows"]] == [None, "1.00", "1.00", "1.00"]
-        assert table["rows"][1][1:3] == [15, "20 %"]
-        assert "Over 3 of 4 slides that hold both labels its median is 1.00" in section["paragraphs"][1]
-        assert section["figures"] == ["probability_map"]
+        [table] = section.tables
+        assert [row[0] for row in table.rows] == ["0", "1", "2", "3"]
+        assert [row[3] for row in table.rows] == [None, "1.00", "1.00", "1.00"]
+        assert table.rows[1][1:3] == (15, "20 %")
+        assert "Over 3 of 4 slides that hold both labels its median is 1.00" in section.paragraphs[1]
+        assert section.figures == ("probability_map",)
 
     def test_slides_of_one_label_say_nothing(self, patches: pd.DataFrame) -> None:
         plain = patches[patches["label"] == "no_idc"]
         section = nodes.describe_slides(answer(plain, IDC, np.full(len(plain), 0.3)), plain, IDC)
-        assert "No slide holds patches of both labels" in section["paragraphs"][1]
+        assert "No slide holds patches of both labels" in section.paragraphs[1]
 
     def test_the_map_shows_each_patch_in_its_place(self, patches: pd.DataFrame) -> None:
         scores = patches["x"].to_numpy() / 1000
@@ -165,20 +166,20 @@ class TestSlides:
 
 
 class TestClaims:
-    def read(self, section: dict[str, Any]) -> dict[str, list[str]]:
-        [table] = section["tables"]
-        assert all(len(row) == len(table["columns"]) for row in table["rows"])
-        return {row[0]: row[1:3] for row in table["rows"]}
+    def read(self, section: Section) -> dict[Any, Any]:
+        [table] = section.tables
+        assert all(len(row) == len(table.columns) for row in table.rows)
+        return {row[0]: row[1:3] for row in table.rows}
 
     def test_breakhis_sets_the_areas_of_hard_labels_and_probabilities_side_by_side(self) -> None:
         folds = pd.DataFrame({"fold_0": ["train"] * 16 + ["validation"] * 4 + ["test"] * 5})
         section = nodes.describe_breakhis_claims(METRICS, HISTORY, folds, AUDIT)
         rows = self.read(section)
-        assert rows["ROC-AUC of hard labels"] == ["0.692", "0.70"]
-        assert rows["ROC-AUC of probabilities"] == ["", "0.83 [0.73, 0.93]"]
-        assert rows["Accuracy on the images that chose the epoch"] == ["98.3 %", "97.0 %"]
+        assert rows["ROC-AUC of hard labels"] == ("0.692", "0.70")
+        assert rows["ROC-AUC of probabilities"] == ("", "0.83 [0.73, 0.93)"]
+        assert rows["Accuracy on the images that chose the epoch"] == ("98.3 %", "97.0 %")
         assert rows["Images to train"][1] == "16 + 4"
-        said = " ".join(section["paragraphs"])
+        said = " ".join(section.paragraphs)
         # .95 * .35 / .65 false alarms, hence (.95 + .488) / 2.
         assert "false alarms on 51 % of the benign images" in said
         assert "of about 0.72" in said
@@ -188,16 +189,16 @@ class TestClaims:
         split = SplitParams(choose_epoch_on="test", together="image")
         section = nodes.describe_listed_claims(METRICS, HISTORY, AUDIT, split)
         rows = self.read(section)
-        assert rows["Training accuracy of 100 %"] == ["by about epoch 3", "by epoch 2"]
-        assert rows["Time to train"] == ["256 s", "5 s"]
-        assert "the tested images also chose the epoch" in section["paragraphs"][1]
+        assert rows["Training accuracy of 100 %"] == ("by about epoch 3", "by epoch 2")
+        assert rows["Time to train"] == ("256 s", "5 s")
+        assert "the tested images also chose the epoch" in section.paragraphs[1]
 
     def test_the_patches_are_held_against_the_more_frequent_answer(self) -> None:
         section = nodes.describe_patch_claims(METRICS, AUDIT, SplitParams())
         rows = self.read(section)
-        assert rows["Always the more frequent answer"] == ["", "70 %"]
-        assert rows["Accuracy on the other patches"] == ["over 85 %", "70 % [60, 80]"]
-        assert "a part of the training images" in section["paragraphs"][1]
+        assert rows["Always the more frequent answer"] == ("", "70 %")
+        assert rows["Accuracy on the other patches"] == ("over 85 %", "70 % [60, 80)"]
+        assert "a part of the training images" in section.paragraphs[1]
 
     def test_what_is_not_defined_is_said_to_be_so(self) -> None:
         nothing = {"value": None, "low": None, "high": None}

@@ -26,7 +26,6 @@ from mammoscan.pipelines.trust import nodes
 from mammoscan.pipelines.trust.nodes import say_rule, write_trust_section
 from mammoscan.records.card import Card, ImageInput, ModelInput
 from mammoscan.reporting.model_card import list_limits, write_markdown
-from mammoscan.reporting.report_content import Section
 from records import make_dataset_record
 
 QUESTION = Question(
@@ -178,8 +177,7 @@ def test_trust_is_measured_on_the_network_alone(trust: dict[str, Any]) -> None:
 
 
 def test_the_section_says_what_it_costs_and_what_is_not_promised(trust: dict[str, Any]) -> None:
-    entry = write_trust_section(trust, QUESTION)
-    section = Section.read("trust", entry)
+    section = write_trust_section(trust, QUESTION)
     words = " ".join(section.paragraphs)
     assert f"From a calibrated probability of {trust['threshold']:.2f} on" in words
     assert "at least 80 % of malignant" in words
@@ -188,8 +186,8 @@ def test_the_section_says_what_it_costs_and_what_is_not_promised(trust: dict[str
     assert "prevalence of 20 %" in section.tables[1].rows[2][0]
     assert section.tables[2].rows[0][0] == "held-out images (flagged wrongly)"
     three = write_trust_section(trust | {"threshold": None, "operation": {}}, QUESTION)
-    assert len(three["tables"]) == 2
-    fixed = write_trust_section(trust | {"rule": "fixed", "at": 0.5}, QUESTION)["paragraphs"][1]
+    assert len(three.tables) == 2
+    fixed = write_trust_section(trust | {"rule": "fixed", "at": 0.5}, QUESTION).paragraphs[1]
     assert fixed.endswith("The rule: fixed at 0.5.")
 
 
@@ -198,7 +196,7 @@ def test_the_section_says_what_it_costs_and_what_is_not_promised(trust: dict[str
     [(1.01, "nearly as the network states them"), (2, "surer of itself"), (0.5, "less sure of itself")],
 )
 def test_a_temperature_is_said_in_words(trust: dict[str, Any], temperature: float, words: str) -> None:
-    assert words in write_trust_section(trust | {"temperature": temperature}, QUESTION)["paragraphs"][0]
+    assert words in write_trust_section(trust | {"temperature": temperature}, QUESTION).paragraphs[0]
 
 
 def test_every_rule_is_said_in_words(trust: dict[str, Any]) -> None:

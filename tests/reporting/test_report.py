@@ -9,8 +9,9 @@ import pytest
 
 from mammoscan.figures.confusion_matrix import draw_confusion_matrix
 from mammoscan.figures.style import NOTICE, PHANTOM_STAMP, render_png
+from mammoscan.records.section import Section
 from mammoscan.reporting.report import build_report, measure_png
-from mammoscan.reporting.report_content import Picture, ReportContent, Section
+from mammoscan.reporting.report_content import Picture, ReportContent
 from records import make_dataset_record
 
 
@@ -373,8 +374,8 @@ def test_a_section_of_a_studys_own_shows_its_words_tables_and_figures_once(bare,
         ],
         "figures": ["probability_map"],
     }
-    section = Section.read("breakdown", entry)
-    page = build_report(replace(bare, sections=(section,), figures={"probability_map": png}))
+    section = Section.model_validate(entry)
+    page = build_report(replace(bare, sections={"breakdown": section}, figures={"probability_map": png}))
     assert '<a href="#breakdown">Patients, one by one</a>' in page
     assert "Counted a patient, not an image." in page
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Undefined
 from markupsafe import Markup
 
@@ -54,6 +56,7 @@ def load_environment(escape: bool) -> Environment:
         measure=lambda value: format_measure(value) if isinstance(value, Mapping) else value,
         count=lambda value: f"{int(value):,}",
         fixed=lambda value, digits=2: f"{value:.{digits}f}",
+        quantile=lambda values, share: float(np.quantile(values, share)),
         percent=lambda share, digits=0: "–" if share is None else f"{100 * share:.{digits}f} %",
     )
     environment.tests["finite"] = lambda value: not isinstance(value, Undefined) and is_number(value)
@@ -80,3 +83,10 @@ def say(sentence: str, *values: Any, **named: Any) -> str:
     """Return one of the sentences in ``sentences.j2``, e.g. ``say("protocol", "patient", 5)``."""
     macro = getattr(load_environment(escape=False).get_template("sentences.j2").module, sentence)
     return " ".join(str(macro(*values, **named)).split())
+
+
+def say_paragraphs(section: str, **values: Any) -> tuple[str, ...]:
+    """Return the paragraphs of one of the sections in ``sections.j2``."""
+    macro = getattr(load_environment(escape=False).get_template("sections.j2").module, section)
+    paragraphs = re.split(r"\n\s*\n", str(macro(**values)))
+    return tuple(" ".join(text.split()) for text in paragraphs if text.strip())

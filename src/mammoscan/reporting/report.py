@@ -63,7 +63,7 @@ def build_report(content: ReportContent) -> str:
         duration=say("duration", content.seconds) if content.seconds is not None else "",
         pictures={name: embed_picture(name, picture) for name, picture in content.figures.items()},
         known=list(CAPTIONS),
-        placed=[name for section in content.sections for name in section.figures],
+        placed=[name for section in content.sections.values() for name in section.figures],
         models=_order_models(content.metrics),
         measure_rows=_tabulate_measures(content),
         audit_rows=_tabulate_audit(content.audit),

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from mammoscan.records.dataset import DatasetRecord
+from mammoscan.records.section import Section
 
 
 @dataclass(frozen=True)
@@ -24,46 +25,6 @@ class Picture:
     png: bytes
     caption: str = ""
     alt: str = ""
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of a section.
-
-    Attributes:
-        caption: What it shows.
-        columns: Headings; the first column names the rows.
-        rows: Text, numbers, nothing, or measures (``value``, ``low``, ``high``).
-    """
-
-    caption: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[Any]]
-
-
-@dataclass(frozen=True)
-class Section:
-    """What one study, or one part of the work, says besides what every report says.
-
-    Attributes:
-        name: Its anchor.
-        title: Its heading.
-        paragraphs: Sentences that stand first.
-        tables: Tables below them.
-        figures: Names of the report's figures that are shown here.
-    """
-
-    name: str
-    title: str
-    paragraphs: Sequence[str] = ()
-    tables: Sequence[Table] = ()
-    figures: Sequence[str] = ()
-
-    @classmethod
-    def read(cls, name: str, entry: Mapping[str, Any]) -> Section:
-        """Return the section that a catalog entry ``<study>.<name>_section`` holds."""
-        tables = [Table(**table) for table in entry.get("tables", ())]
-        return cls(name=name, **{**entry, "tables": tables})
 
 
 @dataclass(frozen=True)
@@ -99,7 +60,7 @@ class ReportContent:
         ablation: Rows of ``name`` and measures, the published procedure first.
         reproduction: Rows of ``claim``, ``article``, ``ours`` and where needed ``note``.
         experiments: Rows of ``experiment``, ``recall`` and ``precision``.
-        sections: What this study says besides.
+        sections: What this study says besides, by the anchors of its sections.
         training: Facts on the network and its training, by name.
         parameters: The run's parameters, flattened.
         versions: Package names with versions.
@@ -136,7 +97,7 @@ class ReportContent:
     ablation: Sequence[Mapping[str, Any]] = ()
     reproduction: Sequence[Mapping[str, Any]] = ()
     experiments: Sequence[Mapping[str, Any]] = ()
-    sections: Sequence[Section] = ()
+    sections: Mapping[str, Section] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)

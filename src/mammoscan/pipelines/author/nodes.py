@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
@@ -12,8 +12,10 @@ from mammoscan import figures
 from mammoscan.params import EvaluationParams, Question, Recipe
 from mammoscan.pipelines.reporting.nodes import announce, choose_stamp, describe_study, sort_parts
 from mammoscan.records.dataset import DatasetRecord
+from mammoscan.records.section import Section
+from mammoscan.reporting.format import format_percent
 from mammoscan.reporting.report import build_report
-from mammoscan.reporting.report_content import Picture, ReportContent, Section
+from mammoscan.reporting.report_content import Picture, ReportContent
 from mammoscan.reporting.verdicts import say_worth
 from mammoscan.studies import ABLATION, EXPERIMENTS
 
@@ -139,13 +141,6 @@ def tabulate_comparisons(experiments: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(claims, columns=["claim", "article", "ours", "note"])
 
 
-def format_percent(measure: Mapping[str, Any]) -> str:
-    """Return a share with its interval in percent."""
-    if pd.isna(measure["low"]) or pd.isna(measure["high"]):
-        return f"{100 * measure['value']:.0f} %"
-    return f"{100 * measure['value']:.0f} % [{100 * measure['low']:.0f}, {100 * measure['high']:.0f}]"
-
-
 # What the article states: recall and precision on malignant cases of its best experiment.
 CLAIMED = {"calcifications_class": {"claimed_recall": 0.97, "claimed_precision": 1.0}}
 
@@ -252,8 +247,8 @@ def _name_matrices(pictures: dict[str, bytes]) -> dict[str, Any]:
     figures: dict[str, bytes | Picture] = dict(sort_parts(pictures)["figures"])
     matrices = {f"confusion_matrix_{name}": VARIANTS[name] for name in EXPERIMENTS}
     figures |= {name: Picture(pictures[f"{name}_figure"], title) for name, title in matrices.items()}
-    section = Section("matrices", "Right and wrong, experiment by experiment", figures=tuple(matrices))
-    return {"figures": figures, "sections": [section]}
+    section = Section(title="Right and wrong, experiment by experiment", figures=tuple(matrices))
+    return {"figures": figures, "sections": {"matrices": section}}
 
 
 def _list_experiments(experiments: pd.DataFrame) -> list[dict[str, Any]]:

@@ -33,7 +33,7 @@ from mammoscan.params import EvaluationParams, MachineParams, Question, Recipe, 
 from mammoscan.records.dataset import DatasetRecord
 from mammoscan.records.history import History
 from mammoscan.reporting.report import build_report
-from mammoscan.reporting.report_content import ReportContent, Section
+from mammoscan.reporting.report_content import ReportContent
 from mammoscan.reporting.verdicts import find_best_baseline, say_worth
 from mammoscan.studies import STUDIES
 
@@ -285,11 +285,9 @@ def sort_parts(parts: dict[str, Any]) -> dict[str, Any]:
         "figures": {
             name.removesuffix("_figure"): part for name, part in parts.items() if name.endswith("_figure")
         },
-        "sections": [
-            Section.read(name.removesuffix("_section"), part)
-            for name, part in parts.items()
-            if name.endswith("_section")
-        ],
+        "sections": {
+            name.removesuffix("_section"): part for name, part in parts.items() if name.endswith("_section")
+        },
     }
 
 

@@ -1,4 +1,4 @@
-"""What the report says of a search."""
+"""Nodes of the search for a recipe, and what the report says of it."""
 
 from __future__ import annotations
 
@@ -40,6 +40,9 @@ from mammoscan.pipelines.search.trials import (
 from mammoscan.progress import show_progress
 from mammoscan.records.dataset import DatasetRecord
 from mammoscan.records.history import History
+from mammoscan.records.section import Section, Table
+from mammoscan.reporting.format import format_value
+from mammoscan.reporting.render import say_paragraphs
 from mammoscan.tracking.live import log_child_run
 
 HEADLINE = "auc"
@@ -53,7 +56,7 @@ def describe_search(
     question: Question,
     evaluation: EvaluationParams,
     search: SearchParams,
-) -> dict[str, Any]:
+) -> Section:
     """Set the score of the searched recipes beside that of the study's own, on the same patients.
 
     Args:
@@ -70,56 +73,42 @@ def describe_search(
     """
     found, own = (table[table["model"] == "cnn"] for table in (predictions, own_predictions))
     compared = compare_predictions(found, own, question, evaluation)
-    keys = list(search.list_ranges())
-    rows = [
-        ["the recipe found in each fold", compared["a"]],
-        ["the study's own recipe", compared["b"]],
-        ["difference", pick_measure(compared)],
-    ]
-    chosen = trials[trials[CHOSEN]]
+    keys = tuple(search.list_ranges())
     owns = trials[trials["own_recipe"]].set_index("fold")["value"]
-    return {
-        "title": "Search for a recipe",
-        "paragraphs": [
-            f"In each of {plan['folds']} folds {plan['trials']} recipes were tried on the fold's training patients "
-            f"alone, which were divided {plan['inner_folds']} times for it. The best one was then trained as any "
-            "recipe is, and asked about patients that neither it nor the search had seen. The score is that of the "
-            "whole procedure, search included.",
-            "The value of the best trial itself is no score: the best of many is partly luck. No single recipe is "
-            "named here for the same reason; each fold found its own. The recipe under Training is the one that "
-            "the search began with.",
-        ],
-        "tables": [
-            {"caption": "AUC on the test patients of all folds", "columns": ["", "AUC"], "rows": rows},
-            {
-                "caption": f"What was found: {search.measure} among the training patients",
-                "columns": ["fold", "own recipe", "best trial", "trial", *keys],
-                "rows": [
-                    [
-                        str(row["fold"] + 1),
-                        tell_value(owns.get(row["fold"])),
-                        tell_value(row["value"]),
-                        str(row["trial"]),
-                        *(tell_value(row[key]) for key in keys),
-                    ]
-                    for row in chosen.to_dict("records")
-                ],
-            },
-        ],
-        "figures": ["trials"],
-    }
+    scores = Table(
+        caption="AUC on the test patients of all folds",
+        columns=("", "AUC"),
+        rows=(
+            ("the recipe found in each fold", compared["a"]),
+            ("the study's own recipe", compared["b"]),
+            ("difference", pick_measure(compared)),
+        ),
+    )
+    found_values = Table(
+        caption=f"What was found: {search.measure} among the training patients",
+        columns=("fold", "own recipe", "best trial", "trial", *keys),
+        rows=tuple(
+            (
+                str(row["fold"] + 1),
+                format_value(owns.get(row["fold"])),
+                format_value(row["value"]),
+                str(row["trial"]),
+                *(format_value(row[key]) for key in keys),
+            )
+            for row in trials[trials[CHOSEN]].to_dict("records")
+        ),
+    )
+    return Section(
+        title="Search for a recipe",
+        paragraphs=say_paragraphs("search", plan=plan),
+        tables=(scores, found_values),
+        figures=("trials",),
+    )
 
 
 def pick_measure(measure: dict[str, Any]) -> dict[str, Any]:
     """Return the value with its interval."""
     return {key: measure[key] for key in ("value", "low", "high")}
-
-
-def tell_value(value: Any) -> str:
-    """Return a value as a reader wants it."""
-    if value is None or value != value:
-        return "none"
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 logger = logging.getLogger("mammoscan")
@@ -216,7 +205,7 @@ def search_recipe(
         )
     trials = tabulate_trials(study, fold, keys)
     best = study.best_trial
-    values = ", ".join(f"{key} {tell_value(value)}" for key, value in best.params.items())
+    values = ", ".join(f"{key} {format_value(value)}" for key, value in best.params.items())
     logger.info("%s: %s %.3f with %s", title, search.measure, best.value, values)
     found, found_views = apply_values(best.params, training, views)
     return {

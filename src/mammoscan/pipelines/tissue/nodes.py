@@ -1,12 +1,8 @@
-"""The section that lays predictions out on the slides that the patches were cut from.
-
-The section that counts patients beside images, by magnification and tumour type.
-
-The sections that put an article's claims beside what came out here, and say what they are worth.
-"""
+"""What the studies of stained tissue add to their reports: patients beside images, slides, an article's claims."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -18,11 +14,14 @@ from mammoscan.evaluation.patient_accuracy import EVERYTHING, score_patients
 from mammoscan.evaluation.predictions import MAIN_MODEL
 from mammoscan.figures.slide_map import draw_probability_map as draw_map
 from mammoscan.figures.slide_map import pick_slides
+from mammoscan.figures.style import format_measure
 from mammoscan.params import EvaluationParams, Question, SplitParams
-from mammoscan.pipelines.author import nodes
 from mammoscan.pipelines.reporting.nodes import choose_stamp
 from mammoscan.records.dataset import DatasetRecord
 from mammoscan.records.history import History
+from mammoscan.records.section import Section, Table
+from mammoscan.reporting.format import format_percent
+from mammoscan.reporting.render import say_paragraphs
 
 BY = ("magnification", "group")
 NAMES = {"magnification": "Magnification", "group": "Type"}
@@ -38,92 +37,79 @@ def score_breakdown(
 
 def describe_breakdown(
     scores: pd.DataFrame, samples: pd.DataFrame, predictions: pd.DataFrame, evaluation: EvaluationParams
-) -> dict[str, Any]:
-    """Put the breakdown into words: a section of the report."""
-    # A note that says nothing comes back from a file as a missing value.
+) -> Section:
+    """Write the section on the network's answers image by image and patient by patient."""
+    # An empty note comes back from a file as a missing value.
     scores = scores.fillna({"note": ""})
     overall = scores.iloc[0]
-    level = f"{100 * evaluation.level:.0f} %"
-    paragraphs = [
-        f"Image by image, {format_share(overall, 'image_accuracy')} of the answers are right. BreaKHis' own measure, "
-        "the patient score, is the mean over patients of the share of a patient's images that are right: "
-        f"{format_share(overall, 'patient_score')}. In brackets stand {level} intervals over patients.",
-        _say_constant(samples, predictions),
-    ]
-    if overall["note"]:
-        paragraphs.insert(
-            0,
-            f"The rarest label has {overall['fewest']} patients, fewer than {MIN_PATIENTS}: {TOO_FEW}. "
-            "The figures below show that the software runs, and no more.",
-        )
-    elif (scores["note"] != "").any():
-        paragraphs.append(f"Where a row rests on fewer than {MIN_PATIENTS} patients of a label, it says so.")
+    tested = samples[samples["sample_id"].astype(str).isin(set(predictions["sample_id"].astype(str)))]
+    frequent = str(tested["label"].value_counts().idxmax())
+    right = tested["label"] == frequent
     rows = [
-        [
-            "All images"
-            if row["by"] == EVERYTHING
-            else f"{NAMES.get(row['by'], row['by'])} {_name_level(row['subgroup'])}",
+        (
+            _name_row(row["by"], row["subgroup"]),
             int(row["images"]),
             int(row["patients"]),
             format_share(row, "image_accuracy"),
             format_share(row, "patient_score"),
             row["note"],
-        ]
+        )
         for row in scores.to_dict("records")
     ]
-    table = {
-        "caption": "Share of right answers at the stated threshold",
-        "columns": ["", "Images", "Patients", "Right, by image", "Patient score", ""],
-        "rows": rows,
-    }
-    return {
-        "title": "Image by image, and patient by patient",
-        "paragraphs": paragraphs,
-        "tables": [table],
-        "figures": [],
-    }
-
-
-def format_share(row: Any, name: str) -> str:
-    """Return a share with its interval in percent."""
-    value, low, high = (row[f"{name}{end}"] for end in ("", "_low", "_high"))
-    if pd.isna(value):
-        return "not defined"
-    if pd.isna(low) or pd.isna(high):
-        return f"{100 * value:.1f} %"
-    return f"{100 * value:.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
-
-
-def _say_constant(samples: pd.DataFrame, predictions: pd.DataFrame) -> str:
-    """Say what always giving the most frequent answer would reach: accuracy means little without it."""
-    tested = samples[samples["sample_id"].astype(str).isin(set(predictions["sample_id"].astype(str)))]
-    frequent = str(tested["label"].value_counts().idxmax())
-    right = tested["label"] == frequent
-    by_patient = right.groupby(tested["patient_id"]).mean().mean()
-    return (
-        f"Whoever always answers {frequent} is right for {100 * right.mean():.1f} % of the images and has a patient "
-        f"score of {100 * by_patient:.1f} %; within a single tumour type that answer is always right or always wrong."
+    return Section(
+        title="Image by image, and patient by patient",
+        paragraphs=say_paragraphs(
+            "breakdown",
+            overall={
+                "note": overall["note"],
+                "fewest": overall["fewest"],
+                **{name: format_share(overall, name) for name in ("image_accuracy", "patient_score")},
+            },
+            noted=bool((scores["note"] != "").any()),
+            min_patients=MIN_PATIENTS,
+            too_few=TOO_FEW,
+            level=evaluation.level,
+            frequent=frequent,
+            frequent_images=right.mean(),
+            frequent_patients=right.groupby(tested["patient_id"]).mean().mean(),
+        ),
+        tables=(
+            Table(
+                caption="Share of right answers at the stated threshold",
+                columns=("", "Images", "Patients", "Right, by image", "Patient score", ""),
+                rows=tuple(rows),
+            ),
+        ),
     )
 
 
-def _name_level(level: str) -> str:
-    return f"{level}X" if level.isdigit() else level.replace("_", " ")
+def format_share(row: Any, name: str) -> str:
+    """Return a table's share with its interval in percent."""
+    return format_percent(
+        {key: row[f"{name}{end}"] for key, end in (("value", ""), ("low", "_low"), ("high", "_high"))}, 1
+    )
+
+
+def _name_row(by: str, level: str) -> str:
+    if by == EVERYTHING:
+        return "All images"
+    return f"{NAMES.get(by, by)} {f'{level}X' if level.isdigit() else level.replace('_', ' ')}"
 
 
 # What the BreaKHis article states; its precision and recall are on as many benign as malignant images.
-ACCURACY, PRECISION, RECALL, F1, AREA = 0.983, 0.65, 0.95, 0.77, 0.692
+BREAKHIS = {"accuracy": 0.983, "precision": 0.65, "recall": 0.95, "f1": 0.77, "area": 0.692}
 
 
 def describe_breakhis_claims(
     metrics: dict[str, Any], history: History, folds: pd.DataFrame, leak_audit: dict[str, Any]
-) -> dict[str, Any]:
+) -> Section:
     """Show how 98.3 % accuracy and a ROC-AUC of .692 can stand in one article: they are not of the same images."""
     network = metrics["cnn"]
     sides = folds["fold_0"].value_counts()
     best = max(epoch.val_accuracy or 0.0 for epoch in history.epochs)
     hard = _average(network["sensitivity"], network["specificity"])
-    false_alarms = RECALL * (1 - PRECISION) / PRECISION
-    implied = (RECALL + 1 - false_alarms) / 2
+    false_alarms = BREAKHIS["recall"] * (1 - BREAKHIS["precision"]) / BREAKHIS["precision"]
+    implied = (BREAKHIS["recall"] + 1 - false_alarms) / 2
     rows = [
         [
             "Images to train",
@@ -134,36 +120,44 @@ def describe_breakhis_claims(
         ["Further images", "500", f"{sides.get('test', 0):,}", "not used in training"],
         [
             "Accuracy on the images that chose the epoch",
-            f"{100 * ACCURACY:.1f} %",
+            f"{100 * BREAKHIS['accuracy']:.1f} %",
             f"{100 * best:.1f} %",
             "the best of all epochs, on the images by which it is the best",
         ],
         ["Accuracy on the further images", "", format_percent(network["accuracy"]), ""],
-        ["Precision on malignant", f"{100 * PRECISION:.0f} %", format_percent(network["precision"]), ""],
-        ["Recall on malignant", f"{100 * RECALL:.0f} %", format_percent(network["sensitivity"]), ""],
-        ["F1 on malignant", f"{F1:.2f}", _format(network["f1"]), ""],
-        ["ROC-AUC of hard labels", f"{AREA:.3f}", hard, "the mean of recall and specificity"],
-        ["ROC-AUC of probabilities", "", _format(network["auc"]), ""],
+        [
+            "Precision on malignant",
+            f"{100 * BREAKHIS['precision']:.0f} %",
+            format_percent(network["precision"]),
+            "",
+        ],
+        [
+            "Recall on malignant",
+            f"{100 * BREAKHIS['recall']:.0f} %",
+            format_percent(network["sensitivity"]),
+            "",
+        ],
+        ["BREAKHIS['f1'] on malignant", f"{BREAKHIS['f1']:.2f}", format_measure(network["f1"]), ""],
+        ["ROC-AUC of hard labels", f"{BREAKHIS['area']:.3f}", hard, "the mean of recall and specificity"],
+        ["ROC-AUC of probabilities", "", format_measure(network["auc"]), ""],
     ]
-    paragraphs = [
-        "The article states 98.3 % accuracy and a ROC-AUC of .692. Of the same images that cannot be. A curve drawn "
-        "from hard labels has one point, and the area under it is the mean of recall and specificity; with as many "
-        "benign as malignant images that is the accuracy itself. An accuracy of 98.3 % would make it .983.",
-        f"Its own precision of {PRECISION:.2f} at a recall of {RECALL:.2f} says the same: with equal classes they mean "
-        f"false alarms on {100 * false_alarms:.0f} % of the benign images, hence an accuracy, and an area of hard "
-        f"labels, of about {implied:.2f}. The reading that makes both true: 98.3 % is of the images that chose the "
-        "epoch, the other four figures of other images, on which the network is right about seven times in ten.",
-        f"Here the best accuracy on the images that chose the epoch is {100 * best:.1f} %, and on the further images "
-        f"it is {format_percent(network['accuracy'])}; the area of hard labels is {hard}, that of probabilities "
-        f"{_format(network['auc'])}. Hard labels throw the ranking away: that is all that stands between the last two.",
-        say_shared(leak_audit),
-    ]
+    paragraphs = say_paragraphs(
+        "breakhis_claims",
+        claim=BREAKHIS,
+        best=best,
+        accuracy=format_percent(network["accuracy"]),
+        hard=hard,
+        area=format_measure(network["auc"]),
+        false_alarms=false_alarms,
+        implied=implied,
+        shared=leak_audit["patient"]["share"],
+    )
     return _make(paragraphs, rows)
 
 
 def describe_listed_claims(
     metrics: dict[str, Any], history: History, leak_audit: dict[str, Any], split: SplitParams
-) -> dict[str, Any]:
+) -> Section:
     """Put the claims on the 400X images beside what came out here."""
     epochs = history.epochs
     learnt = next((epoch.epoch for epoch in epochs if epoch.accuracy >= 0.9995), None)
@@ -176,20 +170,18 @@ def describe_listed_claims(
             f"by epoch {learnt}" if learnt else "not reached",
             f"highest: {100 * max(epoch.accuracy for epoch in epochs):.1f} %",
         ],
-        ["Accuracy on the other images", "85.5 %", format_percent(network_accuracy(metrics)), ""],
-        ["AUC on the other images", "", _format(metrics["cnn"]["auc"]), ""],
+        ["Accuracy on the other images", "85.5 %", format_percent(metrics["cnn"]["accuracy"]), ""],
+        ["AUC on the other images", "", format_measure(metrics["cnn"]["auc"]), ""],
     ]
-    return _make([say_shared(leak_audit), _say_choice(split)], rows)
+    return _make(_say_division(leak_audit, split), rows)
 
 
-def describe_patch_claims(
-    metrics: dict[str, Any], leak_audit: dict[str, Any], split: SplitParams
-) -> dict[str, Any]:
+def describe_patch_claims(metrics: dict[str, Any], leak_audit: dict[str, Any], split: SplitParams) -> Section:
     """Put the claim on the IDC patches beside what came out here."""
     tested = metrics["cnn"]
     frequent = max(label["samples"] for label in tested["labels"].values()) / tested["samples"]
     rows = [
-        ["Accuracy on the other patches", "over 85 %", format_percent(network_accuracy(metrics)), ""],
+        ["Accuracy on the other patches", "over 85 %", format_percent(metrics["cnn"]["accuracy"]), ""],
         [
             "Always the more frequent answer",
             "",
@@ -197,67 +189,30 @@ def describe_patch_claims(
             "what an accuracy has to be held against",
         ],
         ["Balanced accuracy", "", format_percent(tested["balanced_accuracy"]), ""],
-        ["AUC", "", _format(tested["auc"]), ""],
+        ["AUC", "", format_measure(tested["auc"]), ""],
     ]
-    return _make([say_shared(leak_audit), _say_choice(split)], rows)
+    return _make(_say_division(leak_audit, split), rows)
 
 
-def network_accuracy(metrics: dict[str, Any]) -> dict[str, Any]:
-    """Return the network's accuracy with its interval."""
-    accuracy: dict[str, Any] = metrics["cnn"]["accuracy"]
-    return accuracy
-
-
-def say_shared(leak_audit: dict[str, Any]) -> str:
-    """Say how many of the tested images are of patients that the network has learnt from."""
-    shared = leak_audit["patient"]
-    return (
-        f"Images are divided, not patients: {100 * shared['share']:.0f} % of the tested images are of patients who "
-        "have other images on the training side. A slide's stain is its own, so the network can know the slide "
-        "instead of the tumour. The study of the same name without the author's division keeps patients apart: compare."
+def _say_division(leak_audit: dict[str, Any], split: SplitParams) -> tuple[str, ...]:
+    return say_paragraphs(
+        "images_divided", shared=leak_audit["patient"]["share"], chosen_on=split.choose_epoch_on
     )
 
 
-def _say_choice(split: SplitParams) -> str:
-    if split.choose_epoch_on == "test":
-        return (
-            "The article names one set beside the training set, so the tested images also chose the epoch; that "
-            "flatters every figure here."
-        )
-    return "The epoch was chosen on a part of the training images, not on the tested ones."
-
-
-def _make(paragraphs: list[str], rows: list[list[str]]) -> dict[str, Any]:
-    table = {
-        "caption": "What the article states, and what came out here",
-        "columns": ["", "Article", "Here", "Note"],
-        "rows": rows,
-    }
-    return {
-        "title": "The article's figures beside ours",
-        "paragraphs": paragraphs,
-        "tables": [table],
-        "figures": [],
-    }
+def _make(paragraphs: tuple[str, ...], rows: Iterable[Iterable[str]]) -> Section:
+    table = Table(
+        caption="What the article states, and what came out here",
+        columns=("", "Article", "Here", "Note"),
+        rows=tuple(tuple(row) for row in rows),
+    )
+    return Section(title="The article's figures beside ours", paragraphs=paragraphs, tables=(table,))
 
 
 def _average(one: dict[str, Any], other: dict[str, Any]) -> str:
     if one["value"] is None or other["value"] is None:
         return "not defined"
     return f"{(one['value'] + other['value']) / 2:.2f}"
-
-
-def format_percent(measure: dict[str, Any]) -> str:
-    """Return a share with its interval in percent, or that it is not defined: nothing may be called malignant."""
-    return "not defined" if measure["value"] is None else nodes.format_percent(measure)
-
-
-def _format(measure: dict[str, Any]) -> str:
-    if measure["value"] is None:
-        return "not defined"
-    if measure["low"] is None or measure["high"] is None:
-        return f"{measure['value']:.2f}"
-    return f"{measure['value']:.2f} [{measure['low']:.2f}, {measure['high']:.2f}]"
 
 
 SHOWN = 6
@@ -288,37 +243,27 @@ def draw_probability_map(
     return draw_map(places, choose_stamp(record), positive=question.positive, side=SIDE, limit=SHOWN)
 
 
-def describe_slides(predictions: pd.DataFrame, samples: pd.DataFrame, question: Question) -> dict[str, Any]:
-    """Tell how well patches are ranked within each slide, which is what a map of one slide needs."""
+def describe_slides(predictions: pd.DataFrame, samples: pd.DataFrame, question: Question) -> Section:
+    """Write the section on how well patches are ranked within each slide: what a map of one slide rests on."""
     places = place_predictions(predictions, samples, question)
     slides = places.groupby("patient_id")
     areas = pd.Series({str(slide): _measure_area(part) for slide, part in slides}, dtype=float)
-    known = areas.dropna()
-    paragraphs = [
-        "Each square of the map is a patch in its place. A map is of use where the network's warm region covers the "
-        "true one and little else.",
-        f"Within a slide the AUC compares only patches of that slide, so a slide's stain cannot help. Over "
-        f"{len(known)} of {len(areas)} slides that hold both labels its median is {known.median():.2f}, and half of "
-        f"them lie between {known.quantile(0.25):.2f} and {known.quantile(0.75):.2f}."
-        if len(known)
-        else "No slide holds patches of both labels, so nothing can be said within slides.",
-    ]
-    rows = [
-        [
+    rows = tuple(
+        (
             slide,
             len(slides.get_group(slide)),
             f"{100 * slides.get_group(slide)['is_positive'].mean():.0f} %",
             None if pd.isna(areas[slide]) else f"{areas[slide]:.2f}",
-        ]
+        )
         for slide in pick_slides(places, SHOWN)
-    ]
-    columns = ["Slide", "Patches", f"of them {question.positive}", "AUC within the slide"]
-    return {
-        "title": "Slides, patch by patch",
-        "paragraphs": paragraphs,
-        "tables": [{"caption": "The slides of the map", "columns": columns, "rows": rows}],
-        "figures": ["probability_map"],
-    }
+    )
+    columns = ("Slide", "Patches", f"of them {question.positive}", "AUC within the slide")
+    return Section(
+        title="Slides, patch by patch",
+        paragraphs=say_paragraphs("slides", slides=len(areas), areas=areas.dropna().tolist()),
+        tables=(Table(caption="The slides of the map", columns=columns, rows=rows),),
+        figures=("probability_map",),
+    )
 
 
 def _measure_area(part: pd.DataFrame) -> float:

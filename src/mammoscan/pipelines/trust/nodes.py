@@ -47,6 +47,7 @@ from mammoscan.records.card import (
 )
 from mammoscan.records.dataset import DatasetRecord
 from mammoscan.records.history import History
+from mammoscan.records.section import Section
 from mammoscan.reporting.model_card import build_metadata, choose_notice, write_markdown
 
 # (key, name, as a share)
@@ -60,13 +61,13 @@ OPERATION = (
 )
 
 
-def write_trust_section(trust: dict[str, Any], question: Question) -> dict[str, Any]:
+def write_trust_section(trust: dict[str, Any], question: Question) -> Section:
     """Say what temperature, threshold and the out-of-distribution check are, and what each is worth."""
     tables = [_tabulate_calibration(trust)]
     if trust["threshold"] is not None:
         tables.append(_tabulate_operation(trust, question))
     tables.append(_tabulate_out_of_distribution(trust))
-    return {
+    section = {
         "title": "Can it be trusted?",
         "paragraphs": [
             _say_calibration(trust),
@@ -76,6 +77,7 @@ def write_trust_section(trust: dict[str, Any], question: Question) -> dict[str, 
         "tables": tables,
         "figures": ["calibration"],
     }
+    return Section.model_validate(section)
 
 
 def say_rule(trust: dict[str, Any], positive: str) -> str:
