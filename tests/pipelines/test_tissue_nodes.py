@@ -13,8 +13,8 @@ from histories import make_epoch, make_history
 from mammoscan.figures.slide_map import draw_probability_map as draw_map
 from mammoscan.figures.slide_map import pick_slides
 from mammoscan.params import EvaluationParams, Question, SplitParams
-from mammoscan.records.section import Section
 from mammoscan.pipelines.tissue import nodes
+from mammoscan.records.section import Section
 from records import make_dataset_record
 
 EVALUATION = EvaluationParams(resamples=50, metadata_columns=())
@@ -176,7 +176,7 @@ class TestClaims:
         section = nodes.describe_breakhis_claims(METRICS, HISTORY, folds, AUDIT)
         rows = self.read(section)
         assert rows["ROC-AUC of hard labels"] == ("0.692", "0.70")
-        assert rows["ROC-AUC of probabilities"] == ("", "0.83 [0.73, 0.93)"]
+        assert rows["ROC-AUC of probabilities"] == ("", "0.83 [0.73, 0.93]")
         assert rows["Accuracy on the images that chose the epoch"] == ("98.3 %", "97.0 %")
         assert rows["Images to train"][1] == "16 + 4"
         said = " ".join(section.paragraphs)
@@ -197,7 +197,7 @@ class TestClaims:
         section = nodes.describe_patch_claims(METRICS, AUDIT, SplitParams())
         rows = self.read(section)
         assert rows["Always the more frequent answer"] == ("", "70 %")
-        assert rows["Accuracy on the other patches"] == ("over 85 %", "70 % [60, 80)"]
+        assert rows["Accuracy on the other patches"] == ("over 85 %", "70 % [60, 80]")
         assert "a part of the training images" in section.paragraphs[1]
 
     def test_what_is_not_defined_is_said_to_be_so(self) -> None:
