@@ -14,14 +14,16 @@ from urllib.parse import unquote
 import pytest
 import yaml
 
-from mammoscan import params
+from mammoscan import __version__, params
 from mammoscan.hooks.parameters import check_asked
 from mammoscan.params import Block
 from mammoscan.pipeline_registry import register_pipelines
 from mammoscan.studies import STUDIES
 from projects import ROOT, load_project_conf
 
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "data" / "README.md"]
+PAGES = [
+    ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "data/README.md")
+]
 PAGES += sorted((ROOT / "docs").rglob("*.md"))
 PIPELINES = register_pipelines()
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
@@ -182,6 +184,45 @@ class TestCatalog:
             folder, file = explained[name]
             if "filepath" in entry:
                 assert entry["filepath"] == f"${{globals:data}}/{folder}/{file}"
+
+
+class TestProjectFiles:
+    """What people look for who take over a project."""
+
+    def test_the_citation_names_the_version_that_is_installed(self) -> None:
+        citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+        assert citation["version"] == __version__
+        assert citation["license"] == "MIT"
+
+    def test_the_workflow_runs_what_a_change_must_pass(self) -> None:
+        workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
+        steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+        assert {".ci/run", 'pytest -m "not slow"'} <= {step.get("run") for step in steps}
+
+    def test_hooks_before_a_commit_need_no_network(self) -> None:
+        hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
+        assert {repository["repo"] for repository in hooks["repos"]} == {"local"}
+        assert {hook["language"] for repository in hooks["repos"] for hook in repository["hooks"]} == {
+            "system"
+        }
+
+    def test_both_images_are_built_from_the_tested_versions(self) -> None:
+        text = (ROOT / "Dockerfile").read_text()
+        assert re.findall(r"^FROM \S+ AS (\w+)$", text, flags=re.MULTILINE) == ["base", "pipeline", "serve"]
+        assert "-c constraints.txt" in text
+        for file in re.findall(r"^COPY \S+ (.+) \S+$", text, flags=re.MULTILINE):
+            assert all((ROOT / name).exists() for name in file.split()), file
+
+    def test_every_page_is_on_the_site(self) -> None:
+        index = (ROOT / "docs" / "index.md").read_text()
+        listed = [
+            line
+            for block in re.findall(r"```\{toctree\}\n(.*?)```", index, flags=re.DOTALL)
+            for line in block.split("\n")
+        ]
+        docs = ROOT / "docs"
+        found = {page for line in listed for page in docs.glob(f"{line}.md")}
+        assert {page for page in PAGES if page.is_relative_to(docs)} - found == {docs / "index.md"}
 
 
 class TestChecks:
