@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,14 @@ import pytest
 from pydantic import ValidationError
 
 from mammoscan.evaluation.calibration import HOTTEST, apply_temperature, fit_temperature
-from mammoscan.evaluation.operating_point import choose_threshold, measure_operation, measure_trust
+from mammoscan.evaluation.operating_point import (
+    CHOSEN_AGAIN,
+    choose_threshold,
+    measure_operation,
+    measure_trust,
+    rechoose_thresholds,
+)
+from mammoscan.evaluation.predictions import Scored, read_scored
 from mammoscan.params import EvaluationParams, Question, ThresholdParams
 
 SCORE = np.array([0.1, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8, 0.9])
@@ -50,6 +58,20 @@ class TestTemperature:
 
     def test_nothing_to_fit_changes_nothing(self) -> None:
         assert fit_temperature(np.empty((0, 2)), np.empty(0, int)) == 1
+
+
+def make_scored(score: np.ndarray, positive: np.ndarray, folds: np.ndarray | None = None) -> Scored:
+    """One sample per patient."""
+    count = len(score)
+    return Scored(
+        labels=("benign", "malignant"),
+        positive=1,
+        probabilities=np.stack([1 - score, score], axis=1),
+        truth=positive.astype(int),
+        patients=np.arange(count),
+        n_patients=count,
+        folds=np.zeros(count, int) if folds is None else folds,
+    )
 
 
 class TestThreshold:
@@ -95,7 +117,7 @@ class TestThreshold:
     def test_what_it_costs_is_stated_for_the_prevalence(self) -> None:
         decided = SCORE >= 0.5
         evaluation = EvaluationParams(threshold={"prevalence": 0.2}, resamples=50, metadata_columns=())
-        found = measure_operation(decided, POSITIVE, np.arange(8), 8, evaluation)
+        found = measure_operation(make_scored(SCORE, POSITIVE), decided, evaluation)
         assert found["counts"] == {"hit": 3, "missed": 1, "false_alarm": 1, "right": 3}
         values = {name: measure["value"] for name, measure in found.items() if name != "counts"}
         hit, alarm = 0.2 * 0.75, 0.8 * 0.25
@@ -110,6 +132,40 @@ class TestThreshold:
             }
         )
         assert found["sensitivity"]["low"] < 0.75 < found["sensitivity"]["high"]
+
+
+class TestChoosingAgain:
+    """In each resample the threshold is chosen again, so that its own uncertainty is in the intervals."""
+
+    @pytest.mark.parametrize(
+        "rule", [{"rule": "sensitivity", "at": 0.9}, {"rule": "youden"}, {"rule": "cost", "at": 5.0}]
+    )
+    def test_on_the_data_as_they_are_it_decides_as_the_folds_do(self, rule: dict[str, Any]) -> None:
+        rng = np.random.default_rng(0)
+        positive = np.arange(60) % 3 == 0
+        scored = make_scored(1 / (1 + np.exp(-rng.normal(positive, 1))), positive, np.arange(60) % 4)
+        params = ThresholdParams(**rule)
+        decided = np.zeros(60, bool)
+        for fold in range(4):
+            others = scored.select(scored.folds != fold)
+            threshold = choose_threshold(others.score, others.is_positive, params)
+            decided |= (scored.folds == fold) & (scored.score >= threshold)
+        found = rechoose_thresholds(scored, params)(np.ones((1, 60)))
+        assert found["sensitivity"][0] == pytest.approx(decided[positive].mean(), abs=0.06)
+        assert found["specificity"][0] == pytest.approx(1 - decided[~positive].mean(), abs=0.06)
+
+    def test_the_interval_is_wider_than_that_of_a_threshold_that_was_given(
+        self, make_predictions: Callable[..., pd.DataFrame], question: Question
+    ) -> None:
+        scored = read_scored(make_predictions(patients=40, each=2), question)
+        evaluation = EvaluationParams(
+            threshold={"rule": "sensitivity", "at": 0.8}, resamples=300, metadata_columns=()
+        )
+        decided = scored.score >= choose_threshold(scored.score, scored.is_positive, evaluation.threshold)
+        given, chosen = (measure_operation(scored, decided, evaluation, again) for again in (False, True))
+        for name in ("sensitivity", "specificity"):
+            assert chosen[name]["low"] < given[name]["low"]
+            assert CHOSEN_AGAIN in chosen[name]["method"]
 
 
 class TestTrust:
@@ -131,6 +187,19 @@ class TestTrust:
         assert after["brier"]["value"] < before["brier"]["value"]
         assert after["ece"]["value"] < before["ece"]["value"]
 
+    def test_a_temperature_that_is_no_clear_gain_is_not_shipped(
+        self, make_predictions: Callable[..., pd.DataFrame], question: Question
+    ) -> None:
+        kept = [
+            measure_trust(make_predictions(patients=30, each=2, seed=seed), question, self.EVALUATION)
+            for seed in range(10)
+        ]
+        assert sum(found["temperature"] == 1 for found in kept) >= 8
+        for found in kept:
+            fitted = found["fitted_temperature"]
+            assert fitted["low"] < fitted["value"] < fitted["high"]
+            assert (found["temperature"] == 1) == (found["log_loss_change"]["high"] >= 0)
+
     def test_a_fold_is_judged_by_the_other_folds_alone(
         self, make_predictions: Callable[..., pd.DataFrame], question: Question
     ) -> None:
@@ -146,7 +215,7 @@ class TestTrust:
         again = measure_trust(changed, question, self.EVALUATION)
         assert again["fold_temperatures"]["fold_0"] == found["fold_temperatures"]["fold_0"]
         assert again["fold_thresholds"]["fold_0"] == found["fold_thresholds"]["fold_0"]
-        assert again["temperature"] != found["temperature"]
+        assert again["fitted_temperature"] != found["fitted_temperature"]
 
     def test_the_promised_sensitivity_is_measured_and_not_assumed(
         self, make_predictions: Callable[..., pd.DataFrame], question: Question
@@ -174,7 +243,7 @@ class TestTrust:
         found = measure_trust(table, three_labels, self.EVALUATION)
         assert found["threshold"] is None
         assert found["operation"] == {}
-        assert 0.3 < found["temperature"] < 3
+        assert 0.3 < found["fitted_temperature"]["value"] < 3
 
     def test_a_single_fold_is_left_as_it_is(
         self, make_predictions: Callable[..., pd.DataFrame], question: Question

@@ -179,10 +179,11 @@ def test_trust_is_measured_on_the_network_alone(trust: dict[str, Any]) -> None:
 def test_the_section_says_what_it_costs_and_what_is_not_promised(trust: dict[str, Any]) -> None:
     section = write_trust_section(trust, QUESTION)
     words = " ".join(section.paragraphs)
-    assert f"From a calibrated probability of {trust['threshold']:.2f} on" in words
+    assert f"From a probability of {trust['threshold']:.2f} on" in words
     assert "at least 80 % of malignant" in words
-    assert "need not keep it" in words
-    assert [len(table.rows) for table in section.tables] == [2, 6, 3]
+    assert "On these patients, by whom it was chosen, the sensitivity is" in words
+    assert "expected on new ones are" in words
+    assert [len(table.rows) for table in section.tables] == [5, 6, 3]
     assert "prevalence of 20 %" in section.tables[1].rows[2][0]
     assert section.tables[2].rows[0][0] == "held-out images (flagged wrongly)"
     three = write_trust_section(trust | {"threshold": None, "operation": {}}, QUESTION)
@@ -193,10 +194,31 @@ def test_the_section_says_what_it_costs_and_what_is_not_promised(trust: dict[str
 
 @pytest.mark.parametrize(
     ("temperature", "words"),
-    [(1.01, "nearly as the network states them"), (2, "surer of itself"), (0.5, "less sure of itself")],
+    [(1, "no clear gain"), (2, "were surer of themselves"), (0.5, "were less sure of themselves")],
 )
 def test_a_temperature_is_said_in_words(trust: dict[str, Any], temperature: float, words: str) -> None:
     assert words in write_trust_section(trust | {"temperature": temperature}, QUESTION).paragraphs[0]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "error", "words"),
+    [
+        (0.4, 0.9, 0.2, ("the probabilities are too extreme", "more than chance explains")),
+        (1.1, 1.9, 0.05, ("not extreme enough", "no more than chance explains")),
+        (0.6, 1.4, 0.05, ("which includes 1", "no more than chance explains")),
+    ],
+)
+def test_calibration_is_said_as_it_was_found(
+    trust: dict[str, Any], low: float, high: float, error: float, words: tuple[str, ...]
+) -> None:
+    found = {
+        "slope": {"value": (low + high) / 2, "low": low, "high": high},
+        "ece": {"value": error},
+        "ece_if_calibrated": {"value": 0.06, "low": 0.03, "high": 0.1},
+    }
+    sides = {side: values | found for side, values in trust["calibration"].items()}
+    said = write_trust_section(trust | {"calibration": sides}, QUESTION).paragraphs[0]
+    assert all(word in said for word in words)
 
 
 def test_every_rule_is_said_in_words(trust: dict[str, Any]) -> None:

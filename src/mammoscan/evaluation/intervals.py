@@ -177,6 +177,7 @@ def interval_share(
     totals: NDArray,
     level: float,
     transform: Callable[[float], float] = float,
+    draws: NDArray | None = None,
 ) -> Measure:
     """Return the interval of a share of samples, patients being drawn.
 
@@ -185,8 +186,14 @@ def interval_share(
         totals: For each patient the number of samples.
         level: The interval's level.
         transform: A rising function of the share that is measured in its stead, e.g. F1 of Jaccard's index.
+        draws: The share on resamples of patients, where more than their samples varies there.
     """
     value, effective, patients = count_effective(hits, totals)
+    if draws is not None and patients > 1:
+        # A share of 0 or 1 would leave no variance to compare with: shrink it a little.
+        inner = float(np.clip(value, 1 / (patients + 2), 1 - 1 / (patients + 2)))
+        variance = float(np.nanvar(draws))
+        effective = min(effective, inner * (1 - inner) / variance) if variance > 0 else effective
     low, high = limit_share(value, effective, patients, level)
     value, low, high = (transform(end) if np.isfinite(end) else np.nan for end in (value, low, high))
     return build_measure(value, low, high, patients, f"{SHARE_METHOD}, {GIVEN_NETWORKS}")
@@ -203,6 +210,21 @@ def interval_mean_of(parts: Sequence[Measure]) -> Measure:
     return build_measure(value, low, high, fewest, parts[0]["method"])
 
 
+def interval_mean(sums: NDArray, totals: NDArray, fewest: int, level: float) -> Measure:
+    """Return the interval of a mean over samples, patients being drawn.
+
+    Args:
+        sums: For each patient the sum over its samples.
+        totals: For each patient the number of samples.
+        fewest: Patients of the rarest label.
+        level: The interval's level.
+    """
+    total = totals.sum()
+    value = float(sums.sum() / total)
+    half = quantile(level, fewest) * np.sqrt(cluster_variance((sums - value * totals) / total))
+    return build_measure(value, value - half, value + half, fewest, f"{MEAN_METHOD}, {GIVEN_NETWORKS}")
+
+
 def interval_loss(losses: NDArray, totals: NDArray, fewest: int, level: float) -> Measure:
     """Return the interval of a mean loss, patients being drawn: on the logarithm's scale, since losses are skewed.
 
@@ -215,8 +237,30 @@ def interval_loss(losses: NDArray, totals: NDArray, fewest: int, level: float) -
     total = totals.sum()
     value = float(losses.sum() / total)
     deviation = np.sqrt(cluster_variance((losses - value * totals) / total))
-    factor = np.exp(quantile(level, len(totals)) * deviation / value) if value > 0 else np.nan
+    factor = np.exp(quantile(level, fewest) * deviation / value) if value > 0 else np.nan
     return build_measure(value, value / factor, value * factor, fewest, f"{MEAN_METHOD}, {GIVEN_NETWORKS}")
+
+
+def limit_ratio(above: Measure, below: Measure, odds: float) -> tuple[float, float, float]:
+    """Return the probability whose odds are ``odds * above / below``, with limits from theirs (Zou and Donner, 2008).
+
+    Args:
+        above: A share, e.g. the sensitivity.
+        below: Another that is independent of it, e.g. the share of false alarms.
+        odds: What multiplies their ratio, e.g. the odds of being positive.
+    """
+    ends = ([measure[key] for key in ("value", "low", "high")] for measure in (above, below))
+    with np.errstate(all="ignore"):
+        (x, x_low, x_high), (y, y_low, y_high) = (np.log(np.array(end, dtype=float)) for end in ends)
+        value = np.log(odds) + x - y
+        if np.isfinite(value):
+            low = value - np.hypot(x - x_low, y_high - y)
+            high = value + np.hypot(x_high - x, y - y_low)
+        else:
+            # One of the shares is 0: there is no middle to measure from.
+            low, high = np.log(odds) + x_low - y_high, np.log(odds) + x_high - y_low
+        value, low, high = (1 / (1 + np.exp(-end)) for end in (value, low, high))
+    return float(value), float(low), float(high)
 
 
 def interval_resampled(value: float, draws: NDArray, patients: int, level: float) -> Measure:

@@ -45,7 +45,8 @@ def list_limits(card: Card) -> list[str]:
     if card.protocol == "patient":
         limits.append(
             f"The figures are those of {card.folds} networks, each measured on patients that it had not seen. The "
-            "model itself was trained on all patients, so that none is left to measure it on."
+            "model itself was trained on all patients, so that none is left to measure it on. Each "
+            "of them learnt from fewer patients than it, and its temperature and threshold come from their answers."
         )
     else:
         limits.append(

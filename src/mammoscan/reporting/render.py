@@ -32,7 +32,14 @@ MEASURES: tuple[tuple[str, str, str], ...] = (
     ("average_precision", "Average precision", "area under the precision-recall curve"),
     ("brier", "Brier score", "error of the probabilities; 0 is best"),
     ("log_loss", "Log loss", "error of the probabilities; 0 is best"),
+    ("slope", "Calibration slope", "1 is best; below 1 the probabilities are too extreme"),
+    ("intercept", "Calibration intercept", "0 is best; below 0 the probabilities are too high"),
     ("ece", "Calibration error", "how far the probabilities are off; 0 is best"),
+    (
+        "ece_if_calibrated",
+        "Calibration error of calibrated probabilities",
+        "what chance alone shows with these scores",
+    ),
 )
 
 

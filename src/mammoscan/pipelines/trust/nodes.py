@@ -25,6 +25,7 @@ from mammoscan.evaluation.out_of_distribution import (
 )
 from mammoscan.evaluation.predictions import MAIN_MODEL
 from mammoscan.evaluation.splits import find_used_rows
+from mammoscan.figures.style import format_measure, is_number
 from mammoscan.inference.embeddings import Penultimate
 from mammoscan.params import (
     CropParams,
@@ -49,6 +50,7 @@ from mammoscan.records.dataset import DatasetRecord
 from mammoscan.records.history import History
 from mammoscan.records.section import Section
 from mammoscan.reporting.model_card import build_metadata, choose_notice, write_markdown
+from mammoscan.reporting.render import name_measure
 
 # (key, name, as a share)
 OPERATION = (
@@ -59,6 +61,9 @@ OPERATION = (
     ("recalled", "Share called {positive}, at a prevalence of {prevalence}"),
     ("recalls_per_found", "Number needed to recall: called {positive} for one that is"),
 )
+
+
+CALIBRATION = ("brier", "slope", "intercept", "ece", "ece_if_calibrated")
 
 
 def write_trust_section(trust: dict[str, Any], question: Question) -> Section:
@@ -93,34 +98,77 @@ def say_rule(trust: dict[str, Any], positive: str) -> str:
 
 
 def _say_calibration(trust: dict[str, Any]) -> str:
-    temperature = trust["temperature"]
-    if abs(temperature - 1) < 0.05:
-        effect = "leaves the probabilities nearly as the network states them"
-    elif temperature > 1:
-        effect = "brings them nearer to even odds: the network is surer of itself than it is right"
-    else:
-        effect = "takes them farther from even odds: the network is less sure of itself than it is right"
+    fitted, change = trust["fitted_temperature"], trust["log_loss_change"]
+    temperature = format_measure(fitted)
+    basis = (
+        f"One temperature was fitted on the {trust['samples']:,} out-of-fold predictions of {trust['patients']:,} "
+        f"patients: {temperature}."
+    )
+    crossed = f"changes the log loss by {format_measure(change, 3)}, each fold measured with that of the other folds"
+    if trust["temperature"] == 1:
+        return (
+            f"{basis} It {crossed}: no clear gain, so the final model states its probabilities as they are "
+            f"(temperature 1). {_say_slope(trust['calibration']['before'])}"
+        )
+    effect = (
+        "brings them nearer to even odds: the networks were surer of themselves than they were right"
+        if trust["temperature"] > 1
+        else "takes them farther from even odds: the networks were less sure of themselves than they were right"
+    )
     return (
-        f"The final model's probabilities are calibrated by one temperature, {temperature:.2f}, which {effect}. It was "
-        f"fitted on the {trust['samples']:,} out-of-fold predictions of {trust['patients']:,} patients, and on nothing "
-        "else. Measured there it would flatter itself a little; the figures below are cross-fitted instead: each fold "
-        f"is judged by the temperature of the other folds ({_say_range(trust['fold_temperatures'])})."
+        f"{basis} It {crossed}: a clear gain, so it goes with the final model. It {effect}. "
+        f"{_say_slope(trust['calibration']['after'])} It was fitted on other networks than the one that it goes with: "
+        "those of the folds, which learnt from fewer patients."
     )
 
 
+def _say_slope(calibration: dict[str, Any]) -> str:
+    """Say what the calibration slope and the calibration error tell of the probabilities as they are given."""
+    slope, error, band = (calibration[key] for key in ("slope", "ece", "ece_if_calibrated"))
+    said = []
+    if is_number(slope["low"]) and is_number(slope["high"]):
+        found = f"The calibration slope is {format_measure(slope)}"
+        if slope["high"] < 1:
+            said.append(f"{found}: the probabilities are too extreme.")
+        elif slope["low"] > 1:
+            said.append(f"{found}: the probabilities are not extreme enough.")
+        else:
+            said.append(f"{found}, which includes 1, that of calibrated probabilities.")
+    beyond = error["value"] > band["high"]
+    said.append(
+        f"The calibration error is {error['value']:.3f}; calibrated probabilities would show "
+        f"{band['low']:.3f} to {band['high']:.3f} here, so it is {'more than' if beyond else 'no more than'} chance "
+        "explains."
+    )
+    return " ".join(said)
+
+
 def _say_threshold(trust: dict[str, Any], question: Question) -> str:
-    rule = say_rule(trust, question.positive)
+    rule, on_these, operation = (
+        say_rule(trust, question.positive),
+        trust["operation"]["on_these"],
+        trust["operation"],
+    )
     chosen = (
-        f"From a calibrated probability of {trust['threshold']:.2f} on, the final model says {question.positive}. "
+        f"From a probability of {trust['threshold']:.2f} on, the final model says {question.positive}. "
         f"The rule: {rule}."
     )
     if trust["rule"] == "fixed":
         return chosen
     return (
-        f"{chosen} The costs below are cross-fitted too: each fold is decided by the threshold that the other folds "
-        f"give ({_say_range(trust['fold_thresholds'])}), so a rule that promises a sensitivity need not keep it. The "
-        "intervals hold these thresholds as they are. The other sections of this report decide at even odds."
+        f"{chosen} On these patients, by whom it was chosen, the sensitivity is "
+        f"{_percent(on_these['sensitivity'])} and the specificity {_percent(on_these['specificity'])}; expected on new "
+        f"ones are {_say_share(operation['chosen']['sensitivity'])} and "
+        f"{_say_share(operation['chosen']['specificity'])}. For that, each fold was decided by the threshold of the "
+        f"other folds ({_say_range(trust['fold_thresholds'])}), and the threshold was chosen again in each resample "
+        "of the patients. The other sections of this report decide at even odds."
     )
+
+
+def _say_share(measure: dict[str, Any]) -> str:
+    if not (is_number(measure["low"]) and is_number(measure["high"])):
+        return _percent(measure["value"])
+    return f"{_percent(measure['value'])} ({_percent(measure['low'])} to {_percent(measure['high'])})"
 
 
 def _say_out_of_distribution(trust: dict[str, Any], question: Question) -> str:
@@ -137,11 +185,10 @@ def _say_out_of_distribution(trust: dict[str, Any], question: Question) -> str:
 
 def _tabulate_calibration(trust: dict[str, Any]) -> dict[str, Any]:
     sides = trust["calibration"]
-    names = (("brier", "Brier score, 0 is best"), ("ece", "Calibration error, 0 is best"))
     return {
-        "caption": "What calibration does, cross-fitted",
-        "columns": ["", "before", "after"],
-        "rows": [[name, sides["before"][key], sides["after"][key]] for key, name in names],
+        "caption": "What the fitted temperature does, cross-fitted",
+        "columns": ["", "as the networks state them", "with the temperature"],
+        "rows": [[name_measure(key), sides["before"][key], sides["after"][key]] for key in CALIBRATION],
     }
 
 
@@ -149,7 +196,7 @@ def _tabulate_operation(trust: dict[str, Any], question: Question) -> dict[str, 
     words = {"positive": question.positive, "prevalence": _percent(trust["prevalence"])}
     ways = trust["operation"]
     return {
-        "caption": "What deciding costs, cross-fitted, with intervals over patients",
+        "caption": "What deciding costs on new patients, cross-fitted",
         "columns": ["", "at the chosen threshold", "at even odds, not calibrated"],
         "rows": [
             [name.format(**words), ways["chosen"][key], ways["even_odds"][key]] for key, name in OPERATION
@@ -226,7 +273,7 @@ def write_card(
         threshold=evaluation.cut if trust["threshold"] is None else trust["threshold"],
         threshold_rule=say_rule(trust, question.positive),
         temperature=trust["temperature"],
-        calibration={side: {key: sides[side][key] for key in ("brier", "ece")} for side in sides},
+        calibration={side: {key: sides[side][key] for key in CALIBRATION} for side in sides},
         operation=trust["operation"],
         prevalence=trust["prevalence"],
         epochs=len(final.epochs),

@@ -1,0 +1,99 @@
+import numpy as np
+import pytest
+
+from mammoscan.evaluation import intervals
+from mammoscan.evaluation.bootstrap import TOO_FEW
+from mammoscan.evaluation.metrics import measure_predictions
+from mammoscan.evaluation.predictions import read_scored
+
+
+def test_contributions_of_patients_are_the_jackknifes(make_predictions, question):
+    scored = read_scored(make_predictions(), question)
+    value, of_positives, of_negatives = intervals.rank_within_folds(scored, scored.positive)
+    found = intervals.cluster_variance(of_positives, of_negatives)
+    left_out = [
+        intervals.rank_within_folds(scored.select(scored.patients != patient), scored.positive)[0]
+        for patient in range(scored.n_patients)
+    ]
+    count = scored.n_patients
+    jackknife = (count - 1) / count * ((np.array(left_out) - np.mean(left_out)) ** 2).sum()
+    assert of_positives.sum() == pytest.approx(0, abs=1e-12)
+    assert found == pytest.approx(jackknife, rel=0.15)
+    assert 0.5 < value < 1
+
+
+@pytest.mark.parametrize("patients", [12, 24, 60])
+def test_an_auc_of_1_has_the_exact_lower_limit(make_predictions, question, evaluation, patients):
+    table = make_predictions(patients=patients, gap=60.0)
+    auc = measure_predictions(table, question, evaluation)["cnn"]["auc"]
+    assert auc["value"] == auc["high"] == 1
+    assert auc["low"] == pytest.approx(0.025 ** (1 / (patients // 2)))
+
+
+def test_no_share_of_0_or_1_gets_an_interval_without_width(make_predictions, question, evaluation):
+    measured = measure_predictions(make_predictions(patients=30, gap=60.0), question, evaluation)["cnn"]
+    widths = {
+        name: measure["high"] - measure["low"]
+        for name, measure in measured.items()
+        if isinstance(measure, dict) and measure.get("low") is not None
+    }
+    assert {"auc", "accuracy", "sensitivity", "f1", "average_precision", "balanced_accuracy"} <= set(widths)
+    assert all(width > 0.02 for name, width in widths.items() if name not in ("brier", "log_loss"))
+
+
+def test_cross_validated_networks_have_twice_the_variance_of_given_ones(make_predictions, question):
+    table = make_predictions(gap=0.0, patients=60)
+    given, crossed = (intervals.interval_auc(0.6, 0.0025, 50, 0.95, "m", folds) for folds in (1, 5))
+
+    def to_logit(measure):
+        return np.log(measure["high"] / (1 - measure["high"])) - np.log(0.6 / 0.4)
+
+    assert to_logit(crossed) == pytest.approx(np.sqrt(2) * to_logit(given))
+    assert given["method"].endswith("given these networks")
+    assert crossed["method"].endswith("with the variance of training")
+    one, two = (
+        intervals.measure_auc(read_scored(part, question), 0.95) for part in (table.assign(fold=0), table)
+    )
+    assert (one["method"], two["method"]) == (
+        f"{intervals.AUC_METHOD}, {intervals.GIVEN_NETWORKS}",
+        f"{intervals.AUC_METHOD}, {intervals.WITH_TRAINING}",
+    )
+
+
+def test_alike_images_are_worth_no_more_than_their_patients():
+    ten = np.full(10, 5.0)
+    hits = np.where(np.arange(10) < 8, 5.0, 0.0)
+    value, effective, patients = intervals.count_effective(hits, ten)
+    assert (value, patients) == (0.8, 10)
+    assert effective == pytest.approx(10)
+    # Each patient has four hits of five: its images say as much as so many patients' would.
+    assert intervals.count_effective(np.full(10, 4.0), ten)[1] == 10
+    rng = np.random.default_rng(0)
+    independent = intervals.count_effective(rng.binomial(5, 0.8, 200).astype(float), np.full(200, 5.0))
+    assert independent[1] == pytest.approx(1000, rel=0.2)
+
+
+def test_wilsons_limits_are_those_of_the_textbook():
+    # 9 of 10, many patients: Student's quantile is the normal one.
+    low, high = intervals.limit_share(0.9, 10, 10**6, 0.95)
+    assert (low, high) == pytest.approx((0.5958, 0.9821), abs=1e-4)
+    assert intervals.limit_share(1.0, 10, 10**6, 0.95) == pytest.approx((0.7225, 1.0), abs=1e-4)
+
+
+def test_predictive_values_follow_from_both_shares():
+    sensitivity = intervals.interval_share(np.full(50, 0.9), np.ones(50), 0.95)
+    alarms = intervals.interval_share(np.full(50, 0.2), np.ones(50), 0.95)
+    value, low, high = intervals.limit_ratio(sensitivity, alarms, 0.1 / 0.9)
+    assert value == pytest.approx(0.09 / (0.09 + 0.18))
+    assert low < value < high
+    nothing = intervals.interval_share(np.zeros(50), np.ones(50), 0.95)
+    value, low, high = intervals.limit_ratio(sensitivity, nothing, 0.1 / 0.9)
+    assert (value, high) == (1, 1)
+    assert 0.1 < low < 1
+
+
+def test_a_single_patient_of_a_label_has_no_interval(make_predictions, question, evaluation):
+    table = make_predictions(patients=20)
+    one = table[(table["target"] == 0) | (table["patient_id"] == "p1")]
+    auc = measure_predictions(one, question, evaluation)["cnn"]["auc"]
+    assert (auc["low"], auc["high"], auc["note"]) == (None, None, TOO_FEW)
