@@ -111,7 +111,7 @@ class Session:
     """A Kedro run seen from the hooks, with kedro-mlflow's part done by hand."""
 
     def __init__(self, folder: Path) -> None:
-        entry = {"type": "json.JSONDataset", "metadata": {"mammoscan": {}}}
+        entry = {"type": "mammoscan.datasets.JSONDataset", "metadata": {"mammoscan": {}}}
         tracks = {"raw": None, "metrics": "metrics", "confusion_counts": "file"}
         self.catalog = DataCatalog.from_config(
             {
@@ -235,15 +235,32 @@ class TestRuns:
         session.fail(ValueError())
         assert "data" not in mlflow.get_run(run_id).data.tags
 
-    def test_a_run_whose_results_cannot_be_sent_is_failed_too(self, session: Session) -> None:
+    def test_a_run_whose_results_cannot_be_sent_is_failed_too(
+        self, session: Session, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*args: Any, **kwargs: Any) -> None:
+            raise ValueError("no metric")
+
         run_id = session.start()
         session.write(metrics=METRICS)
-        (session.folder / "metrics.json").write_text("no json")
-        with pytest.raises(json.JSONDecodeError):
+        monkeypatch.setattr(mlflow, "log_metrics", refuse)
+        with pytest.raises(ValueError, match="no metric"):
             session.finish()
         run = mlflow.get_run(run_id)
         assert run.info.status == "FAILED"
-        assert run.data.tags["error"].startswith("JSONDecodeError")
+        assert run.data.tags["error"] == "ValueError: no metric"
+
+    def test_a_file_that_another_process_changed_is_not_sent(
+        self, session: Session, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        run_id = session.start()
+        session.write(metrics=METRICS)
+        (session.folder / "metrics.json").write_text(
+            '{"cnn": {"auc": {"value": 0.9, "low": 0.8, "high": 1.0}}}'
+        )
+        session.finish()
+        assert "cnn/auc" not in mlflow.get_run(run_id).data.metrics
+        assert "metrics.json was changed while the run went on" in caplog.text
 
     def test_without_mlflow_the_hooks_stand_aside(self, session: Session) -> None:
         session.hooks.before_pipeline_run(**session.arguments)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 import uuid
@@ -26,7 +27,7 @@ def stage_folder(target: Path, replace: bool = False) -> Iterator[Path]:
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     _remove_stale(target)
-    partial = target.parent / f".{target.name}.{uuid.uuid4().hex[:8]}.partial"
+    partial = target.parent / f".{target.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.partial"
     partial.mkdir()
     try:
         yield partial

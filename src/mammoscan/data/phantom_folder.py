@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import filelock
+
 from mammoscan.data.atomic_folder import stage_folder
 from mammoscan.progress import show_progress
 from mammoscan.records.dataset import DatasetRecord
@@ -27,14 +29,28 @@ def make_phantom(
     Returns:
         ``target``; its stamp file is written last.
     """
-    found = read_stamp(target)
-    if found is not None and found.pop("files", None) == _count_files(target) and found == dict(stamp):
+    if _is_whole(target, stamp):
         return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # Two runs that begin in an empty folder: the second waits for the first one's phantom.
+    with filelock.FileLock(target.parent / f".{target.name}.lock"):
+        if not _is_whole(target, stamp):
+            _write_phantom(target, stamp, write)
+    return target
+
+
+def _is_whole(target: Path, stamp: Mapping[str, Any]) -> bool:
+    found = read_stamp(target)
+    return found is not None and found.pop("files", None) == _count_files(target) and found == dict(stamp)
+
+
+def _write_phantom(
+    target: Path, stamp: Mapping[str, Any], write: Callable[[Path, Callable[[int, int], None]], None]
+) -> None:
     with stage_folder(target, replace=True) as partial, show_progress("Making the phantom") as show:
         write(partial, lambda done, total: show(done, total, "images"))
         text = json.dumps({**stamp, "files": _count_files(partial)}, indent=2)
         (partial / STAMP).write_text(text + "\n", encoding="utf-8")
-    return target
 
 
 def read_stamp(folder: Path) -> dict[str, Any] | None:

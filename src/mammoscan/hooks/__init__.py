@@ -1,7 +1,8 @@
-"""What happens around the nodes: parameters are checked, files vouched for, the run tracked."""
+"""What happens around the nodes: parameters are checked, files' provenance checked, the run tracked."""
 
 from mammoscan.hooks.mlflow_run import TrackingHooks
 from mammoscan.hooks.parameters import ParameterHooks
 from mammoscan.hooks.provenance_notes import ProvenanceHooks
+from mammoscan.hooks.run_lock import RUN_LOCK
 
-__all__ = ["ParameterHooks", "ProvenanceHooks", "TrackingHooks"]
+__all__ = ["RUN_LOCK", "ParameterHooks", "ProvenanceHooks", "TrackingHooks"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import logging
 import os
@@ -26,9 +27,11 @@ from mlflow.data.sources import LocalArtifactDatasetSource
 
 from mammoscan.datasets.run_info import read_command, read_commit
 from mammoscan.hooks.provenance_notes import find_file, find_registered
+from mammoscan.hooks.run_lock import RUN_LOCK
 from mammoscan.provenance import CLOCK_SLACK_S
 from mammoscan.records.card import Card
 from mammoscan.records.dataset import DatasetRecord
+from mammoscan.seals import RUN_VARIABLE, read_seal
 from mammoscan.studies import STUDIES
 from mammoscan.tracking.flatten import flatten, flatten_metrics
 from mammoscan.tracking.live import (
@@ -132,6 +135,21 @@ def list_protocols(run_params: Mapping[str, Any]) -> list[str]:
     )
 
 
+def end_killed_runs(run_ids: list[str]) -> None:
+    """End MLflow's runs of processes that were killed; they would say RUNNING for ever."""
+    client = mlflow.MlflowClient()
+    for run_id in run_ids:
+        with contextlib.suppress(mlflow.exceptions.MlflowException):
+            if client.get_run(run_id).info.status == "RUNNING":
+                client.set_terminated(run_id, "KILLED")
+
+
+def is_of_this_run(file: Path) -> bool:
+    """Return whether a file holds what this run wrote there."""
+    seal = read_seal(file)
+    return seal is not None and seal.run == os.environ.get(RUN_VARIABLE)
+
+
 class TrackingHooks:
     """Tells MLflow what kedro-mlflow does not: flat parameters, data, protocol, results, files, how the run ended."""
 
@@ -158,6 +176,8 @@ class TrackingHooks:
         os.environ[RUN_ID_VARIABLE] = run.info.run_id
         os.environ[TRACKING_URI_VARIABLE] = mlflow.get_tracking_uri()
         self._guard.watch(run.info.run_id)
+        RUN_LOCK.note_mlflow_run(run.info.run_id)
+        end_killed_runs(RUN_LOCK.killed)
         with self._guard.fail_run():
             self._describe_run(run_params, pipeline, catalog)
 
@@ -211,6 +231,9 @@ class TrackingHooks:
             track = (getattr(catalog.get(name), "metadata", None) or {}).get("mammoscan", {}).get("track")
             file = find_file(catalog, name)
             if not track or file is None or not file.is_file():
+                continue
+            if not is_of_this_run(file):
+                logger.warning("%s was changed while the run went on: it is not sent to MLflow", file)
                 continue
             variant = name_study(name).removeprefix(main).lstrip(".")
             mlflow.log_artifact(str(file), artifact_path=variant or None)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,27 @@ def find_registered(run_params: dict[str, Any]) -> Pipeline:
     return sum((pipelines[name or "__default__"] for name in names), start=Pipeline([]))
 
 
+def load_parameters(catalog: CatalogProtocol, traced: dict[str, set[str]]) -> dict[str, Any]:
+    """Return the values, as JSON has them, of all parameters that any entry is made with."""
+    values: dict[str, Any] = {}
+    for name in set().union(*traced.values()):
+        value = catalog.load(name)
+        values[name] = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+    return values
+
+
+def digest_parameters(whole: Pipeline, catalog: CatalogProtocol) -> dict[str, str]:
+    """Return for every entry that a pipeline makes a digest of the parameters upstream of it."""
+    traced = trace_parameters(whole)
+    values = load_parameters(catalog, traced)
+    return {
+        entry: hashlib.sha256(
+            json.dumps({name: values[name] for name in sorted(names)}, sort_keys=True).encode()
+        ).hexdigest()
+        for entry, names in traced.items()
+    }
+
+
 class ProvenanceHooks:
     """Keeps a note beside every file of what it was made with, and refuses inputs whose note differs."""
 
@@ -36,7 +59,7 @@ class ProvenanceHooks:
         """Check the files that the run starts from, then announce those that it will write."""
         whole = find_registered(run_params)
         traced, ancestors = trace_parameters(whole), trace_entries(whole)
-        values = {name: self._load_parameter(catalog, name) for name in set().union(*traced.values())}
+        values = load_parameters(catalog, traced)
 
         for name in sorted(pipeline.inputs() & set(traced)):
             file = find_file(catalog, name)
@@ -51,8 +74,3 @@ class ProvenanceHooks:
             file = find_file(catalog, name)
             if file is not None:
                 write_note(file, {key: values[key] for key in sorted(traced.get(name, set()))})
-
-    @staticmethod
-    def _load_parameter(catalog: CatalogProtocol, name: str) -> Any:
-        value = catalog.load(name)
-        return value.model_dump(mode="json") if isinstance(value, BaseModel) else value

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from mammoscan.records.history import Epoch
+from mammoscan.seals import RUN_VARIABLE
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric
@@ -27,7 +28,7 @@ FLUSH_EVERY_S = 1.0
 
 def list_variables() -> dict[str, str]:
     """Return what a process that does not inherit this one's variables must be told of the run."""
-    names = (TRACKING_URI_VARIABLE, PIPELINE_VARIABLE, STARTED_VARIABLE, COMMAND_VARIABLE)
+    names = (TRACKING_URI_VARIABLE, PIPELINE_VARIABLE, STARTED_VARIABLE, COMMAND_VARIABLE, RUN_VARIABLE)
     # Without a run that is said too, or a worker would go on writing to the one before.
     known = {RUN_ID_VARIABLE: os.environ.get(RUN_ID_VARIABLE, "")}
     return known | {name: os.environ[name] for name in names if name in os.environ}
