@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,11 @@ from mammoscan.errors import MammoscanError
 from mammoscan.params import Recipe, ScanGridParams, ViewParams
 from mammoscan.records.card import Card, WindowInput
 from mammoscan.serving.app import create_app
+from mammoscan.serving.image_reader import Limits, read_picture
 from mammoscan.serving.limits import ServiceLimits
+from mammoscan.serving.original_view import encode_original
+from mammoscan.serving.prepare_input import PreparedImage
+from mammoscan.serving.server import make_config
 
 CARD = Card(
     study="mias",
@@ -51,20 +56,6 @@ class FakeClassifier:
     def __post_init__(self) -> None:
         self.may_go_on.set()
 
-    def is_whole_scan(self, picture: Any) -> bool:
-        return False
-
-    def prepare(self, picture: Any) -> tuple[Any, list[str]]:
-        if picture.name.startswith("trouble"):
-            raise ZeroDivisionError
-        if picture.name.startswith("scan"):
-            raise MammoscanError(f"{picture.name} is a whole scan; expected a window: cut one out")
-        height, width, channels = self.card.shape
-        small = (
-            Image.fromarray(picture.array).convert("RGB" if channels == 3 else "L").resize((width, height))
-        )
-        return np.asarray(small).reshape(height, width, channels), [*picture.notes, "it was shrunk"]
-
     def classify(self, pixels: Any) -> pd.DataFrame:
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
@@ -90,6 +81,34 @@ class FakeClassifier:
 
 
 @dataclass
+class FakeDecoder:
+    """Decodes in the tests' own process, without the checks of a file's content."""
+
+    card: Card = CARD
+    limits: Limits = field(default_factory=Limits)
+    workers: int = 2
+
+    def prepare(self, content: bytes, name: str, preview: int = 0) -> PreparedImage:
+        picture = read_picture(content, name, self.limits)
+        if name.startswith("trouble"):
+            raise ZeroDivisionError
+        if name.startswith("scan"):
+            raise MammoscanError(f"{name} is a whole scan; expected a window: cut one out")
+        height, width, channels = self.card.shape
+        small = (
+            Image.fromarray(picture.array).convert("RGB" if channels == 3 else "L").resize((width, height))
+        )
+        pixels = np.asarray(small).reshape(height, width, channels)
+        return PreparedImage(name, pixels, None, [*picture.notes, "it was shrunk"], [])
+
+    def view(self, content: bytes, name: str) -> tuple[dict[str, Any], bytes]:
+        return encode_original(content, name, self.limits)
+
+    def close(self) -> None:
+        pass
+
+
+@dataclass
 class Service:
     address: str
     classifier: FakeClassifier
@@ -97,16 +116,25 @@ class Service:
 
 
 @contextmanager
-def run_service(classifier: Any = None, **limits: Any) -> Iterator[Service]:
+def run_service(
+    classifier: Any = None,
+    *,
+    workers: bool = False,
+    allowed_hosts: tuple[str, ...] = (),
+    feedback: Path | None = None,
+    **options: Any,
+) -> Iterator[Service]:
+    """Run a service; with ``workers`` its images are decoded in worker processes, as in a real one."""
     classifier = classifier or FakeClassifier()
-    config = uvicorn.Config(
-        create_app(classifier, ServiceLimits(**limits)),
-        port=0,
-        log_level="error",
-        access_log=False,
-        ws="none",
+    limits = ServiceLimits(**options)
+    app = create_app(
+        classifier,
+        limits,
+        allowed_hosts=allowed_hosts,
+        feedback=feedback,
+        decoder=None if workers else FakeDecoder(classifier.card, limits.picture),
     )
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(make_config(app, limits, port=0, log_level="error"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     deadline = time.monotonic() + 20

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +12,10 @@ from mammoscan import __version__
 if TYPE_CHECKING:
     from mammoscan.serving.classifier import Classifier, Runtime
 
+SHOW_DEFAULTS = {"show_default": True}
+FILE = click.Path(dir_okay=False, path_type=Path)
+FOLDER = click.Path(file_okay=False, path_type=Path)
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, message="mammoscan %(version)s")
@@ -18,7 +23,7 @@ def main() -> None:
     """Use the models that `kedro run` trains."""
 
 
-@main.command(context_settings={"show_default": True})
+@main.command(context_settings=SHOW_DEFAULTS)
 @click.option("--study", required=True, help="The study whose model answers, e.g. mias.")
 @click.option(
     "--model", default="latest", help="latest, an MLflow run's id, models:/… or a packaged model's folder."
@@ -26,7 +31,12 @@ def main() -> None:
 @click.option("--host", default="127.0.0.1", help="Where to listen. 0.0.0.0 lets other machines in.")
 @click.option("--port", default=8000, type=click.IntRange(0, 65535), help="0 takes any free one.")
 @click.option("--runtime", default="keras", type=click.Choice(["keras", "onnx"]), help="What computes.")
-@click.option("--max-images", default=32, type=click.IntRange(1), help="Most images of one request.")
+@click.option("--allow-host", multiple=True, metavar="NAME", help="A host name of the service; repeatable.")
+@click.option(
+    "--require-signature", type=FILE, metavar="KEY", help="Public key that must have signed the model."
+)
+@click.option("--feedback", type=FILE, help="CSV file for ratings of answers. [default: nobody is asked]")
+@click.option("--max-images", default=32, type=click.IntRange(1), help="In one request.")
 @click.option(
     "--max-megabytes", default=64.0, type=click.FloatRange(0, min_open=True), help="Of one request."
 )
@@ -35,18 +45,23 @@ def main() -> None:
 @click.option(
     "--max-waiting", default=128, type=click.IntRange(1), help="Images at one time; more get status 503."
 )
-@click.option("--batch", default=16, type=click.IntRange(1), help="Most images of one call of the model.")
+@click.option("--max-connections", default=512, type=click.IntRange(1), help="Open at one time.")
+@click.option("--batch", default=16, type=click.IntRange(1), help="Maximum images in one call of the model.")
 def serve(
     study: str,
     model: str,
     host: str,
     port: int,
     runtime: Runtime,
+    allow_host: tuple[str, ...],
+    require_signature: Path | None,
+    feedback: Path | None,
     max_images: int,
     max_megabytes: float,
     max_megapixels: float,
     max_seconds: float,
     max_waiting: int,
+    max_connections: int,
     batch: int,
 ) -> None:
     """Serve a study's model: a web page at /, and POST /predict for programs."""
@@ -60,9 +75,10 @@ def serve(
         seconds=max_seconds,
         waiting=max(max_waiting, max_images),
         batch=batch,
+        connections=max_connections,
     )
     listener = take_port(host, port)
-    classifier = open_classifier(study, model, runtime)
+    classifier = open_classifier(study, model, runtime, require_signature)
 
     from mammoscan.serving.app import create_app
 
@@ -73,17 +89,21 @@ def serve(
         if not is_private(listener):
             click.echo("Every machine that reaches this one can use it: there is no password.", err=True)
 
-    run_server(create_app(classifier, limits), listener, limits.seconds, announce)
+    app = create_app(classifier, limits, allowed_hosts=(*allow_host, host), feedback=feedback)
+    run_server(app, listener, limits, announce)
 
 
-def open_classifier(study: str, model: str, runtime: Runtime) -> Classifier:
-    """Find, load and warm up a model, so that the first who asks waits no longer than the others."""
+def open_classifier(study: str, model: str, runtime: Runtime, public_key: Path | None = None) -> Classifier:
+    """Find, load and warm up a model, so that the first request takes no longer than the others."""
     import numpy as np
 
     from mammoscan.errors import MammoscanError
     from mammoscan.serving.model_files import find_model
+    from mammoscan.serving.signature import check_signature
 
     folder = find_model(study, model)
+    if public_key is not None:
+        check_signature(folder, public_key)
     from mammoscan.serving.classifier import Classifier
 
     classifier = Classifier.load(folder, runtime)
@@ -96,6 +116,37 @@ def open_classifier(study: str, model: str, runtime: Runtime) -> Classifier:
     for images in (1, 2):
         classifier.classify(np.zeros((images, *classifier.shape), np.uint8))
     return classifier
+
+
+@main.command()
+@click.argument("folder", type=FOLDER, required=False)
+@click.option("--key", type=FILE, help="Private key to sign with. [default: only the digests are written]")
+@click.option("--new-key", type=FILE, help="Write a new private key here, and its public key beside it.")
+def sign(folder: Path | None, key: Path | None, new_key: Path | None) -> None:
+    """Bind a packaged model's files by their digests, and sign them (Ed25519).
+
+    FOLDER holds network.keras and card.json. `serve --require-signature` and predict.require_signature take the
+    public key and refuse a model that is not signed by it.
+
+    \b
+    mammoscan sign --new-key hospital.pem
+    mammoscan sign --key hospital.pem path/of/the/model
+    mammoscan serve --study mias --model path/of/the/model --require-signature hospital.pub.pem
+    """  # noqa: D301
+    from mammoscan.serving.manifest import write_manifest
+    from mammoscan.serving.model_files import find_files
+    from mammoscan.serving.signature import make_key, sign_manifest
+
+    if new_key is not None:
+        click.echo(f"private key: {new_key} (keep it to yourself); public key: {make_key(new_key)}")
+        key = key or new_key
+    elif folder is None:
+        raise click.UsageError("name the folder of a packaged model, or --new-key")
+    if folder is not None:
+        inside = find_files(folder)
+        click.echo(f"digests: {write_manifest(inside)}")
+        if key is not None:
+            click.echo(f"signature: {sign_manifest(inside, key)}")
 
 
 if __name__ == "__main__":

@@ -26,8 +26,8 @@ from mammoscan.params import MachineParams, Recipe, ScanGridParams, ViewParams
 from mammoscan.records.card import Card, WindowInput
 from mammoscan.serving.classifier import OUT_OF_DISTRIBUTION_WARNING, Classifier
 from mammoscan.serving.export import export_model
-from mammoscan.serving.image_reader import Picture
 from mammoscan.serving.log_model import log_model, name_registered
+from mammoscan.serving.manifest import write_manifest
 from mammoscan.serving.model_files import find_model
 from mammoscan.serving.pyfunc_model import PackagedClassifier
 
@@ -75,6 +75,7 @@ def tracked(database: str, tmp_path: Path) -> Iterator[str]:
 def load(network: Path, card: Card) -> PackagedClassifier:
     file = network.with_name("card.json")
     file.write_text(card.model_dump_json())
+    write_manifest(network.parent)
     model = PackagedClassifier()
     model.load_context(SimpleNamespace(artifacts={"network.keras": str(network), "card.json": str(file)}))
     return model
@@ -197,9 +198,11 @@ def test_what_looks_like_no_training_image_is_warned_of(network: Path, labels: t
 def test_a_picture_is_made_ready_classified_and_explained(network: Path, labels: tuple[str, ...]) -> None:
     load(network, make_card(labels))
     classifier = Classifier.load(network.parent)
-    pixels, warnings = classifier.prepare(Picture(PIXELS[0, ..., 0], "png", ["turned upright"], "x.png"))
-    assert warnings == ["turned upright", "taken as it is: 24 x 24 pixels, already cut and standardised"]
-    assert not classifier.is_whole_scan(Picture(PIXELS[0, ..., 0], "png"))
+    image = classifier.prepare(encode(PIXELS[0]), "x.png")
+    assert image.notes == ["taken as it is: 24 x 24 pixels, already cut and standardised"]
+    assert image.scan is None
+    pixels = image.pixels
+    assert pixels is not None
     heat = classifier.explain(pixels)
     assert (heat.shape, heat.dtype) == ((24, 24), np.float32)
     assert not np.array_equal(heat, classifier.explain(pixels[None], labels[0])) or not np.array_equal(
@@ -228,7 +231,7 @@ def test_onnx_says_the_same_and_is_kept_only_then(
     with pytest.raises(MammoscanError, match=r"images are \[20, 24, 1\]"):
         export_model(folder, PIXELS[:, :20], 3)
     with monkeypatch.context() as patch:
-        patch.setattr("mammoscan.serving.export.MOST_DIFFERENCE", -1.0)
+        patch.setattr("mammoscan.serving.export.MAX_DIFFERENCE", -1.0)
         with pytest.raises(MammoscanError, match="the ONNX file was not kept"):
             export_model(folder, PIXELS, 3)
     assert not list(folder.glob("*onnx*"))

@@ -45,7 +45,6 @@ def test_it_says_in_one_line_where_it_listens_and_which_model_answers(served: Se
 
 def test_its_answers_are_those_of_the_packaged_model(served: Served) -> None:
     from mammoscan.serving.classifier import Classifier
-    from mammoscan.serving.image_reader import read_picture
 
     windows = [
         ("a.png", draw_window(served, 300)),
@@ -57,7 +56,7 @@ def test_its_answers_are_those_of_the_packaged_model(served: Served) -> None:
     classifier = Classifier.load(
         find_model("mias", served.run.tracked.info.run_id, served.run.project.tracking_uri)
     )
-    pixels = [classifier.prepare(read_picture(content, name))[0] for name, content in windows]
+    pixels = [classifier.prepare(content, name).pixels for name, content in windows]
     expected = classifier.classify(np.stack(pixels))
     for result, row in zip(reply["results"], expected.to_dict("records"), strict=True):
         assert result["label"] == row["label"]

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import csv
+import hashlib
 import io
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import requests
 from PIL import Image
+from prometheus_client.parser import text_string_to_metric_families
 
+from mammoscan.errors import MammoscanError
 from mammoscan.records.card import Card
 from mammoscan.serving.app import describe_threshold
 from services import CARD, FakeClassifier, Service, draw_png, run_service
@@ -53,6 +60,8 @@ class TestAnswers:
             "error": None,
             "label": "benign",
             "probabilities": {"benign": 0.8, "malignant": 0.2},
+            "out_of_distribution": False,
+            "sha256": hashlib.sha256(draw_png(51)).hexdigest(),
             "positive": "malignant",
             "threshold": 0.4,
             "warnings": [],
@@ -204,7 +213,7 @@ class TestLimits:
             host, port = service.address.removeprefix("http://").split(":")
             with socket.create_connection((host, int(port)), timeout=5) as slow:
                 slow.sendall(
-                    b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 999\r\n"
+                    b"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 999\r\n"
                     b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
                 )
                 assert b" 408 " in slow.recv(4096).splitlines()[0]
@@ -230,7 +239,7 @@ class TestQueue:
                 reply = post(service, ("late.png", content))
                 assert reply.status_code == 503
                 assert 1 <= int(reply.headers["Retry-After"]) <= 60
-                assert "busy" in reply.json()["detail"]
+                assert "queue is full" in reply.json()["detail"]
             service.classifier.may_go_on.set()
             assert [client.result().status_code for client in waiting] == [200, 200, 200]
             assert ask_health(service)["inside"] == 0
@@ -243,7 +252,7 @@ class TestQueue:
             wait_until(lambda: service.classifier.sizes == [1])
             rest = [clients.submit(post, service, (f"{i}.png", draw_png(i))) for i in range(20, 28)]
             wait_until(lambda: ask_health(service)["inside"] == 9)
-            time.sleep(0.1)  # the last ones are being unpacked
+            time.sleep(0.1)  # the last ones are being decoded
             service.classifier.may_go_on.set()
             assert first.result().status_code == 200
             answers = [reply.result().json()["results"][0] for reply in rest]
@@ -286,10 +295,275 @@ class TestQueue:
             assert [one.result().status_code for one in asked] == [200, 200]
 
 
+class TestHostility:
+    """What a hostile page, a broken client or a slow one sends."""
+
+    @pytest.mark.parametrize(
+        ("host", "status"),
+        [
+            ("127.0.0.1:{port}", 200),
+            ("localhost:{port}", 200),
+            ("[::1]:{port}", 200),
+            ("192.0.2.7", 200),
+            ("scanner.hospital.example", 200),
+            ("attacker.example", 421),
+            ("127.0.0.1.attacker.example", 421),
+            ("localhost.attacker.example:{port}", 421),
+            ("", 421),
+            ("a" * 300, 421),
+        ],
+    )
+    def test_a_host_name_of_somebody_else_is_refused(self, host: str, status: int) -> None:
+        with run_service(allowed_hosts=("Scanner.Hospital.example",)) as service:
+            port = service.address.rpartition(":")[2]
+            reply = requests.get(
+                f"{service.address}/health", headers={"Host": host.format(port=port)}, timeout=20
+            )
+        assert reply.status_code == status
+        if status == 421:
+            assert "--allow-host" in reply.json()["detail"]
+
+    @pytest.mark.parametrize(
+        ("headers", "status"),
+        [
+            ({}, 200),
+            ({"Origin": "{address}"}, 200),
+            ({"Sec-Fetch-Site": "same-origin"}, 200),
+            ({"Origin": "http://attacker.example"}, 403),
+            ({"Origin": "null"}, 403),
+            ({"Origin": "http://127.0.0.1:1"}, 403),
+            ({"Sec-Fetch-Site": "cross-site"}, 403),
+            ({"Sec-Fetch-Site": "same-site"}, 403),
+        ],
+        ids=str,
+    )
+    def test_a_post_from_another_origin_is_refused(
+        self, service: Service, headers: dict[str, str], status: int
+    ) -> None:
+        sent = {key: value.format(address=service.address) for key, value in headers.items()}
+        assert post(service, ("a.png", draw_png()), headers=sent).status_code == status
+        assert requests.get(f"{service.address}/health", headers=sent, timeout=20).status_code == 200
+
+    @pytest.mark.parametrize("kept", [0.5, 0.9, 0.99])
+    def test_a_form_that_is_cut_off_is_refused_as_a_whole(self, service: Service, kept: float) -> None:
+        files = [("images", (f"{i}.png", draw_png())) for i in range(2)]
+        whole = requests.Request("POST", f"{service.address}/predict", files=files).prepare()
+        assert isinstance(whole.body, bytes)
+        sizes = []
+        for body in (whole.body, whole.body[: round(len(whole.body) * kept)]):
+            reply = requests.post(
+                f"{service.address}/predict",
+                data=body,
+                headers={"Content-Type": whole.headers["Content-Type"]},
+                timeout=20,
+            )
+            sizes.append(reply.status_code)
+        assert sizes == [200, 400]
+        assert "cut off" in reply.json()["detail"]
+
+    def test_stalled_uploads_shut_nobody_out_and_are_ended(self) -> None:
+        with run_service(waiting=4, idle_seconds=2.0) as service:
+            stalled = [start_upload(service) for _ in range(40)]
+            assert ask_health(service)["inside"] == 0
+            assert post(service, ("a.png", draw_png())).status_code == 200
+            for client in stalled:
+                client.settimeout(10)
+                assert b" 408 " in client.recv(4096).splitlines()[0]
+                client.close()
+
+    def test_half_sent_headers_are_ended_and_make_room_for_others(self) -> None:
+        with run_service(connections=20, idle_seconds=2.0) as service:
+            half = [open_connection(service) for _ in range(60)]
+            for client in half:
+                with contextlib.suppress(OSError):
+                    client.sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ")
+            started = time.monotonic()
+            assert ask_health(service)["status"] == "ok"
+            assert time.monotonic() - started < 2
+            assert len(service.server.server_state.connections) <= 21
+            wait_until(lambda: len(service.server.server_state.connections) <= 1)
+            for client in half:
+                client.close()
+
+    def test_headers_sent_byte_by_byte_have_an_end(self) -> None:
+        with run_service(idle_seconds=0.5) as service, open_connection(service) as client:
+            client.settimeout(5)
+            started = time.monotonic()
+            with contextlib.suppress(OSError):
+                for byte in b"GET /health HTTP/1.1\r\nX-Slow: " + b"x" * 1000:
+                    client.sendall(bytes([byte]))
+                    time.sleep(0.02)
+            assert time.monotonic() - started < 5
+
+    def test_a_connection_that_is_kept_open_cannot_trickle_its_next_headers(self) -> None:
+        with run_service(idle_seconds=0.5) as service, open_connection(service) as client:
+            client.settimeout(5)
+            client.sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            assert b" 200 " in client.recv(4096)
+            started = time.monotonic()
+            with contextlib.suppress(OSError):
+                for _ in range(500):
+                    client.sendall(b"G")
+                    time.sleep(0.02)
+            assert time.monotonic() - started < 5
+
+    def test_headers_have_a_largest_size(self, service: Service) -> None:
+        with open_connection(service) as client:
+            client.settimeout(10)
+            sent = 0
+            with contextlib.suppress(OSError):
+                client.sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n")
+                while sent < 50_000_000:
+                    client.sendall(b"X-Filler: " + b"y" * 10_000 + b"\r\n")
+                    sent += 10_000
+            assert sent < 5_000_000
+
+    def test_disconnects_are_a_line_each_and_no_traceback(
+        self, service: Service, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level("INFO")
+        for _ in range(20):
+            start_upload(service).close()
+        wait_until(lambda: len(caplog.records) >= 20)
+        time.sleep(0.2)
+        assert len(caplog.records) == 20
+        assert {record.getMessage() for record in caplog.records} == {
+            "a client disconnected before its request had arrived"
+        }
+        assert all(record.exc_info is None for record in caplog.records)
+
+    def test_the_bytes_of_all_uploads_have_a_limit(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("mammoscan.serving.limits.MAX_UPLOADS", 0.5)
+        with run_service(megabytes=1.0) as service:
+            first = start_upload(service, bytes(450_000))
+            time.sleep(1)  # until all of it is there
+            assert post(service, ("big.png", bytes(300_000))).status_code == 503
+            first.close()
+            wait_until(lambda: post(service, ("big.png", bytes(300_000))).status_code == 422)
+
+    def test_names_and_warnings_with_control_codes_come_back_as_json(self, service: Service) -> None:
+        [result] = post(service, ("a\x1b[2J.png", b"nothing")).json()["results"]
+        assert "\x1b" not in result["error"]
+
+
+class TestWorkers:
+    """The service with its worker processes, as `mammoscan serve` runs it."""
+
+    @pytest.fixture(scope="class")
+    def service(self) -> Iterator[Service]:
+        with run_service(
+            FakeClassifier(CARD.model_copy(update={"shape": (24, 24, 1)})), workers=True
+        ) as found:
+            yield found
+
+    def test_an_image_is_decoded_in_a_worker_and_answered(self, service: Service) -> None:
+        noise = np.random.default_rng(0).integers(0, 256, (24, 24)).astype(np.uint8)
+        file = io.BytesIO()
+        Image.fromarray(noise).save(file, "PNG")
+        [result] = post(service, ("a.png", file.getvalue())).json()["results"]
+        assert result["probabilities"]["malignant"] == pytest.approx(noise.mean() / 255, abs=1e-5)
+
+    @pytest.mark.parametrize(
+        ("size", "brightness", "words"), [((1, 1), 9, "1 x 1 pixels"), ((64, 64), 255, "is blank")]
+    )
+    def test_what_cannot_be_an_image_of_the_study_is_refused(
+        self, service: Service, size: tuple[int, int], brightness: int, words: str
+    ) -> None:
+        reply = post(service, ("a.png", draw_png(brightness, size)))
+        assert reply.status_code == 422
+        assert words in reply.json()["results"][0]["error"]
+
+
+class TestOriginals:
+    def test_the_original_pixels_of_an_image_are_shown(self, service: Service) -> None:
+        form = {"images": ("a.png", draw_png(51, (30, 20)))}
+        found = requests.post(f"{service.address}/original", files=form, timeout=20).json()
+        assert (found["width"], found["height"], found["depth"], found["step"]) == (30, 20, 8, 1)
+        image = Image.open(io.BytesIO(base64.b64decode(found["pixels"].partition(",")[2])))
+        assert image.getextrema() == (51, 51)
+
+    def test_what_is_no_image_says_why(self, service: Service) -> None:
+        form = {"images": ("a.png", b"nothing")}
+        reply = requests.post(f"{service.address}/original", files=form, timeout=20)
+        assert reply.status_code == 422
+        assert "a.png is no image" in reply.json()["detail"]
+
+
+class TestMetrics:
+    def test_prometheus_reads_requests_images_and_times(self) -> None:
+        with run_service() as service:
+            post(service, ("a.png", draw_png(0)), ("b.png", draw_png(200)), ("bad.png", b"nothing"))
+            for path in ("/nothing", "/else"):
+                requests.get(service.address + path, timeout=20)
+            text = requests.get(f"{service.address}/metrics", timeout=20).text
+        families = {family.name: family for family in text_string_to_metric_families(text)}
+        samples = [sample for family in families.values() for sample in family.samples]
+        images = {one.labels["answer"]: one.value for one in samples if one.name == "mammoscan_images_total"}
+        assert images == {"benign": 1, "malignant": 1, "error": 1}
+        seen = {
+            (one.labels["path"], one.labels["status"]): one.value
+            for one in samples
+            if one.name == "mammoscan_requests_total"
+        }
+        assert seen == {("/predict", "200"): 1, ("other", "404"): 2}
+        assert families["mammoscan_queue_images"].samples[0].value == 0
+        assert "mammoscan_predict_seconds" in families
+
+
+class TestFeedback:
+    def test_ratings_are_kept_without_the_image_or_its_name(self, tmp_path: Path) -> None:
+        file = tmp_path / "ratings.csv"
+        with run_service(feedback=file) as service:
+            assert requests.get(f"{service.address}/model", timeout=20).json()["feedback"] is True
+            [result] = post(service, ("secret.png", draw_png(204))).json()["results"]
+            for right in (True, False):
+                rating = {"sha256": result["sha256"], "right": right}
+                assert (
+                    requests.post(f"{service.address}/feedback", json=rating, timeout=20).status_code == 204
+                )
+            unknown = {"sha256": "0" * 64, "right": True}
+            assert requests.post(f"{service.address}/feedback", json=unknown, timeout=20).status_code == 404
+        with file.open(newline="") as lines:
+            rows = list(csv.DictReader(lines))
+        assert [row["right"] for row in rows] == ["True", "False"]
+        assert {row["label"] for row in rows} == {"malignant"}
+        assert float(rows[0]["probability"]) == pytest.approx(0.8)
+        assert rows[0]["sha256"] == hashlib.sha256(draw_png(204)).hexdigest()
+        assert "secret" not in file.read_text()
+
+    def test_without_a_file_nobody_is_asked(self, service: Service) -> None:
+        assert requests.get(f"{service.address}/model", timeout=20).json()["feedback"] is False
+        rating = {"sha256": "0" * 64, "right": True}
+        assert requests.post(f"{service.address}/feedback", json=rating, timeout=20).status_code == 404
+
+    def test_a_file_that_cannot_be_written_is_said_before_the_service_starts(self, tmp_path: Path) -> None:
+        with (
+            pytest.raises(MammoscanError, match=r"--feedback .* cannot be written"),
+            run_service(feedback=tmp_path),
+        ):
+            pass
+
+
+def open_connection(service: Service) -> socket.socket:
+    host, port = service.address.removeprefix("http://").split(":")
+    return socket.create_connection((host, int(port)), timeout=5)
+
+
+def start_upload(service: Service, content: bytes = b"") -> socket.socket:
+    """Send the headers of an upload and a few bytes of it."""
+    client = open_connection(service)
+    client.sendall(
+        b"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 900000\r\n"
+        b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
+        b'Content-Disposition: form-data; name="images"; filename="a.png"\r\n\r\n' + content
+    )
+    return client
+
+
 class TestPages:
     def test_the_manual_describes_every_operation_without_another_host(self, service: Service) -> None:
         openapi = requests.get(f"{service.address}/openapi.json", timeout=20).json()
-        assert set(openapi["paths"]) == {"/predict", "/health", "/model"}
+        assert set(openapi["paths"]) == {"/predict", "/original", "/health", "/model", "/metrics"}
         text = requests.get(f"{service.address}/docs", timeout=20).text
         for path in openapi["paths"]:
             assert path in text

@@ -141,6 +141,11 @@ class Card(Record):
     versions: dict[str, str] = Field(default_factory=dict)
 
     @property
+    def takes(self) -> ModelInput:
+        """What an image must become for the network."""
+        return ModelInput(input=self.input, shape=self.shape)
+
+    @property
     def is_binary(self) -> bool:
         """Whether there are two labels, so that a threshold decides."""
         return len(self.labels) == 2

@@ -1,7 +1,4 @@
-"""One trained model as everything uses it: the packaged model, the service, predictions of folders, explanations.
-
-Noticing images that are unlike those that a network was trained on.
-"""
+"""A trained model with its preprocessing, labels, threshold and card."""
 
 from __future__ import annotations
 
@@ -24,9 +21,9 @@ from mammoscan.models.preprocessing import choose_scale, scale_pixels
 from mammoscan.models.registry import load_model
 from mammoscan.params import MachineParams, Recipe
 from mammoscan.records.card import Card
-from mammoscan.serving.image_reader import Picture
+from mammoscan.serving.manifest import check_manifest
 from mammoscan.serving.model_files import NETWORK, ONNX, OUT_OF_DISTRIBUTION, find_files, read_card
-from mammoscan.serving.prepare_input import fit_picture, is_whole_scan
+from mammoscan.serving.prepare_input import PreparedImage, prepare_image
 
 OUT_OF_DISTRIBUTION_WARNING = "this does not look like what the model was trained on"
 
@@ -95,6 +92,7 @@ class Classifier:
             runtime: What computes.
         """
         inside = find_files(folder)
+        check_manifest(inside)
         reference = inside / OUT_OF_DISTRIBUTION
         found = cls(
             load_model(inside / NETWORK),
@@ -124,24 +122,9 @@ class Classifier:
         """Height, width and channels of what the network takes."""
         return self.card.shape
 
-    def prepare(self, picture: Picture) -> tuple[NDArray[np.uint8], list[str]]:
-        """Turn a picture into what the network takes.
-
-        Args:
-            picture: What ``read_picture`` returned.
-
-        Returns:
-            uint8 ``[H, W, C]``, and what was done to the picture in sentences, those of reading it included.
-
-        Raises:
-            MammoscanError: If it is a whole scan and the model takes windows of one; see ``is_whole_scan``.
-        """
-        pixels, warnings = fit_picture(picture, self.card.input, self.shape)
-        return pixels, [*picture.notes, *warnings]
-
-    def is_whole_scan(self, picture: Picture) -> bool:
-        """Tell whether a picture is a whole scan while the model takes windows: then a map is what it can give."""
-        return is_whole_scan(picture, self.card.input)
+    def prepare(self, content: bytes, name: str = "image") -> PreparedImage:
+        """Decode an image file that you trust, in this process; see ``DecodePool`` for all others."""
+        return prepare_image(content, name, self.card.takes)
 
     def scale(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Turn uint8 ``[N, H, W, C]`` into the float32 that the network takes."""
@@ -167,10 +150,10 @@ class Classifier:
         """Classify images.
 
         Args:
-            pixels: uint8 ``[N, H, W, C]``, made ready by ``prepare``.
+            pixels: uint8 ``[N, H, W, C]``, ``pixels`` of what ``prepare`` returns.
 
         Returns:
-            A row an image: ``label``; ``p_<label>`` each, calibrated; ``threshold`` where there are two labels;
+            One row per image: ``label``; ``p_<label>`` each, calibrated; ``threshold`` where there are two labels;
             ``warnings``, a list of sentences.
         """
         probabilities = self.predict(pixels)

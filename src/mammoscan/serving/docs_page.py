@@ -34,10 +34,10 @@ def write_manual(openapi: Mapping[str, Any]) -> str:
             ],
         }
         for name, schema in schemas.items()
-        if name.endswith(("Answer", "Name", "Place"))
+        if name.endswith(("Answer", "Name", "Place", "Request"))
     ]
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.globals["name_answer"] = name_answer
+    environment.globals |= {"name_answer": name_answer, "name_type": name_type}
     environment.filters["code"] = mark_code
     return environment.from_string(template).render(
         info=openapi["info"], operations=operations, tables=tables
@@ -50,8 +50,9 @@ def mark_code(text: str) -> Markup:
 
 
 def name_answer(operation: Mapping[str, Any]) -> str:
-    """Return the name of what an operation answers with status 200."""
-    return name_type(operation["responses"]["200"]["content"]["application/json"]["schema"])
+    """Return the schema's name of an operation's answer with status 200; empty where it is no JSON."""
+    content = operation["responses"].get("200", {}).get("content", {})
+    return name_type(content["application/json"]["schema"]) if "application/json" in content else ""
 
 
 def name_type(schema: Mapping[str, Any]) -> str:

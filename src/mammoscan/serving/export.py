@@ -13,9 +13,10 @@ from mammoscan.inference.onnx import OnnxNetwork, export_onnx
 from mammoscan.inference.predict import predict_probabilities
 from mammoscan.models.registry import load_model
 from mammoscan.params import MachineParams
+from mammoscan.serving.manifest import check_manifest, write_manifest
 from mammoscan.serving.model_files import NETWORK, ONNX, read_card
 
-MOST_DIFFERENCE = 1e-4
+MAX_DIFFERENCE = 1e-4
 
 
 def export_model(folder: Path, pixels: NDArray[np.uint8], images: int) -> dict[str, Any]:
@@ -31,8 +32,9 @@ def export_model(folder: Path, pixels: NDArray[np.uint8], images: int) -> dict[s
         probabilities, and ``allowed``.
 
     Raises:
-        MammoscanError: If any probability differs by more than ``MOST_DIFFERENCE``.
+        MammoscanError: If any probability differs by more than ``MAX_DIFFERENCE``.
     """
+    check_manifest(folder)
     card = read_card(folder)
     if pixels.shape[1:] != card.shape:
         raise MammoscanError(
@@ -51,12 +53,13 @@ def export_model(folder: Path, pixels: NDArray[np.uint8], images: int) -> dict[s
             model, chosen, np.arange(len(chosen)), recipe=recipe, views=views, machine=MachineParams()
         )
         difference = np.abs(found - expected)
-        if not difference.max() <= MOST_DIFFERENCE:
+        if not difference.max() <= MAX_DIFFERENCE:
             raise MammoscanError(
                 f"export: ONNX and Keras differ by up to {difference.max():.2g} on {len(chosen)} images, expected at "
-                f"most {MOST_DIFFERENCE:g}; the ONNX file was not kept"
+                f"most {MAX_DIFFERENCE:g}; the ONNX file was not kept"
             )
         part.replace(folder / ONNX)
+        write_manifest(folder)
     finally:
         part.unlink(missing_ok=True)
     return {
@@ -66,5 +69,5 @@ def export_model(folder: Path, pixels: NDArray[np.uint8], images: int) -> dict[s
         "images": len(chosen),
         "largest_difference": float(difference.max()),
         "mean_difference": float(difference.mean()),
-        "allowed": MOST_DIFFERENCE,
+        "allowed": MAX_DIFFERENCE,
     }

@@ -72,12 +72,17 @@ def read_picture(content: bytes, name: str, limits: Limits | None = None) -> Pic
         raise MammoscanError(f"{name} is empty, {EXPECTED}")
     if len(content) > limits.bytes:
         raise MammoscanError(f"{name} has {len(content):,} bytes, expected at most {limits.bytes:,}")
-    if content[128:132] == b"DICM" or name.lower().endswith((".dcm", ".dicom")):
+    if is_dicom(content, name):
         from mammoscan.serving.dicom import read_dicom
 
         array, notes = read_dicom(content, name, limits)
         return Picture(array, "dicom", notes, name)
     return _read_image(content, name, limits)
+
+
+def is_dicom(content: bytes, name: str) -> bool:
+    """Tell whether a file is DICOM by its mark, or is called so."""
+    return content[128:132] == b"DICM" or name.lower().endswith((".dcm", ".dicom"))
 
 
 def check_size(name: str, width: int, height: int, limits: Limits) -> None:

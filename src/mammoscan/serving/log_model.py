@@ -15,6 +15,7 @@ from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import Array
 
 from mammoscan.records.card import Card
+from mammoscan.serving.manifest import write_manifest
 from mammoscan.serving.model_files import CARD, NETWORK
 
 REQUIREMENTS = (
@@ -50,6 +51,7 @@ def log_model(network: Path, card: Card, files: Mapping[str, Path] | None = None
         (folder / CARD).write_text(card.model_dump_json(indent=1), encoding="utf-8")
         for file, path in (files or {}).items():
             shutil.copy(path, folder / file)
+        write_manifest(folder)
         mlflow.pyfunc.log_model(
             name="model",
             python_model=str(here / "pyfunc_model.py"),

@@ -1,4 +1,4 @@
-"""Images on their way to the model: so many at a time, and one call of the model after another."""
+"""A bounded queue of images in front of the model, which is called with as many as wait."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ _SHARE_OF_LAST = 0.2
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What the model says of one image.
+class Prediction:
+    """The model's answer about one image.
 
     Attributes:
-        row: The image's row of the model's answer.
-        heat: float32 ``[H, W]`` in 0 to 1, or None where none was asked for.
+        row: The image's row of what ``Classifier.classify`` returns.
+        heat: float32 ``[H, W]`` in 0 to 1, or None where none was wanted.
     """
 
     row: Mapping[Any, Any]
     heat: NDArray[np.float32] | None
 
 
-class FullError(Exception):
-    """There is no room for more images now.
+class QueueFullError(Exception):
+    """The queue is full.
 
     Attributes:
-        seconds: After how many it is worth asking again.
+        seconds: After how many it is worth trying again.
     """
 
     def __init__(self, seconds: int) -> None:
-        super().__init__(f"the service is busy; ask again in {seconds} s")
+        super().__init__(f"the queue is full; try again in {seconds} s")
         self.seconds = seconds
 
 
@@ -53,7 +53,7 @@ class FullError(Exception):
 class _Job:
     pixels: NDArray[np.uint8]
     explain: bool
-    verdict: asyncio.Future[Verdict]
+    prediction: asyncio.Future[Prediction]
 
 
 class ModelQueue:
@@ -64,19 +64,19 @@ class ModelQueue:
     """
 
     def __init__(self, classifier: Classifier, *, batch: int, waiting: int) -> None:
-        """Take what classifies.
+        """Set the sizes.
 
         Args:
-            classifier: What answers.
-            batch: Most images of one call.
-            waiting: Most images at one time, in all states.
+            classifier: The model.
+            batch: Maximum number of images in one call.
+            waiting: Maximum number of images at one time, in all states.
         """
         self._classifier = classifier
         self._batch = batch
         self._room = waiting
         self._jobs: asyncio.Queue[_Job] = asyncio.Queue()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
-        self._seconds_an_image = 0.0
+        self._seconds_per_image = 0.0
         self._worker: asyncio.Task[None] | None = None
         self.images = 0
         self.calls = 0
@@ -94,35 +94,32 @@ class ModelQueue:
         await asyncio.to_thread(self._thread.shutdown)
 
     @contextmanager
-    def enter(self) -> Iterator[Callable[[int], None]]:
-        """Take room for one image, or raise ``FullError``; the yielded function takes room for more."""
-        taken = 0
-
-        def take(images: int) -> None:
-            nonlocal taken
-            if self.inside + images > self._room:
-                raise FullError(self._guess_seconds())
-            self.inside += images
-            taken += images
-
-        take(1)
+    def reserve(self, images: int) -> Iterator[None]:
+        """Hold room for images whose files have arrived, or raise ``QueueFullError``."""
+        self.check_room(images)
+        self.inside += images
         try:
-            yield take
+            yield
         finally:
-            self.inside -= taken
+            self.inside -= images
 
-    async def ask(self, pixels: NDArray[np.uint8], explain: bool) -> Verdict:
-        """Return what the model says of one image ``[H, W, C]``."""
+    def check_room(self, images: int = 1) -> None:
+        """Raise ``QueueFullError`` where there is no room for so many images now."""
+        if self.inside + images > self._room:
+            raise QueueFullError(self._guess_seconds())
+
+    async def classify(self, pixels: NDArray[np.uint8], explain: bool) -> Prediction:
+        """Return the model's answer about one image ``[H, W, C]``."""
         job = _Job(pixels, explain, asyncio.get_running_loop().create_future())
         self._jobs.put_nowait(job)
-        return await job.verdict
+        return await job.prediction
 
     async def run(self, call: Callable[[], Outcome]) -> Outcome:
-        """Return what a call of another kind gives; it too has the model to itself."""
+        """Return the result of another call that needs the model; no two run at one time."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, call)
 
     def _guess_seconds(self) -> int:
-        return min(60, max(1, math.ceil(self.inside * self._seconds_an_image)))
+        return min(60, max(1, math.ceil(self.inside * self._seconds_per_image)))
 
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()
@@ -130,32 +127,32 @@ class ModelQueue:
             jobs = [await self._jobs.get()]
             while len(jobs) < self._batch and not self._jobs.empty():
                 jobs.append(self._jobs.get_nowait())
-            # Whoever asked may have gone, or run out of time.
-            jobs = [job for job in jobs if not job.verdict.done()]
+            # Its client may have disconnected, or its time may be over.
+            jobs = [job for job in jobs if not job.prediction.done()]
             if not jobs:
                 continue
             started = time.perf_counter()
             try:
-                verdicts = await loop.run_in_executor(self._thread, self._judge, jobs)
+                predictions = await loop.run_in_executor(self._thread, self._classify, jobs)
             except Exception as error:
                 for job in jobs:
-                    if not job.verdict.done():
-                        job.verdict.set_exception(error)
+                    if not job.prediction.done():
+                        job.prediction.set_exception(error)
                 continue
             self._note_speed((time.perf_counter() - started) / len(jobs), len(jobs))
-            for job, verdict in zip(jobs, verdicts, strict=True):
-                if not job.verdict.done():
-                    job.verdict.set_result(verdict)
+            for job, prediction in zip(jobs, predictions, strict=True):
+                if not job.prediction.done():
+                    job.prediction.set_result(prediction)
 
-    def _judge(self, jobs: Sequence[_Job]) -> list[Verdict]:
+    def _classify(self, jobs: Sequence[_Job]) -> list[Prediction]:
         table = self._classifier.classify(np.stack([job.pixels for job in jobs]))
         return [
-            Verdict(row, self._classifier.explain(job.pixels, row["label"]) if job.explain else None)
+            Prediction(row, self._classifier.explain(job.pixels, row["label"]) if job.explain else None)
             for job, row in zip(jobs, table.to_dict("records"), strict=True)
         ]
 
     def _note_speed(self, seconds: float, images: int) -> None:
-        former = self._seconds_an_image
-        self._seconds_an_image = seconds if not former else former + _SHARE_OF_LAST * (seconds - former)
+        former = self._seconds_per_image
+        self._seconds_per_image = seconds if not former else former + _SHARE_OF_LAST * (seconds - former)
         self.images += images
         self.calls += 1

@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from mammoscan.errors import MammoscanError
-from mammoscan.serving.batch import classify_files
+from mammoscan.serving.batch import classify_prepared, prepare_files
 from mammoscan.serving.classifier import Classifier
+from mammoscan.serving.decode_pool import DecodePool
 from mammoscan.serving.model_files import CARD
 
 
@@ -23,6 +24,7 @@ class PackagedClassifier(mlflow.pyfunc.PythonModel):
     def load_context(self, context: Any) -> None:
         """Load the network and what lies beside it."""
         self.classifier = Classifier.load(Path(context.artifacts[CARD]).parent)
+        self.decoders: DecodePool | None = None
 
     # MLflow would take a type hint of `model_input` for a schema of its own.
     def predict(self, context, model_input, params=None) -> pd.DataFrame:  # type: ignore[no-untyped-def]
@@ -32,11 +34,11 @@ class PackagedClassifier(mlflow.pyfunc.PythonModel):
             context: MLflow's, not used after loading.
             model_input: Whole numbers 0 to 255 of shape ``[N, H, W, C]``, cut and standardised as the card's
                 ``input`` says; or a table with a column ``image`` that holds the bytes of image files, in JSON as
-                base64, and if wanted a column ``file`` with their names.
+                base64, and optionally a column ``file`` with their names.
             params: None are known.
 
         Returns:
-            A row an image: ``label``, one ``p_<label>`` each, ``threshold`` where there are two labels,
+            One row per image: ``label``, one ``p_<label>`` each, ``threshold`` where there are two labels,
             ``warnings`` (a list) and ``error`` (None, or why a file could not be used).
         """
         del context, params
@@ -53,7 +55,8 @@ class PackagedClassifier(mlflow.pyfunc.PythonModel):
             (str(name), _decode(str(name), image))
             for name, image in zip(names, model_input["image"], strict=True)
         ]
-        return classify_files(self.classifier, files)
+        self.decoders = self.decoders or DecodePool(self.classifier.card.takes)
+        return classify_prepared(self.classifier, prepare_files(self.decoders, files))
 
 
 def read_pixels(values: Any) -> np.ndarray:

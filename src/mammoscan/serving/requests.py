@@ -1,30 +1,28 @@
-"""From a request's files to the answers about them.
-
-One request's way: its files in, within its time, and its answer out as long as somebody waits for it.
-"""
+"""One request: receive its files, answer about each of them, stop when the client disconnects."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 import math
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-import numpy as np
 from fastapi import HTTPException, Request
-from numpy.typing import NDArray
 from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
 
 from mammoscan.errors import MammoscanError
-from mammoscan.serving.image_reader import Picture, read_picture
+from mammoscan.serving.classifier import OUT_OF_DISTRIBUTION_WARNING
 from mammoscan.serving.limits import ServiceLimits
-from mammoscan.serving.model_queue import ModelQueue, Verdict
+from mammoscan.serving.model_queue import ModelQueue, Prediction
 from mammoscan.serving.pictures import colour_heat, encode_picture
-from mammoscan.serving.scan_prediction import answer_scan
+from mammoscan.serving.prepare_input import PreparedImage
+from mammoscan.serving.scan_prediction import SHOWN_SIDE, answer_scan
 from mammoscan.serving.schemas import ImageAnswer
 
 if TYPE_CHECKING:
@@ -33,48 +31,75 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 
+logger = logging.getLogger("mammoscan.serving")
+
+
+class _CompleteForm(MultiPartParser):
+    """A form parser that knows whether the closing boundary has come."""
+
+    is_complete = False
+
+    def on_end(self) -> None:
+        self.is_complete = True
+
 
 @asynccontextmanager
 async def receive_files(
     request: Request, limits: ServiceLimits, deadline: float
 ) -> AsyncIterator[list[UploadFile]]:
-    """Yield the files of a request, which are gone afterwards.
+    """Yield the files of a request, which are deleted afterwards.
 
     Args:
         request: With a body of ``multipart/form-data``.
         limits: How many files there may be.
-        deadline: The event loop's time by which they must be here.
+        deadline: The event loop's time by which they must have arrived.
     """
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        raise _no_file()
+    parser = _CompleteForm(
+        request.headers, request.stream(), max_files=limits.images, max_fields=limits.images
+    )
     try:
         async with asyncio.timeout_at(deadline):
-            form = await request.form(max_files=limits.images)
+            form = await parser.parse()
     except TimeoutError as error:
         raise HTTPException(
             408, f"the images did not arrive within {limits.seconds:g} s: send fewer at once"
         ) from error
+    except (MultiPartException, KeyError) as error:
+        raise HTTPException(400, f"the body is no valid form: {getattr(error, 'message', error)}") from error
     try:
         files = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
-        if not files:
+        if not parser.is_complete:
             raise HTTPException(
-                422, "found no file, expected multipart/form-data with one or more in the field 'images'"
+                400, f"the form is cut off in or after file {len(files)}: its closing boundary is missing"
             )
+        if not files:
+            raise _no_file()
         yield files
     finally:
         await form.close()
 
 
+def _no_file() -> HTTPException:
+    return HTTPException(
+        422, "found no file, expected multipart/form-data with one or more in the field 'images'"
+    )
+
+
 async def finish_work(
     request: Request, work: Coroutine[None, None, Answer], limits: ServiceLimits, deadline: float
 ) -> Answer:
-    """Return what the work gives, or end it when its time is over or whoever asked has gone."""
-    working, leaving = asyncio.create_task(work), asyncio.create_task(_wait_until_gone(request))
+    """Return the result of the work, or cancel it when its time is over or its client disconnects."""
+    working, leaving = asyncio.create_task(work), asyncio.create_task(_wait_for_disconnect(request))
     try:
         left = deadline - asyncio.get_running_loop().time()
         await asyncio.wait({working, leaving}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
         if working.done():
             return working.result()
         if leaving.done():
-            raise HTTPException(499, "whoever asked has gone")
+            logger.warning("a client disconnected before its answer was ready")
+            raise HTTPException(499, "client disconnected")
         raise HTTPException(
             503,
             f"there was no answer within {limits.seconds:g} s: send fewer images at once, or later",
@@ -94,70 +119,93 @@ async def drop_body(request: Request, deadline: float) -> None:
                 pass
 
 
-async def _wait_until_gone(request: Request) -> None:
+async def _wait_for_disconnect(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
 
 
-logger = logging.getLogger("mammoscan.serving")
+class Decoder(Protocol):
+    """What makes image files ready: ``DecodePool``, or anything like it."""
 
-# Pictures that are unpacked at one time; each may take some hundred megabytes.
-_READERS = 2
+    workers: int
+
+    def prepare(self, content: bytes, name: str, preview: int = 0) -> PreparedImage:
+        """See ``DecodePool.prepare``."""
+
+    def view(self, content: bytes, name: str) -> tuple[dict[str, Any], bytes]:
+        """See ``DecodePool.view``."""
+
+    def close(self) -> None:
+        """End its processes."""
 
 
-class Intake:
-    """Reads files, has the model judge them and puts the answers together."""
+class Predictor:
+    """Decodes the files of a request, has the model classify them and puts the answers together."""
 
-    def __init__(self, classifier: Classifier, queue: ModelQueue, limits: ServiceLimits) -> None:
+    def __init__(self, classifier: Classifier, queue: ModelQueue, decoder: Decoder) -> None:
         self._classifier = classifier
         self._queue = queue
-        self._limits = limits.picture
-        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="reader")
+        self._decoder = decoder
+        self._threads = ThreadPoolExecutor(decoder.workers, thread_name_prefix="decode")
 
     async def stop(self) -> None:
-        """Give the threads back."""
-        await asyncio.to_thread(self._readers.shutdown)
+        """End the threads and the processes."""
+        await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
+        await asyncio.to_thread(self._decoder.close)
 
     async def answer_files(self, files: Sequence[UploadFile], explain: bool) -> list[ImageAnswer]:
-        """Return an answer a file, in the files' order; a bad file's says why."""
+        """Return one answer per file, in the files' order; a bad file's says why."""
         return await asyncio.gather(*(self._answer_file(file, explain) for file in files))
+
+    async def view_file(self, file: UploadFile) -> tuple[dict[str, Any], bytes]:
+        """Return a file's original pixels; see ``DecodePool.view``."""
+        name = file.filename or "image"
+        return await asyncio.get_running_loop().run_in_executor(
+            self._threads, lambda: self._decoder.view(file.file.read(), name)
+        )
 
     async def _answer_file(self, file: UploadFile, explain: bool) -> ImageAnswer:
         name = file.filename or "image"
         loop = asyncio.get_running_loop()
         try:
-            picture = await loop.run_in_executor(self._readers, self._read, file, name)
-            if self._classifier.is_whole_scan(picture):
-                return await self._queue.run(lambda: answer_scan(self._classifier, picture, explain))
-            pixels, notes = await loop.run_in_executor(self._readers, self._classifier.prepare, picture)
+            image, digest = await loop.run_in_executor(self._threads, self._prepare, file, name, explain)
+            if image.scan is not None:
+                answer = await self._queue.run(lambda: answer_scan(self._classifier, image, explain))
+                return answer.model_copy(update={"sha256": digest})
         except MammoscanError as error:
             return ImageAnswer(name=name, error=error.message)
         except Exception as error:
-            # A decoder that stumbles over what a stranger sent must not take the other files' answers along.
+            # An error in our own code must not take the other files' answers along.
             logger.exception("an image could not be prepared")
             return ImageAnswer(
                 name=name, error=f"{name} cannot be read: {type(error).__name__}; see the service's log"
             )
-        verdict = await self._queue.ask(pixels, explain)
-        return await loop.run_in_executor(self._readers, self._compose, name, pixels, notes, verdict)
+        assert image.pixels is not None
+        prediction = await self._queue.classify(image.pixels, explain)
+        answer = await loop.run_in_executor(self._threads, self._compose, image, prediction)
+        return answer.model_copy(update={"sha256": digest})
 
-    def _read(self, file: UploadFile, name: str) -> Picture:
-        return read_picture(file.file.read(), name, self._limits)
+    def _prepare(self, file: UploadFile, name: str, explain: bool) -> tuple[PreparedImage, str]:
+        content = file.file.read()
+        image = self._decoder.prepare(content, name, SHOWN_SIDE if explain else 0)
+        return image, hashlib.sha256(content).hexdigest()
 
-    def _compose(
-        self, name: str, pixels: NDArray[np.uint8], notes: list[str], verdict: Verdict
-    ) -> ImageAnswer:
-        row, card = verdict.row, self._classifier.card
-        two = card.is_binary
-        heat = verdict.heat
+    def _compose(self, image: PreparedImage, prediction: Prediction) -> ImageAnswer:
+        row, card = prediction.row, self._classifier.card
+        two, heat = card.is_binary, prediction.heat
+        assert image.pixels is not None
+        warnings = list(row["warnings"])
         return ImageAnswer(
-            name=name,
+            name=image.name,
             label=row["label"],
             probabilities={label: round(float(row[f"p_{label}"]), 6) for label in card.labels},
             positive=card.positive if two else None,
             threshold=card.threshold if two else None,
-            warnings=list(row["warnings"]),
-            notes=notes,
-            seen=None if heat is None else encode_picture(pixels),
-            heat_map=None if heat is None else encode_picture(colour_heat(heat)),
+            out_of_distribution=any(text.startswith(OUT_OF_DISTRIBUTION_WARNING) for text in warnings),
+            warnings=[*warnings, *image.warnings],
+            notes=image.notes,
+            seen=None if heat is None else encode_picture(image.pixels),
+            heat_map=None
+            if heat is None
+            else encode_picture(colour_heat(heat, warm=not two or row["label"] == card.positive)),
         )

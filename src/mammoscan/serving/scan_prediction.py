@@ -1,11 +1,6 @@
-"""The service's answer about a whole scan, of which the model takes windows.
-
-A whole scan as a trained model sees it: the probability at every place, and the places to look at.
-"""
+"""A whole scan as a model of windows sees it: the probability at every place, and the places to look at."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -18,18 +13,11 @@ from mammoscan.evaluation.calibration import apply_temperature
 from mammoscan.figures.scans import draw_scan_map
 from mammoscan.figures.style import PHANTOM_STAMP
 from mammoscan.imaging.peaks import pick_peaks
-from mammoscan.imaging.scan_grid import prepare_scan
 from mammoscan.inference.scan_inference import ScanMap, map_scan
 from mammoscan.serving.classifier import Classifier
-from mammoscan.serving.image_reader import Picture
 from mammoscan.serving.pictures import colour_heat, encode_picture
-from mammoscan.serving.prepare_input import flatten_grey
+from mammoscan.serving.prepare_input import PreparedImage, PreparedScan, prepare_whole_scan
 from mammoscan.serving.schemas import ImageAnswer, ScanPlace
-
-if TYPE_CHECKING:
-    from mammoscan.inference.scan_inference import ScanMap
-    from mammoscan.serving.classifier import Classifier
-
 
 REGION_COLUMNS = ("rank", "probability", "x", "y", "row", "column", "side")
 NEVER_NORMAL = "It never saw normal tissue in training: where nothing is, its answer means nothing."
@@ -50,7 +38,7 @@ def map_picture(
         scan: uint8 ``[H, W]``; one that is not square is taken as the upper left part of a black square.
         name: What the figure calls it.
         stride: Grid pixels from one place to the next.
-        limit: At most so many regions.
+        limit: Maximum number of regions.
 
     Returns:
         The map with calibrated probabilities, on the grid;
@@ -62,33 +50,27 @@ def map_picture(
     Raises:
         MammoscanError: If the model takes no windows of a grid, or the array is no grey scan.
     """
-    how = classifier.card.input
-    if how.kind != "window":
-        raise MammoscanError(
-            f"map: the model takes images of kind {how.kind}, expected window: a crop scaled by a region's radius, "
-            "or a whole image, has no place in a grid; choose a model of mias or mias_normal"
-        )
-    if scan.ndim != 2 or scan.dtype != np.uint8:
-        raise MammoscanError(
-            f"map: found {scan.dtype} of shape {list(scan.shape)}, expected a grey scan, uint8 [H, W]"
-        )
-    params = how.grid
-    side = max(scan.shape)
-    grid, mask = prepare_scan(np.pad(scan, [(0, side - length) for length in scan.shape]), params)
-    found = map_scan(
-        classifier.network,
-        grid,
-        mask,
-        stride,
-        recipe=classifier.card.training,
-        views=classifier.card.views,
-    )
-    asked = np.isfinite(found.probabilities[..., 0])
+    prepared = prepare_whole_scan(scan, classifier.card.input)
+    found, regions = map_prepared(classifier, prepared, stride=stride, limit=limit)
+    return found, regions, draw_map(classifier, prepared, found, regions, name, scan)
+
+
+def map_prepared(
+    classifier: Classifier, scan: PreparedScan, *, stride: int = 8, limit: int = 5
+) -> tuple[ScanMap, pd.DataFrame]:
+    """Return the map and the regions of a scan on its grid; see ``map_picture``."""
+    card = classifier.card
+    found = map_scan(classifier.network, scan.grid, scan.mask, stride, recipe=card.training, views=card.views)
+    inside = np.isfinite(found.probabilities[..., 0])
     calibrated = found.probabilities.copy()
-    calibrated[asked] = apply_temperature(calibrated[asked], classifier.card.temperature)
+    calibrated[inside] = apply_temperature(calibrated[inside], card.temperature)
     found = found._replace(probabilities=calibrated)
-    regions = list_regions(classifier, found, scan.shape[0], side / params.size, limit)
-    return found, regions, _draw(classifier, scan, found, regions, side / params.size, name)
+    return found, list_regions(classifier, found, scan.height, _scale(scan), limit)
+
+
+def _scale(scan: PreparedScan) -> float:
+    """Return how many pixels of the scan are one of the grid."""
+    return max(scan.height, scan.width) / len(scan.grid)
 
 
 def list_regions(
@@ -101,7 +83,7 @@ def list_regions(
         found: The map.
         height: Rows of the scan.
         scale: Scan pixels per grid pixel.
-        limit: At most so many.
+        limit: Maximum number.
     """
     window = classifier.shape[0]
     positive = classifier.card.labels.index(classifier.card.positive)
@@ -114,21 +96,24 @@ def list_regions(
     return pd.DataFrame(rows, columns=list(REGION_COLUMNS))
 
 
-def _draw(
+def draw_map(
     classifier: Classifier,
-    scan: NDArray[np.uint8],
+    scan: PreparedScan,
     found: ScanMap,
     regions: pd.DataFrame,
-    scale: float,
     name: str,
+    pixels: NDArray[np.uint8],
 ) -> Figure:
+    """Draw a map over a scan, or over a smaller picture of it."""
     card = classifier.card
+    share = max(pixels.shape) / max(scan.height, scan.width)
+    lengths = ["row", "column", "side"]
     return draw_scan_map(
-        scan,
+        pixels,
         found.probabilities[..., card.labels.index(card.positive)],
-        found.rows * scale,
-        found.columns * scale,
-        regions,
+        found.rows * _scale(scan) * share,
+        found.columns * _scale(scan) * share,
+        regions.assign(**{key: regions[key] * share for key in lengths}),
         # What a model learnt on phantoms says nothing about a patient, whosever scan this is.
         PHANTOM_STAMP if card.data == "phantom" else "",
         positive=card.positive,
@@ -141,26 +126,26 @@ MANY_PLACES = (
     "A whole scan: the answer is that of its likeliest place. Among so many places one is easily high."
 )
 # A picture on a page needs no more pixels.
-_SHOWN_SIDE = 640
+SHOWN_SIDE = 640
 
 
-def answer_scan(classifier: Classifier, picture: Picture, explain: bool) -> ImageAnswer:
-    """Ask the model about every place of a scan.
+def answer_scan(classifier: Classifier, image: PreparedImage, explain: bool) -> ImageAnswer:
+    """Classify every place of a whole scan.
 
     Args:
         classifier: A model that takes windows.
-        picture: The scan.
+        image: The scan, with a preview where ``explain`` is set.
         explain: Whether to add the scan and its map as pictures.
 
     Returns:
         The answer of the likeliest place, with the list of places to look at.
     """
-    notes = list(picture.notes)
-    grey = flatten_grey(picture, notes)
-    found, regions, _ = map_picture(classifier, grey, name=picture.name)
+    scan = image.scan
+    assert scan is not None
+    found, regions = map_prepared(classifier, scan)
     if regions.empty:
         raise MammoscanError(
-            f"{picture.name} is a whole scan in which no breast was found, expected a mammogram"
+            f"{image.name} is a whole scan in which no breast was found, expected a mammogram"
         )
     card = classifier.card
     labels, positive = card.labels, card.positive
@@ -169,30 +154,24 @@ def answer_scan(classifier: Classifier, picture: Picture, explain: bool) -> Imag
     two = card.is_binary
     said = positive if top[labels.index(positive)] >= card.threshold else card.other
     return ImageAnswer(
-        name=picture.name,
+        name=image.name,
         label=said if two else labels[int(top.argmax())],
         probabilities={label: round(float(value), 6) for label, value in zip(labels, top, strict=True)},
         positive=positive if two else None,
         threshold=card.threshold if two else None,
-        warnings=[MANY_PLACES] + ([] if "normal" in labels else [NEVER_NORMAL]),
-        notes=notes,
+        warnings=[MANY_PLACES, *([] if "normal" in labels else [NEVER_NORMAL]), *image.warnings],
+        notes=image.notes,
         places=[
             ScanPlace(**{str(key): round(value, 4) for key, value in row.items()})
             for row in regions.to_dict("records")
         ],
-        size=[grey.shape[1], grey.shape[0]],
-        seen=encode_picture(_shrink(grey)) if explain else None,
-        heat_map=encode_picture(_draw_map(values, found, grey.shape)) if explain else None,
+        size=[scan.width, scan.height],
+        seen=encode_picture(scan.preview) if scan.preview is not None else None,
+        heat_map=encode_picture(_colour_map(values, found, (scan.height, scan.width))) if explain else None,
     )
 
 
-def _shrink(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    image = Image.fromarray(grey)
-    image.thumbnail((_SHOWN_SIDE, _SHOWN_SIDE))
-    return np.asarray(image)
-
-
-def _draw_map(values: NDArray[np.float32], found: ScanMap, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+def _colour_map(values: NDArray[np.float32], found: ScanMap, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """Return the map as an overlay with the sides' ratio of the scan; a place colours the square around it."""
     stride = int(found.rows[1] - found.rows[0])
     grid = int(found.rows[-1])
@@ -200,5 +179,5 @@ def _draw_map(values: NDArray[np.float32], found: ScanMap, shape: tuple[int, ...
     fine = values.repeat(stride, axis=0).repeat(stride, axis=1)[half : half + grid, half : half + grid]
     height, width = (round(grid * side / max(shape)) for side in shape)
     overlay = Image.fromarray(colour_heat(fine[:height, :width]))
-    scale = _SHOWN_SIDE / grid
+    scale = SHOWN_SIDE / grid
     return np.asarray(overlay.resize((round(width * scale), round(height * scale)), Image.Resampling.NEAREST))

@@ -1,12 +1,40 @@
-"""What the service answers, in the terms of its OpenAPI description."""
+"""The service's requests and answers, as its OpenAPI description has them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from mammoscan.records.card import Card
+
+EXAMPLE: Any = {
+    "model": {
+        "id": "1f0c2a…",
+        "study": "mias",
+        "data": "real",
+        "protocol": "patient",
+        "runtime": "keras",
+    },
+    "notice": "Research use. Not a medical device.",
+    "cautions": [],
+    "results": [
+        {
+            "name": "window.png",
+            "label": "benign",
+            "probabilities": {"benign": 0.71, "malignant": 0.29},
+            "positive": "malignant",
+            "threshold": 0.41,
+            "out_of_distribution": False,
+            "warnings": [],
+            "notes": ["shrunk from 256 x 256 to 48 x 48 pixels and standardised over itself"],
+        },
+        {
+            "name": "notes.txt",
+            "error": "notes.txt is empty, expected PNG, JPEG, PGM, TIFF or DICOM",
+        },
+    ],
+}
 
 
 class ScanPlace(BaseModel):
@@ -22,7 +50,7 @@ class ScanPlace(BaseModel):
 
 
 class ImageAnswer(BaseModel):
-    """What the model says of one image, or why it could not be asked."""
+    """The model's answer about one image, or why there is none."""
 
     name: str = Field(description="The file's name, as it was sent.")
     error: str | None = Field(
@@ -33,6 +61,13 @@ class ImageAnswer(BaseModel):
     )
     probabilities: dict[str, float] = Field(
         default={}, description="Calibrated probability of each label; they sum to 1."
+    )
+    out_of_distribution: bool = Field(
+        default=False,
+        description="The image is unlike those that the model was trained on: its label and probabilities mean little.",
+    )
+    sha256: str | None = Field(
+        default=None, description="Digest of the file, by which an answer can be rated."
     )
     positive: str | None = Field(default=None, description="The label that the threshold is about.")
     threshold: float | None = Field(
@@ -68,7 +103,9 @@ class ModelName(BaseModel):
 
 
 class PredictAnswer(BaseModel):
-    """The answer to a request: one result a file, in the order they were sent."""
+    """The answer to a request: one result per file, in the order they were sent."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     model: ModelName
     notice: str = Field(description="For what the model is not meant.")
@@ -83,8 +120,34 @@ class ModelAnswer(BaseModel):
     notice: str
     cautions: list[str]
     threshold_meaning: str | None = Field(description="The threshold in words.")
-    limits: dict[str, float] = Field(description="Most of each that a request may hold.")
+    limits: dict[str, float] = Field(description="Maximum of each in one request.")
+    feedback: bool = Field(default=False, description="Whether answers can be rated at `/feedback`.")
     card: Card = Field(description="The model's card: data, protocol, metrics, limits, how to repeat.")
+
+
+class OriginalAnswer(BaseModel):
+    """The pixels of an image as they are in its file, without any window."""
+
+    width: int
+    height: int
+    depth: int = Field(description="8 or 16 bits per value.")
+    step: int = Field(description="Every how many pixels were kept; 1 unless the image is very large.")
+    lowest: int = Field(description="Lowest value.")
+    highest: int = Field(description="Highest value.")
+    pixels: str = Field(
+        description="A PNG as a data URI. Of 16 bits, red holds the upper byte of a grey level, green the lower one."
+    )
+
+
+class FeedbackRequest(BaseModel):
+    """Whether an answer was right."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"sha256": "9f86d0…", "right": False}]}
+    )
+
+    sha256: str = Field(pattern="^[0-9a-f]{64}$", description="The image's digest, from the answer.")
+    right: bool
 
 
 class HealthAnswer(BaseModel):
@@ -92,38 +155,34 @@ class HealthAnswer(BaseModel):
 
     status: str = "ok"
     model: str = Field(description="The model's id.")
-    inside: int = Field(description="Images that are read, wait or are classified now.")
+    inside: int = Field(description="Images that are decoded, wait or are classified now.")
     images: int = Field(description="Images classified since the start.")
     calls: int = Field(description="Calls of the model since the start.")
 
 
-# What the request handler reads itself, and FastAPI therefore cannot tell.
-PREDICT_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["images"],
-                    "properties": {
-                        "images": {
-                            "type": "array",
-                            "items": {"type": "string", "format": "binary"},
-                            "description": "PNG, JPEG, PGM, TIFF or DICOM; one or many parts of this name.",
-                        }
-                    },
-                }
-            }
-        },
+def _describe_form(many: bool) -> dict[str, Any]:
+    """Return the OpenAPI description of a form of files, which the routes parse themselves."""
+    file = {"type": "string", "format": "binary"}
+    about = "PNG, JPEG, PGM, TIFF or DICOM; " + ("one or many parts of this name." if many else "one file.")
+    images = {"type": "array", "items": file, "minItems": 1} if many else file
+    schema = {
+        "type": "object",
+        "required": ["images"],
+        "properties": {"images": images | {"description": about}},
     }
-}
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
+
+
+PREDICT_BODY = _describe_form(many=True)
+IMAGE_BODY = _describe_form(many=False)
 REFUSALS: dict[int | str, dict[str, Any]] = {
-    400: {"description": "The body is no valid form, or holds too many files."},
+    400: {"description": "The body is no valid or no complete form, or holds too many files."},
     408: {"description": "The images did not arrive in time."},
+    403: {"description": "A web page of another origin sent it."},
     413: {"description": "The request is larger than the service allows."},
     422: {"description": "No image could be read. The answer has the same form and says why, file by file."},
+    421: {"description": "The service is not known under this host name."},
     503: {
-        "description": "The service is busy. The header Retry-After says after how many seconds to ask again."
+        "description": "The queue is full. The header Retry-After says after how many seconds to try again."
     },
 }

@@ -13,6 +13,7 @@ from mammoscan.records.card import PackagedModel
 from mammoscan.reporting.prediction_gallery import build_gallery
 from mammoscan.serving.batch import draw_thumbnails, list_pictures, predict_files
 from mammoscan.serving.classifier import Classifier
+from mammoscan.serving.decode_pool import DecodePool
 from mammoscan.serving.model_files import find_model, read_card
 
 logger = logging.getLogger("mammoscan")
@@ -38,13 +39,13 @@ def predict_images(
     """Predict every image; a file that cannot be used is a row with its reason.
 
     Returns:
-        The answers, a row a file; the same for spreadsheets, with the warnings as one text; and the places to look
-        at in whole scans.
+        The answers, one row per file; the same for spreadsheets, with the warnings as one text; and the places to look
+        in whole scans.
     """
     folder, files = list_pictures(predict.images)
     classifier = Classifier.load(Path(packaged.folder), predict.runtime)
-    with show_progress("predict images") as advance:
-        answers, regions = predict_files(classifier, folder, files, advance)
+    with show_progress("predict images") as advance, DecodePool(packaged.card.takes) as decoders:
+        answers, regions = predict_files(classifier, folder, files, advance, decoders)
     answers["notice"] = packaged.card.notice
     # Columns of one type, whatever the first file was.
     shares = [name for name in answers.columns if name.startswith("p_")]
@@ -61,11 +62,15 @@ def write_gallery(
 ) -> str:
     """Show the images with their answers on one page, those first that are likeliest to be positive."""
     card = packaged.card
-    folder, _ = list_pictures(predict.images)
+    folder, files = list_pictures(predict.images)
     order = answers[f"p_{card.positive}"].sort_values(ascending=False, na_position="last").index
     chosen = answers.loc[order[: predict.shown]]
     with show_progress("draw gallery") as advance:
         pictures = draw_thumbnails(
-            folder, list(chosen["file"]), set(regions["file"]), packaged.folder, advance
+            folder,
+            {name: files[name] for name in chosen["file"]},
+            set(regions["file"]),
+            packaged.folder,
+            advance,
         )
     return build_gallery(card, answers, chosen, regions, pictures)
