@@ -28,19 +28,19 @@ def test_the_chunk_does_not_change_the_draw_and_the_seed_does():
 
 def test_undefined_resamples_are_left_out_counted_and_flagged_when_many():
     draws = np.concatenate([np.linspace(0, 1, 95), np.full(5, np.nan)])
-    fine = summarise_draws(0.5, draws, 0.9, fewest=10)
+    fine = summarise_draws(0.5, draws, 0.9, fewest=20)
     assert fine["undefined"] == 5
     assert fine["note"] == ""
     assert fine["low"] == pytest.approx(0.05)
     assert fine["high"] == pytest.approx(0.95)
-    assert summarise_draws(0.5, np.append(draws, np.nan), 0.9, fewest=10)["note"] == TOO_FEW
+    assert summarise_draws(0.5, np.append(draws, np.nan), 0.9, fewest=20)["note"] == TOO_FEW
 
 
 def test_few_patients_of_a_class_are_flagged_and_the_undefined_is_none():
     draws = np.linspace(0, 1, 50)
-    assert summarise_draws(0.5, draws, 0.95, fewest=5)["note"] == ""
-    assert summarise_draws(0.5, draws, 0.95, fewest=4)["note"] == TOO_FEW
-    nothing = summarise_draws(np.nan, np.full(50, np.nan), 0.95, fewest=9)
+    assert summarise_draws(0.5, draws, 0.95, fewest=20)["note"] == ""
+    assert summarise_draws(0.5, draws, 0.95, fewest=19)["note"] == TOO_FEW
+    nothing = summarise_draws(np.nan, np.full(50, np.nan), 0.95, fewest=30)
     assert (nothing["value"], nothing["low"], nothing["high"], nothing["note"]) == (None, None, None, TOO_FEW)
 
 

@@ -70,10 +70,10 @@ def test_few_patients_are_said_to_be_too_few(
     predictions, samples = tables
     few = score_patients(predictions, samples, question, evaluation)
     assert few["note"].tolist() == ["too few patients to say anything"]
-    names = [f"{name}{number}" for number in range(5) for name in predictions["sample_id"]]
+    names = [f"{name}{number}" for number in range(10) for name in predictions["sample_id"]]
     many = pd.concat(
-        [predictions.assign(patient_id=predictions["patient_id"] + str(number)) for number in range(5)]
+        [predictions.assign(patient_id=predictions["patient_id"] + str(number)) for number in range(10)]
     ).assign(sample_id=names)
     enough = score_patients(many, many.assign(magnification="40"), question, evaluation)
     assert enough["note"].tolist() == [""]
-    assert enough["fewest"].tolist() == [5]
+    assert enough["fewest"].tolist() == [10]

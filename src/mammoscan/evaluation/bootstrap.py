@@ -13,7 +13,8 @@ import numpy as np
 from mammoscan.records.measures import Measure
 
 TOO_FEW = "too few patients to say anything"
-MIN_PATIENTS = 5
+# With fewer patients of a label, percentiles cover less than they say: docs/explanation/coverage.md.
+MIN_PATIENTS = 20
 MAX_UNDEFINED = 0.05
 CHUNK_VALUES = 4_000_000
 METHOD = "bootstrap over patients, given these networks"

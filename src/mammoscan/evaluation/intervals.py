@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mammoscan.evaluation.bootstrap import MAX_UNDEFINED, TOO_FEW, none_if_nan
+from mammoscan.evaluation.bootstrap import MIN_PATIENTS as MIN_RESAMPLED_PATIENTS
 from mammoscan.evaluation.predictions import Scored
 from mammoscan.records.measures import Measure
 
@@ -276,7 +277,7 @@ def interval_resampled(value: float, draws: NDArray, patients: int, level: float
     variance = float(np.var(defined, ddof=1)) if len(defined) > 1 else np.nan
     measure = interval_auc(value, variance, patients, level, RESAMPLED_METHOD)
     measure["undefined"] = len(draws) - len(defined)
-    if measure["undefined"] > MAX_UNDEFINED * len(draws):
+    if measure["undefined"] > MAX_UNDEFINED * len(draws) or patients < MIN_RESAMPLED_PATIENTS:
         measure["note"] = TOO_FEW
     return measure
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from mammoscan.evaluation.bootstrap import MIN_PATIENTS, TOO_FEW, resample_measures, summarise_draws
+from mammoscan.evaluation.bootstrap import TOO_FEW
+from mammoscan.evaluation.intervals import MIN_PATIENTS, interval_share
 from mammoscan.evaluation.predictions import MAIN_MODEL, read_scored
 from mammoscan.params import EvaluationParams, Question
 
@@ -22,7 +24,7 @@ def score_patients(
     evaluation: EvaluationParams,
     by: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """Measure how many answers of the network are right, image by image and patient by patient.
+    """Measure the share of the network's right answers, by image and by patient.
 
     The patient score is BreaKHis' own: the mean, over patients, of the share of a patient's images that are right.
 
@@ -30,11 +32,11 @@ def score_patients(
         predictions: Pooled predictions; those of the network count.
         samples: The samples, which know the subgroups.
         question: The labels and the positive one.
-        evaluation: Threshold, number of resamples, level and seed.
+        evaluation: Threshold and level.
         by: Columns of ``samples``, each taken by itself.
 
     Returns:
-        One row for all images (``by`` and ``subgroup`` are "all") and one a subgroup: ``images``, ``patients``,
+        One row for all images (``by`` and ``subgroup`` are "all") and one per subgroup: ``images``, ``patients``,
         ``fewest`` (patients of the rarest label that occurs), ``image_accuracy`` and ``patient_score`` each with
         ``_low`` and ``_high``, and ``note``, which is empty unless there are too few patients.
     """
@@ -51,32 +53,26 @@ def score_patients(
     return pd.DataFrame(rows)[["by", "subgroup", "images", "patients", "fewest", *measured, "note"]]
 
 
-def _score(part: pd.DataFrame, question: Question, evaluation: EvaluationParams) -> dict:
+def _score(part: pd.DataFrame, question: Question, evaluation: EvaluationParams) -> dict[str, Any]:
     scored = read_scored(part, question)
     right = scored.decide_labels(evaluation.cut) == scored.truth
     images = np.bincount(scored.patients, minlength=scored.n_patients).astype(float)
     hits = np.bincount(scored.patients, weights=right, minlength=scored.n_patients)
 
-    def measure(weights: np.ndarray) -> dict[str, np.ndarray]:
-        return {
-            "image_accuracy": weights @ hits / (weights @ images),
-            "patient_score": weights @ (hits / images) / weights.sum(axis=1),
-        }
-
-    values, draws = resample_measures(
-        measure, scored.n_patients, scored.n_patients, evaluation.resamples, evaluation.seed
-    )
+    measures = {
+        "image_accuracy": interval_share(hits, images, evaluation.level),
+        "patient_score": interval_share(hits / images, np.ones(scored.n_patients), evaluation.level),
+    }
     counts = scored.count_label_patients()
     fewest = int(counts[counts > 0].min())
-    row: dict = {
+    row: dict[str, Any] = {
         "images": len(part),
         "patients": scored.n_patients,
         "fewest": fewest,
         "note": TOO_FEW if fewest < MIN_PATIENTS else "",
     }
-    for name in MEASURES:
-        interval = summarise_draws(values[name], draws[name], evaluation.level, fewest)
-        row |= {name: interval["value"], f"{name}_low": interval["low"], f"{name}_high": interval["high"]}
+    for name, measure in measures.items():
+        row |= {name: measure["value"], f"{name}_low": measure["low"], f"{name}_high": measure["high"]}
     return row
 
 
