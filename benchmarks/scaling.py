@@ -40,22 +40,19 @@ def measure(path: Path, count: int, streamed: bool, epochs: int) -> dict[str, fl
     """Train and return seconds and processor seconds of the last epochs, and the peak memory of this process."""
     from mammoscan.params import MachineParams, Recipe, ViewParams
     from mammoscan.training import pixel_blocks
-    from mammoscan.training.train import train_network
+    from mammoscan.training.setup import TrainingData
+    from mammoscan.training.train import TrainingOptions, train_network
 
     if streamed:
         pixel_blocks.RESIDENT_BYTES = 0
     pixels = np.load(path, mmap_mode="r")
     clock = [sum(os.times()[:2])]
     _, history = train_network(
-        pixels,
-        np.arange(count) % 2,
-        np.arange(count),
-        np.empty(0, dtype=int),
-        n_labels=2,
+        TrainingData(pixels, np.arange(count) % 2, np.arange(count), np.empty(0, dtype=int), 2),
         recipe=Recipe.model_validate({"epochs": 1 + epochs, "scale": "standard"}),
         machine=MachineParams(device="cpu"),
         views=ViewParams(),
-        on_epoch=lambda _: clock.append(sum(os.times()[:2])),
+        options=TrainingOptions(on_epoch=lambda _: clock.append(sum(os.times()[:2]))),
     )
     # The first epoch also traces the program.
     return {

@@ -22,7 +22,8 @@ import numpy as np
 from mammoscan.models import build_network
 from mammoscan.params import MachineParams, Recipe
 from mammoscan.training.devices import choose_device
-from mammoscan.training.engines import Job, open_engine
+from mammoscan.training.engines import open_engine
+from mammoscan.training.setup import TrainingSetup
 
 SIZE = 48
 Epochs = Callable[[int], None]
@@ -72,7 +73,7 @@ def prepare_engine(
 ) -> Epochs:
     """The project's engine, without its outer loop."""
     count = len(targets)
-    job = Job(
+    setup = TrainingSetup(
         pixels=pixels,
         targets=targets,
         weights=np.ones(count, "float32"),
@@ -85,8 +86,8 @@ def prepare_engine(
         device=choose_device(MachineParams()),
         deterministic=False,
     )
-    opened = open_engine(job, engine)
-    return lambda epochs: opened.run_epochs(1, epochs, lambda *_: False)
+    opened = open_engine(setup, engine)
+    return lambda epochs: [opened.run_epoch(epoch) for epoch in range(1, epochs + 1)]
 
 
 def prepare_torch(

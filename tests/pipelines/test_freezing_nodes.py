@@ -58,10 +58,9 @@ def test_features_are_computed_once_folds_keep_heads_and_the_final_model_is_whol
     complete = nodes.complete_model(model, pixels, question, FROZEN, MACHINE)
     slow = nodes.predict_fold(complete, *more)
     np.testing.assert_allclose(quick["p_malignant"], slow["p_malignant"], atol=1e-4)
-    final, _ = nodes.train_final_on_features(
+    final, _ = nodes.train_final(
         samples,
         pixels,
-        features,
         folds,
         question,
         FROZEN,
@@ -69,7 +68,8 @@ def test_features_are_computed_once_folds_keep_heads_and_the_final_model_is_whol
         BalanceParams(),
         MACHINE,
         tmp_path / "mias" / "final" / "checkpoints",
-        history,
+        features,
+        fold_0=history,
     )
     assert final.input_shape == (None, 32, 32, 3)
     assert history.parameters == final.count_params() > 2_000_000
@@ -115,15 +115,17 @@ def test_the_final_model_follows_the_rates_of_the_fold_with_the_median_epoch(
 ) -> None:
     kept: dict[str, Any] = {}
 
-    def train(*_: Any, **words: Any) -> tuple[str, dict[str, Any]]:
-        kept.update(words)
+    def train(*given: Any) -> tuple[str, dict[str, Any]]:
+        kept.update(vars(given[-1]))
         return "model", {}
 
     monkeypatch.setattr(nodes, "train_network", train)
-    histories = [
-        make_history([make_epoch(epoch + 1, learning_rate=best / 10**epoch) for epoch in range(5)], best)
+    histories = {
+        f"fold_{best}": make_history(
+            [make_epoch(epoch + 1, learning_rate=best / 10**epoch) for epoch in range(5)], best
+        )
         for best in (1, 3, 4)
-    ]
+    }
     folds = nodes.divide_samples(samples, SplitParams(folds=3))
     for plateau, rates in (({"patience": 1, "factor": 0.1}, [3, 0.3, 0.03]), (None, None)):
         nodes.train_final(
@@ -136,7 +138,7 @@ def test_the_final_model_follows_the_rates_of_the_fold_with_the_median_epoch(
             BalanceParams(),
             MACHINE,
             tmp_path / "mias" / "final" / "checkpoints",
-            *histories,
+            **histories,
         )
         assert kept["epochs"] == 3
         assert kept["rates"] == (rates if rates is None else pytest.approx(rates))

@@ -43,9 +43,10 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Train and predict nothing; keep what was asked of the learning room."""
     kept: dict[str, Any] = {}
 
-    def train(pixels: Any, targets: Any, training: Any, validation: Any, **more: Any) -> tuple[str, History]:
-        kept.update(more, targets=targets, training=training, validation=validation)
-        more["on_epoch"](make_epoch(1))
+    def train(data: Any, recipe: Any, machine: Any, views: Any, options: Any) -> tuple[str, History]:
+        kept.update(vars(options), recipe=recipe, targets=data.targets)
+        kept.update(training=data.training_rows, validation=data.validation_rows)
+        options.on_epoch(make_epoch(1))
         return "model", make_history(1)
 
     def predict(model: Any, pixels: Any, test: Any, **more: Any) -> np.ndarray:
@@ -169,10 +170,19 @@ class TestTraining:
         asked: dict[str, Any],
         tmp_path: Path,
     ) -> None:
-        histories = [make_history(best_epoch=best) for best in (9, 2, 40, 3)]
+        histories = {f"fold_{best}": make_history(best_epoch=best) for best in (9, 2, 40, 3)}
         checkpoints = tmp_path / "mias" / "final" / "checkpoints"
         nodes.train_final(
-            samples, pixels, folds, question, recipe, VIEWS, BalanceParams(), MACHINE, checkpoints, *histories
+            samples,
+            pixels,
+            folds,
+            question,
+            recipe,
+            VIEWS,
+            BalanceParams(),
+            MACHINE,
+            checkpoints,
+            **histories,
         )
         assert asked["epochs"] == 3
         assert list(asked["training"]) == list(range(len(samples)))
@@ -214,7 +224,16 @@ class TestTraining:
         balance = BalanceParams(method="class")
         checkpoints = tmp_path / "mias" / "final" / "checkpoints"
         nodes.train_final(
-            samples, pixels, folds, question, recipe, VIEWS, balance, MACHINE, checkpoints, make_history()
+            samples,
+            pixels,
+            folds,
+            question,
+            recipe,
+            VIEWS,
+            balance,
+            MACHINE,
+            checkpoints,
+            fold_0=make_history(),
         )
         assert samples["target"].iloc[asked["training"]].mean() == 0.5
 

@@ -67,10 +67,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """Train and predict nothing; keep which rows were asked for."""
     kept: list[dict[str, Any]] = []
 
-    def train(pixels: Any, targets: Any, training: Any, validation: Any, **more: Any) -> tuple[Any, Any]:
-        if more["recipe"].learning_rate > 0.5:
+    def train(data: Any, recipe: Any, machine: Any, views: Any) -> tuple[Any, Any]:
+        if recipe.learning_rate > 0.5:
             raise EngineError("the loss became nan")
-        kept.append({"training": training, "validation": validation, **more})
+        kept.append({"training": data.training_rows, "validation": data.validation_rows})
+        kept[-1] |= {"recipe": recipe, "machine": machine, "views": views}
         return "model", make_history(best_epoch=len(kept))
 
     def predict(model: Any, pixels: Any, test: Any, **more: Any) -> np.ndarray:

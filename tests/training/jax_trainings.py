@@ -48,12 +48,12 @@ RESUMED = {
 def register_tiny_networks() -> None:
     from mammoscan.models import architectures, backbones
 
-    tiny = runpy.run_path(str(Path(__file__).with_name("conftest.py")))
+    tiny = runpy.run_path(str(Path(__file__).parents[1] / "tiny_trainings.py"))
     published = backbones.Published("tiny.h5", "https://example.org/tiny.h5")
     architectures._NETWORKS["tiny_body"] = backbones.Backbone(
         tiny["build_tiny_body"], tiny["build_tiny_head"], "tf", lambda height, width: published
     )
-    backbones.SMALLEST = 8
+    backbones.MIN_SIDE = 8
 
 
 def main(folder: Path, blocked: NoTensorFlow) -> None:
@@ -63,8 +63,8 @@ def main(folder: Path, blocked: NoTensorFlow) -> None:
     from mammoscan.training import checkpoints
     from mammoscan.training.devices import choose_device
     from mammoscan.training.engines import compiled, jax
-    from mammoscan.training.engines.base import Job
-    from mammoscan.training.train import train_network
+    from mammoscan.training.setup import TrainingData, TrainingSetup
+    from mammoscan.training.train import TrainingOptions, train_network
 
     register_tiny_networks()
     with np.load(folder / "given.npz") as file:
@@ -75,15 +75,11 @@ def main(folder: Path, blocked: NoTensorFlow) -> None:
 
     def train(words: dict[str, Any], **more: Any) -> Any:
         return train_network(
-            given["pixels"],
-            given["targets"],
-            given["training"],
-            given["validation"],
-            n_labels=2,
+            TrainingData(given["pixels"], given["targets"], given["training"], given["validation"], 2),
             recipe=Recipe(**words),
             machine=MachineParams(device="cpu", resume=more.pop("resume", False)),
             views=ViewParams(training="random"),
-            **more,
+            options=TrainingOptions(**more),
         )
 
     def keep(name: str, model: Any) -> None:
@@ -107,14 +103,14 @@ def main(folder: Path, blocked: NoTensorFlow) -> None:
     import keras
 
     keras.layers.Dropout.call = lambda self, inputs, training=False: inputs
-    build = Job.build_model
+    build = TrainingSetup.build_model
 
-    def build_given(self: Job, weights: str | None = None) -> Any:
+    def build_given(self: TrainingSetup, weights: str | None = None) -> Any:
         model = build(self, weights)
         model.set_weights(first)
         return model
 
-    Job.build_model = build_given
+    TrainingSetup.build_model = build_given
     for name, scanned in (("stepped", ()), ("scanned", ("cpu",))):
         compiled._idle.clear()
         jax.SCANNED = scanned

@@ -187,7 +187,8 @@ SCRIPT = textwrap.dedent(
     from pathlib import Path
     import numpy as np
     from mammoscan.training import checkpoints
-    from mammoscan.training.train import train_network
+    from mammoscan.training.setup import TrainingData
+    from mammoscan.training.train import TrainingOptions, train_network
     from mammoscan.params import MachineParams, Recipe, ViewParams
 
     checkpoints._MIN_SECONDS, checkpoints._SHARE = 0.0, 1e9
@@ -196,10 +197,12 @@ SCRIPT = textwrap.dedent(
     pixels = rng.integers(0, 255, (60, 16, 16, 1), dtype=np.uint8)
     targets = rng.integers(0, 2, 60)
     model, history = train_network(
-        pixels, targets, np.arange(40), np.arange(40, 60), n_labels=2,
+        TrainingData(pixels, targets, np.arange(40), np.arange(40, 60), 2),
         recipe=Recipe(epochs=40, patience=40, batch_size=16), views=ViewParams(),
-        machine=MachineParams(resume=resume, device="cpu"), checkpoint=folder / "training.ckpt",
-        on_epoch=lambda row: print(row.epoch, flush=True),
+        machine=MachineParams(resume=resume, device="cpu"),
+        options=TrainingOptions(
+            checkpoint=folder / "training.ckpt", on_epoch=lambda row: print(row.epoch, flush=True)
+        ),
     )
     epochs = [epoch.model_dump(exclude={"seconds"}) for epoch in history.epochs]
     (folder / "result").write_bytes(pickle.dumps((model.get_weights(), epochs, history.resumed_after)))

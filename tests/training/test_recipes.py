@@ -16,7 +16,7 @@ from mammoscan.models import build_network
 from mammoscan.params import MachineParams, PlateauParams, Recipe, ViewParams
 from mammoscan.records.history import Epoch, History
 from mammoscan.training import checkpoints, pixel_blocks
-from mammoscan.training.learning_rate import Phase, Plateau, list_phases
+from mammoscan.training.optimizers import Phase, Plateau, list_phases
 
 Train = Callable[..., tuple[Any, dict[str, Any]]]
 NO_ROWS = np.empty(0, np.int64)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mammoscan.errors import MammoscanError
-from mammoscan.inference.forward_pass import Ask, Manner, prepare_asking
+from mammoscan.inference.forward_pass import ForwardOptions, ForwardPass, compile_forward_pass
 from mammoscan.inference.predict import choose_batch
 from mammoscan.models.architectures import find_backbone
 from mammoscan.models.backbones import cut_backbone, cut_head, list_head
@@ -31,9 +31,9 @@ _BATCH = 64
 
 
 class _Open(NamedTuple):
-    """A backbone that is ready to be asked."""
+    """A backbone's compiled forward pass."""
 
-    ask: Ask
+    forward: ForwardPass
     width: int
     parameters: int
 
@@ -77,7 +77,7 @@ def compute_features(
             wanted = np.ones(len(rows), bool) if used is None else np.isin(rows, used)
             block = np.zeros((len(rows), opened.width), np.float32)
             if wanted.any():
-                block[wanted] = opened.ask(read_rows(pixels, rows[wanted]))
+                block[wanted] = opened.forward(read_rows(pixels, rows[wanted]))
             yield block
 
     return opened.width, run()
@@ -138,7 +138,7 @@ def _open_backbone(recipe: Recipe, input_shape: tuple[int, ...], machine: Machin
     )
 
 
-# Several nodes ask the same backbone, and to build a large one takes as long as to ask it about hundreds of images.
+# Several nodes use the same backbone, and building a large one takes as long as computing hundreds of images.
 @lru_cache(maxsize=1)
 def _open_cached(
     name: str,
@@ -152,5 +152,5 @@ def _open_cached(
 ) -> _Open:
     del changed
     backbone = cut_backbone(build_network(name, shape, 2, seed, precision=precision, weights=weights))
-    ask = prepare_asking(backbone, Manner(scale), place)
-    return _Open(ask, int(backbone.output_shape[-1]), int(backbone.count_params()))
+    forward = compile_forward_pass(backbone, ForwardOptions(scale), place)
+    return _Open(forward, int(backbone.output_shape[-1]), int(backbone.count_params()))

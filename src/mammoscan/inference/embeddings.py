@@ -1,4 +1,4 @@
-"""What a network makes of an image before its last layer decides."""
+"""Embeddings: what enters a network's last layer."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def build_extractor(model: keras.Model) -> keras.Model:
     return keras.Model(model.inputs[0], below)
 
 
-def compute_penultimate(
+def compute_embeddings(
     extractor: Any, pixels: NDArray[np.uint8], rows: NDArray[np.integer], recipe: Recipe
 ) -> NDArray[np.float32]:
-    """Compute the features of some rows.
+    """Compute the embeddings of some rows.
 
     Args:
         extractor: What ``build_extractor`` returned.
@@ -69,8 +69,8 @@ def compute_penultimate(
     )
 
 
-class Penultimate:
-    """What one network makes of images before its last layer decides; features that are at hand are not computed."""
+class Embedder:
+    """One network's embeddings of images; a frozen backbone's features are not computed anew."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class Penultimate:
             model: The whole network; or the head alone where its backbone is frozen.
             pixels: uint8 ``[N, H, W, C]``, possibly memory-mapped.
             recipe: The one that the network was trained by.
-            machine: On what a frozen backbone is asked.
+            machine: On what a frozen backbone is computed.
             features: What a frozen backbone made of all images; None or without columns where it is not frozen.
         """
         self._pixels, self._recipe, self._machine = pixels, recipe, machine
@@ -95,16 +95,16 @@ class Penultimate:
             model = _copy_head(model)
         self._extractor = build_extractor(model)
 
-    def read(self, rows: NDArray[np.integer]) -> NDArray[np.float32]:
+    def embed_rows(self, rows: NDArray[np.integer]) -> NDArray[np.float32]:
         """Return float32 ``[len(rows), D]`` of some of the packed images."""
         if self._features is None:
-            return compute_penultimate(self._extractor, self._pixels, rows, self._recipe)
+            return compute_embeddings(self._extractor, self._pixels, rows, self._recipe)
         return self._pass_on(self._features[np.asarray(rows)])
 
-    def look(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def embed_images(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return float32 ``[N, D]`` of other images, uint8 ``[N, H, W, C]``."""
         if self._features is None:
-            return compute_penultimate(self._extractor, images, np.arange(len(images)), self._recipe)
+            return compute_embeddings(self._extractor, images, np.arange(len(images)), self._recipe)
         _, blocks = compute_features(images, self._recipe, self._machine)
         return self._pass_on(np.concatenate(list(blocks)))
 

@@ -1,7 +1,4 @@
-"""A network as a function from stored images to numbers, compiled once for all networks of its shape.
-
-A network as a function from stored images to numbers, under JAX.
-"""
+"""The forward pass from stored images to outputs, compiled once for all networks of one architecture."""
 
 from __future__ import annotations
 
@@ -22,129 +19,63 @@ if TYPE_CHECKING:
     import keras
 
 
-def compile_view(model: keras.Model, scale: Scale | None) -> Callable[..., Any]:
-    """Return the function that asks networks of one shape about one view of some images.
-
-    It takes trainable and other variables, images, the view's look-up table or None, and one augmentation or None.
-    """
-    import jax
-    import keras
-    from jax import numpy as jnp
-
-    # A copy of its own, or the first model would live as long as the function.
-    skeleton = keras.models.clone_model(model)
-
-    def ask(weights: Any, others: Any, images: Any, table: Any, warp: Any) -> Any:
-        shown = images
-        if table is not None:
-            flat = images.reshape(len(images), -1, images.shape[-1])
-            shown = jnp.take(flat, table, axis=1).reshape(images.shape)
-        if warp is not None:
-            # Keras' map under JAX wants one for each image.
-            shown = warp_tensor(shown.astype("float32"), jnp.broadcast_to(warp, (len(images), len(warp))))
-        scaled = shown if scale is None else scale_tensor(shown, scale)
-        found, _ = skeleton.stateless_call(weights, others, scaled, training=False)
-        return expand_tensor(found)
-
-    return jax.jit(ask)
-
-
-def bind_asking(
-    ask: Callable[..., Any],
-    model: keras.Model,
-    device: Any,
-    tables: NDArray[np.int32] | None,
-    warps: NDArray[np.float32] | None,
-) -> Callable[[NDArray], NDArray[np.float32]]:
-    """Return what asks one model, averaged over its views and augmentations.
-
-    Args:
-        ask: What ``compile_view`` returned.
-        model: Whose weights are taken, as they are now.
-        device: Where it is computed.
-        tables: The eight views as look-up tables, where they are wanted.
-        warps: The drawn augmentations, where they are wanted.
-    """
-    import jax
-
-    weights, others, views, bends = jax.device_put(
-        (
-            [variable.value for variable in model.trainable_variables],
-            [variable.value for variable in model.non_trainable_variables],
-            [None] if tables is None else list(tables),
-            [None] if warps is None else list(warps),
-        ),
-        device,
-    )
-
-    def run(images: NDArray) -> NDArray[np.float32]:
-        # Powers of two, or every last batch of another size would be compiled anew.
-        more = (1 << (len(images) - 1).bit_length()) - len(images)
-        placed = jax.device_put(np.pad(images, [(0, more), *[(0, 0)] * (images.ndim - 1)]), device)
-        # A loop of Python's: on a CPU, XLA computes convolutions within a loop of its own many times slower.
-        total = sum(ask(weights, others, placed, view, bend) for view in views for bend in bends)
-        return np.asarray(total / (len(views) * len(bends)))[: len(images)]
-
-    return run
-
-
-Ask = Callable[[NDArray], NDArray[np.float32]]
+ForwardPass = Callable[[NDArray], NDArray[np.float32]]
 
 _KEPT = 8
-_compiled: dict[tuple[str, Manner, str], Callable[..., Any]] = {}
+_compiled: dict[tuple[str, ForwardOptions, str], Callable[..., Any]] = {}
 _lock = Lock()
 
 
-class Manner(NamedTuple):
-    """How images are shown to a network.
+class ForwardOptions(NamedTuple):
+    """What is done to images on their way into a network, and what is averaged.
 
     Attributes:
         scale: None where features are read as they are.
-        eight: Whether the answer is the mean over the eight views.
-        drawn: Whether it is the mean over drawn augmentations.
+        average_views: Whether the prediction is the mean over the eight views.
+        average_augmentations: Whether it is the mean over drawn augmentations.
     """
 
     scale: Scale | None
-    eight: bool = False
-    drawn: bool = False
+    average_views: bool = False
+    average_augmentations: bool = False
 
 
-def prepare_asking(
+def compile_forward_pass(
     model: keras.Model,
-    manner: Manner,
+    options: ForwardOptions,
     place: str,
     tables: NDArray[np.int32] | None = None,
     warps: NDArray[np.float32] | None = None,
-) -> Ask:
-    """Return what asks this model; networks of one shape share a compiled function, whatever their weights.
+) -> ForwardPass:
+    """Return this model's forward pass; networks of one architecture share a compiled function, whatever their weights.
 
     Args:
         model: Scaled images, or features, in.
-        manner: How they are shown.
+        options: What is done to them first, and what is averaged.
         place: The backend's name of the device.
-        tables: The eight views as look-up tables, where they are wanted.
-        warps: The drawn augmentations, where they are wanted.
+        tables: Look-up tables of the eight views, if they are averaged.
+        warps: The augmentations, if they are averaged.
     """
     import keras
 
     backend = keras.config.backend()
     if backend not in ("tensorflow", "jax"):
-        return lambda images: _ask_keras(model, images, manner, tables, warps)
-    key = (_describe_architecture(model), manner, place)
+        return lambda images: _run_keras(model, images, options, tables, warps)
+    key = (_describe_architecture(model), options, place)
     if backend == "jax":
         from mammoscan.training.devices import find_jax_device
 
-        ask = _share(key, lambda: compile_view(model, manner.scale))
-        return bind_asking(
-            ask,
+        forward = _share(key, lambda: _compile_jax(model, options.scale))
+        return _bind_jax(
+            forward,
             model,
             find_jax_device(place),
-            tables if manner.eight else None,
-            warps if manner.drawn else None,
+            tables if options.average_views else None,
+            warps if options.average_augmentations else None,
         )
     import tensorflow as tf
 
-    ask = _share(key, lambda: _compile(model, manner))
+    forward = _share(key, lambda: _compile_tensorflow(model, options))
     with tf.device(place):
         weights = [tf.convert_to_tensor(v.value) for v in model.trainable_variables]
         others = [tf.convert_to_tensor(v.value) for v in model.non_trainable_variables]
@@ -155,21 +86,23 @@ def prepare_asking(
 
     def run(images: NDArray) -> NDArray[np.float32]:
         with tf.device(place):
-            return ask(weights, others, tf.constant(images), *more).numpy()
+            return forward(weights, others, tf.constant(images), *more).numpy()
 
     return run
 
 
-def _share(key: tuple[str, Manner, str], build: Callable[[], Callable[..., Any]]) -> Callable[..., Any]:
+def _share(
+    key: tuple[str, ForwardOptions, str], build: Callable[[], Callable[..., Any]]
+) -> Callable[..., Any]:
     with _lock:
-        ask = _compiled.pop(key, None)
-        _compiled[key] = ask = build() if ask is None else ask
+        forward = _compiled.pop(key, None)
+        _compiled[key] = forward = build() if forward is None else forward
         while len(_compiled) > _KEPT:
             del _compiled[next(iter(_compiled))]
-    return ask
+    return forward
 
 
-def _compile(model: keras.Model, manner: Manner) -> Callable[..., Any]:
+def _compile_tensorflow(model: keras.Model, options: ForwardOptions) -> Callable[..., Any]:
     import keras
     import tensorflow as tf
 
@@ -177,9 +110,9 @@ def _compile(model: keras.Model, manner: Manner) -> Callable[..., Any]:
     skeleton = keras.models.clone_model(model)
     outputs = max(2, int(skeleton.output_shape[-1]))
 
-    def ask(weights: Any, others: Any, images: Any, tables: Any, warps: Any) -> Any:
+    def forward(weights: Any, others: Any, images: Any, tables: Any, warps: Any) -> Any:
         def predict(shown: Any) -> Any:
-            scaled = shown if manner.scale is None else scale_tensor(shown, manner.scale)
+            scaled = shown if options.scale is None else scale_tensor(shown, options.scale)
             found, _ = skeleton.stateless_call(weights, others, scaled, training=False)
             return expand_tensor(found)
 
@@ -195,12 +128,12 @@ def _compile(model: keras.Model, manner: Manner) -> Callable[..., Any]:
             return total / tf.cast(count, tf.float32)
 
         def draw(shown: Any) -> Any:
-            if not manner.drawn:
+            if not options.average_augmentations:
                 return predict(shown)
             values = tf.cast(shown, tf.float32)
             return average(tf.shape(warps)[0], lambda d: predict(warp_tensor(values, warps[d])))
 
-        if not manner.eight:
+        if not options.average_views:
             return draw(images)
         shape = tf.shape(images)
         flat = tf.reshape(images, (shape[0], -1, shape[3]))
@@ -212,26 +145,92 @@ def _compile(model: keras.Model, manner: Manner) -> Callable[..., Any]:
         return average(tf.constant(N_VIEWS), lambda k: draw(turn(k)))
 
     # None for the batch, so that a smaller last one does not trace anew.
-    return tf.function(ask, autograph=False, reduce_retracing=True)
+    return tf.function(forward, autograph=False, reduce_retracing=True)
 
 
-def _ask_keras(
+def _run_keras(
     model: keras.Model,
     images: NDArray,
-    manner: Manner,
+    options: ForwardOptions,
     tables: NDArray[np.int32] | None,
     warps: NDArray[np.float32] | None,
 ) -> NDArray[np.float32]:
     shown = [images]
-    if manner.eight and tables is not None:
+    if options.average_views and tables is not None:
         flat = images.reshape(len(images), -1, images.shape[-1])
         shown = [flat[:, table].reshape(images.shape) for table in tables]
-    if manner.drawn and warps is not None:
+    if options.average_augmentations and warps is not None:
         shown = [np.asarray(warp_tensor(view.astype(np.float32), warp)) for view in shown for warp in warps]
-    if manner.scale is not None:
-        shown = [np.asarray(scale_tensor(view, manner.scale)) for view in shown]
+    if options.scale is not None:
+        shown = [np.asarray(scale_tensor(view, options.scale)) for view in shown]
     found = [expand_probabilities(model.predict_on_batch(view)) for view in shown]
     return np.mean(found, axis=0, dtype=np.float32)
+
+
+def _compile_jax(model: keras.Model, scale: Scale | None) -> Callable[..., Any]:
+    """Return the forward pass of networks of one architecture, for one view of some images.
+
+    It takes trainable and other variables, images, the view's look-up table or None, and one augmentation or None.
+    """
+    import jax
+    import keras
+    from jax import numpy as jnp
+
+    # A copy of its own, or the first model would live as long as the function.
+    skeleton = keras.models.clone_model(model)
+
+    def forward(weights: Any, others: Any, images: Any, table: Any, warp: Any) -> Any:
+        shown = images
+        if table is not None:
+            flat = images.reshape(len(images), -1, images.shape[-1])
+            shown = jnp.take(flat, table, axis=1).reshape(images.shape)
+        if warp is not None:
+            # Keras' map under JAX wants one for each image.
+            shown = warp_tensor(shown.astype("float32"), jnp.broadcast_to(warp, (len(images), len(warp))))
+        scaled = shown if scale is None else scale_tensor(shown, scale)
+        found, _ = skeleton.stateless_call(weights, others, scaled, training=False)
+        return expand_tensor(found)
+
+    return jax.jit(forward)
+
+
+def _bind_jax(
+    forward: Callable[..., Any],
+    model: keras.Model,
+    device: Any,
+    tables: NDArray[np.int32] | None,
+    warps: NDArray[np.float32] | None,
+) -> Callable[[NDArray], NDArray[np.float32]]:
+    """Return one model's forward pass, averaged over its views and augmentations.
+
+    Args:
+        forward: What ``_compile_jax`` returned.
+        model: Whose weights are taken, as they are now.
+        device: Where it is computed.
+        tables: Look-up tables of the eight views, if they are averaged.
+        warps: The augmentations, if they are averaged.
+    """
+    import jax
+
+    weights, others, views, placed_warps = jax.device_put(
+        (
+            [variable.value for variable in model.trainable_variables],
+            [variable.value for variable in model.non_trainable_variables],
+            [None] if tables is None else list(tables),
+            [None] if warps is None else list(warps),
+        ),
+        device,
+    )
+
+    def run(images: NDArray) -> NDArray[np.float32]:
+        # Powers of two, or every last batch of another size would be compiled anew.
+        more = (1 << (len(images) - 1).bit_length()) - len(images)
+        placed = jax.device_put(np.pad(images, [(0, more), *[(0, 0)] * (images.ndim - 1)]), device)
+        # A loop of Python's: on a CPU, XLA computes convolutions within a loop of its own many times slower.
+        total = sum(forward(weights, others, placed, view, warp) for view in views for warp in placed_warps)
+        return np.asarray(total / (len(views) * len(placed_warps)))[: len(images)]
+
+    return run
 
 
 def _describe_architecture(model: keras.Model) -> str:

@@ -1,13 +1,8 @@
-"""Where in an image a network found what it says: Grad-CAM and occlusion.
-
-Where the places of a layer's map lie in the image.
-
-What goes on inside a trained network: the maps of one of its layers, beside what it says.
-"""
+"""Explanations: where in an image the evidence for a label lies, by Grad-CAM or by occlusion."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -74,7 +69,7 @@ def _locate_places(
 
 
 _ACTIVATIONS = ("softmax", "sigmoid")
-# Opening a network up takes longer than asking it. What was built lives as long as its network.
+# Building it takes longer than predicting with it. What was built lives as long as its network.
 _opened: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
 
 
@@ -91,13 +86,13 @@ def find_last_convolution(model: keras.Model) -> str:
     if found is None:
         raise MammoscanError(
             f"network {model.name}: found no convolution among its layers, expected one to explain by; "
-            "use occlusion, which needs none"
+            "set evaluation.explanation to occlusion, which needs none"
         )
     return found
 
 
 def open_network(model: keras.Model, layer: str) -> keras.Model:
-    """Build a network that tells what one of its layers makes of an image.
+    """Build a network that also returns the output of one of its layers.
 
     Args:
         model: A Sequential or functional network, possibly with others nested in it.
@@ -114,14 +109,14 @@ def open_network(model: keras.Model, layer: str) -> keras.Model:
 
 
 def score_label(model: keras.Model, tail: Any, output: Any, label_index: Any) -> Any:
-    """Tell how strongly a network speaks for a label against all others.
+    """Return how strongly a network prefers a label to all others.
 
-    Near 0 and 1 probabilities hardly move. Log-odds do, so that sure answers can be explained too.
+    Near 0 and 1 probabilities hardly move. Log-odds do, so that confident predictions can be explained too.
 
     Args:
         model: The network.
         tail: What enters its last layer.
-        output: What it says.
+        output: Its output.
         label_index: Index of the label for each image.
 
     Returns:
@@ -171,7 +166,7 @@ def _open(model: keras.Model, path: str) -> keras.Model:
     if not getattr(model, "outputs", None):
         raise MammoscanError(
             f"network {model.name}: found a {type(model).__name__} without a graph, expected a Sequential or "
-            "functional one; use occlusion, which needs none"
+            "functional one; set evaluation.explanation to occlusion, which needs none"
         )
     name, _, rest = path.partition("/")
     wanted, last = model.get_layer(name), model.layers[-1]
@@ -196,7 +191,9 @@ def _open(model: keras.Model, path: str) -> keras.Model:
     return keras.Model(image, [caught["features"], caught["tail"], copy.outputs[0]])
 
 
-_BATCH = 32
+_MAX_BATCH = 32
+# Bytes that one batch may hold, at four for each value of all maps: measured with DenseNet201, gradients included.
+_BATCH_BYTES = 2**30
 
 
 def explain_gradcam(
@@ -224,29 +221,39 @@ def explain_images(
     scale: Scale,
     views: bool,
     layer: str | None = None,
+    method: Literal["gradcam", "occlusion"] = "gradcam",
 ) -> NDArray[np.float32]:
-    """Show by Grad-CAM where a network saw a label in each of many images, in the way it was asked about them.
+    """Show where a network saw a label in each of many images, averaged over views as its predictions are.
 
     Args:
         model: Scaled images in, probabilities out.
         pixels: uint8 ``[N, H, W, C]``.
         label_indices: Index of the label that is explained, for each image.
         scale: How images are scaled for the network.
-        views: Whether an answer is the mean of the eight views; then so is the explanation.
-        layer: Name of a convolution; None means the last one.
+        views: Whether a prediction is the mean of the eight views; then so is the explanation.
+        layer: Name of a convolution for Grad-CAM; None means the last one.
+        method: ``gradcam``, or ``occlusion``, which needs no gradients and takes longer.
 
     Returns:
         float32 ``[N, H, W]``, each from 0 to 1.
     """
     wanted = np.asarray(label_indices, dtype=np.int64)
     found = np.zeros(pixels.shape[:3], np.float32)
-    turns = range(N_VIEWS) if views else range(1)
-    size = _BATCH // len(turns)
-    for first in range(0, len(pixels), size):
-        asked = [(row, k) for row in range(first, min(first + size, len(pixels))) for k in turns]
-        turned = np.stack([make_view(pixels[row], k) for row, k in asked])
-        maps = _compute_gradcams(model, scale_pixels(turned, scale), [wanted[row] for row, _ in asked], layer)
-        for (row, k), one in zip(asked, maps, strict=True):
+    turns = [(row, k) for row in range(len(pixels)) for k in range(N_VIEWS if views else 1)]
+    size = _choose_batch(model)
+    for first in range(0, len(turns), size):
+        part = turns[first : first + size]
+        scaled = scale_pixels(np.stack([make_view(pixels[row], k) for row, k in part]), scale)
+        labels = [int(wanted[row]) for row, _ in part]
+        if method == "gradcam":
+            maps = _compute_gradcams(model, scaled, labels, layer)
+        else:
+            falls = [
+                explain_occlusion(model, scaled[[i]], label, batch_size=size)
+                for i, label in enumerate(labels)
+            ]
+            maps = np.maximum(np.stack(falls), 0)
+        for (row, k), one in zip(part, maps, strict=True):
             found[row] += make_view(one, invert_view(k))
     return _normalise(found)
 
@@ -280,14 +287,14 @@ def explain_occlusion(
         for top in _list_starts(image.shape[0], patch, stride)
         for left in _list_starts(image.shape[1], patch, stride)
     ]
-    before = _ask(model, scaled, label_index)[0]
+    before = _predict_label(model, scaled, label_index)[0]
     falls, covers = np.zeros(image.shape[:2]), np.zeros(image.shape[:2])
     for first in range(0, len(corners), batch_size):
         part = corners[first : first + batch_size]
         batch = np.repeat(scaled, len(part), axis=0)
         for covered, (top, left) in zip(batch, part, strict=True):
             covered[top : top + patch, left : left + patch] = image.mean(axis=(0, 1))
-        for (top, left), after in zip(part, _ask(model, batch, label_index), strict=True):
+        for (top, left), after in zip(part, _predict_label(model, batch, label_index), strict=True):
             falls[top : top + patch, left : left + patch] += before - after
             covers[top : top + patch, left : left + patch] += 1
     return (falls / covers).astype(np.float32)
@@ -302,7 +309,7 @@ def _compute_gradcams(
     if keras.config.backend() != "tensorflow":
         raise MammoscanError(
             f"Grad-CAM: found the backend {keras.config.backend()}, expected tensorflow; set KERAS_BACKEND=tensorflow "
-            "or use occlusion"
+            "or evaluation.explanation to occlusion"
         )
     import tensorflow as tf
 
@@ -317,6 +324,24 @@ def _compute_gradcams(
     return spread_maps(maps.numpy(), model, name, scaled.shape[1:3])
 
 
+def _choose_batch(model: keras.Model) -> int:
+    """Return how many images fit, given what all of a network's maps and their gradients take."""
+    values = sum(
+        int(np.prod([side or 1 for side in tensor.shape[1:]]))
+        for layer in model._flatten_layers(include_self=False, recursive=True)
+        for tensor in _list_outputs(layer)
+    )
+    return max(1, min(_MAX_BATCH, _BATCH_BYTES // (4 * max(1, values))))
+
+
+def _list_outputs(layer: Any) -> list[Any]:
+    try:
+        found = layer.output
+    except (AttributeError, ValueError):
+        return []
+    return list(found) if isinstance(found, list | tuple) else [found]
+
+
 def _normalise(maps: NDArray[np.float32]) -> NDArray[np.float32]:
     tops = maps.max(axis=(1, 2), keepdims=True)
     return (maps / np.where(tops > 0, tops, 1)).astype(np.float32)
@@ -328,10 +353,10 @@ def _list_starts(length: int, patch: int, stride: int) -> list[int]:
     return sorted({*range(0, last + 1, stride), last})
 
 
-def _ask(model: keras.Model, scaled: NDArray[np.float32], label_index: int) -> NDArray[np.float32]:
+def _predict_label(model: keras.Model, scaled: NDArray[np.float32], label_index: int) -> NDArray[np.float32]:
     from keras import ops
 
-    said = ops.convert_to_numpy(model(scaled, training=False)).astype(np.float32)
-    if said.shape[-1] == 1:
-        return said[:, 0] if label_index == 1 else 1 - said[:, 0]
-    return said[:, label_index]
+    found = ops.convert_to_numpy(model(scaled, training=False)).astype(np.float32)
+    if found.shape[-1] == 1:
+        return found[:, 0] if label_index == 1 else 1 - found[:, 0]
+    return found[:, label_index]

@@ -1,4 +1,4 @@
-"""A network as ONNX: written, and asked."""
+"""A network as ONNX: exporting it, and predicting with it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from mammoscan.errors import MammoscanError
 from mammoscan.models.preprocessing import choose_scale, scale_pixels
 from mammoscan.params import Recipe, ViewParams
+from mammoscan.training.augmentation import tabulate_views
 from mammoscan.training.pixel_blocks import read_rows
-from mammoscan.training.sample_order import tabulate_views
 
 if TYPE_CHECKING:
     import keras
@@ -42,14 +42,14 @@ def export_onnx(model: keras.Model, path: Path) -> None:
 
 
 class OnnxNetwork:
-    """A network that ONNX Runtime computes, asked in the way of ``predict_probabilities``."""
+    """A network that ONNX Runtime computes, with the answers of ``predict_probabilities``."""
 
     def __init__(self, path: Path, threads: int = 0) -> None:
         """Load the file.
 
         Args:
             path: The ``.onnx`` file.
-            threads: Cores that one question takes; 0 leaves it to the runtime.
+            threads: Cores for one prediction; 0 leaves it to the runtime.
         """
         try:
             import onnxruntime
@@ -89,9 +89,9 @@ class OnnxNetwork:
             scaled = scale_pixels(read_rows(pixels, np.arange(first, min(first + size, len(pixels)))), scale)
             flat = scaled.reshape(len(scaled), -1, shape[2])
             shown = [scaled if table is None else flat[:, table].reshape(scaled.shape) for table in tables]
-            parts.append(np.mean([self._ask(view) for view in shown], axis=0, dtype=np.float32))
+            parts.append(np.mean([self._run(view) for view in shown], axis=0, dtype=np.float32))
         return np.concatenate(parts) if parts else np.empty((0, self._outputs), np.float32)
 
-    def _ask(self, scaled: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _run(self, scaled: NDArray[np.float32]) -> NDArray[np.float32]:
         (found,) = self._session.run(None, {self._input: np.ascontiguousarray(scaled)})
         return np.concatenate([1 - found, found], axis=1) if found.shape[1] == 1 else found

@@ -1,4 +1,4 @@
-"""Asking a trained network about some rows of the packed images."""
+"""Predicting some rows of the packed images with a trained network."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mammoscan.inference.forward_pass import Manner, prepare_asking
+from mammoscan.inference.forward_pass import ForwardOptions, compile_forward_pass
 from mammoscan.models.preprocessing import choose_scale
 from mammoscan.params import MachineParams, Recipe, ViewParams
-from mammoscan.training.augmentation import draw_prediction_warps
+from mammoscan.training.augmentation import draw_prediction_warps, tabulate_views
 from mammoscan.training.devices import choose_device
 from mammoscan.training.pixel_blocks import read_rows
-from mammoscan.training.sample_order import tabulate_views
 
 if TYPE_CHECKING:
     import keras
@@ -51,11 +50,11 @@ def predict_probabilities(
     shape = pixels.shape[1:]
     place = choose_device(machine).place
     if len(shape) == 1:
-        ask = prepare_asking(model, Manner(None), place)
+        forward = compile_forward_pass(model, ForwardOptions(None), place)
     else:
-        ask = prepare_asking(
+        forward = compile_forward_pass(
             model,
-            Manner(choose_scale(recipe), views.prediction, recipe.prediction_draws > 0),
+            ForwardOptions(choose_scale(recipe), views.prediction, recipe.prediction_draws > 0),
             place,
             tabulate_views(*shape[:2]) if views.prediction else None,
             draw_prediction_warps(recipe.augmentation, recipe.seed, recipe.prediction_draws, *shape[:2]),
@@ -63,7 +62,7 @@ def predict_probabilities(
     size = choose_batch(shape, batch_size)
     found = np.empty((len(rows), max(2, model.output_shape[-1])), np.float32)
     for first in range(0, len(rows), size):
-        found[first : first + size] = ask(read_rows(pixels, rows[first : first + size]))
+        found[first : first + size] = forward(read_rows(pixels, rows[first : first + size]))
     return found
 
 

@@ -1,6 +1,6 @@
-"""What a network says about every place of a whole scan.
+"""A network's probabilities at every place of a whole scan.
 
-A network for windows, parted so that it can read a whole scan and answer for all its windows at once.
+A network for windows is split so that it reads the whole scan and predicts all its windows at once.
 """
 
 from __future__ import annotations
@@ -135,9 +135,9 @@ _WINDOWS = 1024
 
 
 class _Reader(NamedTuple):
-    """Asks a network about a scan and the margins of its map that see only black; see ``ScanNetwork``."""
+    """A compiled forward pass over a scan, given the margins of its map that see only black; see ``ScanNetwork``."""
 
-    ask: Callable[..., Any]
+    forward: Callable[..., Any]
     reach: int
     step: int
 
@@ -170,7 +170,7 @@ def map_scan(
     machine: MachineParams | None = None,
     convolve: bool = True,
 ) -> ScanMap:
-    """Ask a network about the windows around all places of a scan's breast.
+    """Predict the windows around all places of a scan's breast.
 
     Args:
         model: Windows in, probabilities out.
@@ -197,7 +197,7 @@ def map_scan(
         return ScanMap(found, rows, columns)
     reader = _prepare(model, choose_scale(recipe), stride) if convolve else None
     if reader is None:
-        found[inside] = _ask_windows(model, grid, rows, columns, inside, recipe, views, machine)
+        found[inside] = _predict_windows(model, grid, rows, columns, inside, recipe, views, machine)
     else:
         part = _find_box(inside)
         box, known = (
@@ -205,8 +205,8 @@ def map_scan(
             for image in (grid, np.ones(grid.shape[:2], bool))
         )
         with _on_device(machine):
-            answers = _ask_views(reader, box, known, N_VIEWS if views.prediction else 1)
-        found[part] = np.where(inside[part][..., None], answers, np.nan)
+            predicted = _predict_views(reader, box, known, N_VIEWS if views.prediction else 1)
+        found[part] = np.where(inside[part][..., None], predicted, np.nan)
     return ScanMap(found, rows, columns)
 
 
@@ -225,7 +225,7 @@ def _compile(parted: ScanNetwork, scale: Scale) -> Callable[..., Any]:
 
     pad: Callable[..., Any] = ops.pad
 
-    def ask(image: Any, margins: Any) -> Any:
+    def forward(image: Any, margins: Any) -> Any:
         # Where only black is seen the map is the same everywhere, so it is computed for one place.
         black = ops.zeros((1, parted.reach, parted.reach, image.shape[-1]), "uint8")
         nothing, features = (
@@ -235,13 +235,13 @@ def _compile(parted: ScanNetwork, scale: Scale) -> Callable[..., Any]:
         return ops.cast(parted.head(whole, training=False), "float32")
 
     if keras.config.backend() != "tensorflow":
-        return lambda image, margins: ask(image, margins.tolist())
+        return lambda image, margins: forward(image, margins.tolist())
     import tensorflow as tf
 
     pad, channels = tf.pad, parted.body.input_shape[-1]
     # Breasts differ in size: without open sides every scan would be traced anew.
     return tf.function(
-        ask,
+        forward,
         input_signature=[
             tf.TensorSpec((1, None, None, channels), tf.uint8),
             tf.TensorSpec((4, 2), tf.int32),
@@ -249,17 +249,17 @@ def _compile(parted: ScanNetwork, scale: Scale) -> Callable[..., Any]:
     )
 
 
-def _ask_views(
+def _predict_views(
     reader: _Reader, box: NDArray[np.uint8], known: NDArray[np.bool_], views: int
 ) -> NDArray[np.float32]:
     """Return the mean of the views' maps, each turned back."""
     total: Any = 0
     for k in range(views):
-        total = total + _turn(_ask_once(reader, _turn(box, k), _turn(known, k)), invert_view(k))
+        total = total + _turn(_predict_view(reader, _turn(box, k), _turn(known, k)), invert_view(k))
     return expand_probabilities(total / views)
 
 
-def _ask_once(reader: _Reader, box: NDArray[np.uint8], known: NDArray[np.bool_]) -> NDArray[np.float32]:
+def _predict_view(reader: _Reader, box: NDArray[np.uint8], known: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Return one view's map; what lies beyond the scan is read only as far as the scan is seen beside it."""
     from keras import ops
 
@@ -272,7 +272,7 @@ def _ask_once(reader: _Reader, box: NDArray[np.uint8], known: NDArray[np.bool_])
         after = max(0, count - -(-(lines[-1] + 1) // reader.step))
         margins[1 + axis] = before, after
         parts.append(slice(before * reader.step, (count - after - 1) * reader.step + reader.reach))
-    return ops.convert_to_numpy(reader.ask(box[tuple(parts)][None], margins))[0]
+    return ops.convert_to_numpy(reader.forward(box[tuple(parts)][None], margins))[0]
 
 
 def _turn(image: NDArray, k: int) -> NDArray:
@@ -292,7 +292,7 @@ def _cut_box(image: NDArray, rows: NDArray[np.int64], columns: NDArray[np.int64]
     return padded[rows[0] : rows[-1] + size, columns[0] : columns[-1] + size]
 
 
-def _ask_windows(
+def _predict_windows(
     model: keras.Model,
     grid: NDArray[np.uint8],
     rows: NDArray[np.int64],

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # The layer where a backbone ends: one number a channel of its last map. Layers behind it are the head.
 FEATURES = "features"
-SMALLEST = 32
+MIN_SIDE = 32
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,9 @@ def build_on_backbone(
     if len(input_shape) == 1:
         return keras.Sequential([layers.Input(input_shape, name=FEATURES), *head], name=f"{name}_head")
     height, width, channels = input_shape
-    if min(height, width) < SMALLEST or channels not in (1, 3):
+    if min(height, width) < MIN_SIDE or channels not in (1, 3):
         raise MammoscanError(
-            f"network {name}: found images of {height} x {width} x {channels}, expected {SMALLEST} pixels at least "
+            f"network {name}: found images of {height} x {width} x {channels}, expected {MIN_SIDE} pixels at least "
             "and 1 or 3 channels; pack them larger or choose another network"
         )
     image = layers.Input(input_shape, name="image")
@@ -129,7 +129,7 @@ def _use_policy(policy: str) -> Iterator[None]:
 
 
 def _seed_kernels(model: keras.Model, seeds: LayerSeeds) -> None:
-    """Draw the kernels as He and others do: with smaller ones hardly anything reaches a deep backbone's end."""
+    """He-initialise the kernels: with smaller ones hardly any signal reaches a deep backbone's end."""
     from keras import ops
 
     for layer in model.layers:

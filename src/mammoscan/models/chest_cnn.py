@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mammoscan.models.layers import LayerSeeds, build_answer
+from mammoscan.models.layers import LayerSeeds, build_output_layer
 
 if TYPE_CHECKING:
     import keras
@@ -52,4 +52,4 @@ def build_chest_cnn(
                 name=f"dense_{number}",
             )
         )
-    return keras.Sequential([*stack, build_answer(outputs, seeds, single=True)], name="chest_cnn")
+    return keras.Sequential([*stack, build_output_layer(outputs, seeds, single=True)], name="chest_cnn")

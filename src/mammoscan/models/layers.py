@@ -1,7 +1,4 @@
-"""The last layer of a network: what answers.
-
-Seeds for the layers of one network, drawn from the recipe's single seed.
-"""
+"""What networks share: a seed for each layer, drawn from the recipe's single seed, and the output layer."""
 
 from __future__ import annotations
 
@@ -34,13 +31,13 @@ class LayerSeeds:
         return keras.initializers.GlorotUniform(seed=self.draw_seed())
 
     def draw_he_kernel(self) -> keras.initializers.Initializer:
-        """Return the next seeded initialiser of He and others, for kernels before a ReLU."""
+        """Return the next seeded He initialiser, for kernels before a ReLU."""
         import keras
 
         return keras.initializers.HeNormal(seed=self.draw_seed())
 
 
-def build_answer(
+def build_output_layer(
     outputs: int, seeds: LayerSeeds, *, single: bool = False, undecided: bool = False
 ) -> keras.layers.Layer:
     """Build the layer that gives probabilities; they stay float32 whatever the other layers compute in.
@@ -50,8 +47,8 @@ def build_answer(
         seeds: Decide its first weights.
         single: Whether two labels share one sigmoid output, the probability of the second; more labels always have a
             softmax.
-        undecided: Whether it begins with the same answer to everything. On a backbone's many features a drawn
-            beginning says much, and few patients are not enough to unlearn it.
+        undecided: Whether it begins with equal probabilities for everything. On a backbone's many features random
+            first weights give confident predictions, and few patients are not enough to unlearn them.
     """
     from keras import layers
 

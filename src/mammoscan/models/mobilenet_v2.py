@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mammoscan.models.backbones import Backbone, Published
-from mammoscan.models.layers import LayerSeeds, build_answer
+from mammoscan.models.layers import LayerSeeds, build_output_layer
 
 if TYPE_CHECKING:
     import keras
@@ -28,7 +28,7 @@ def _build_head(outputs: int, seeds: LayerSeeds, policy: str) -> list[keras.laye
 
     return [
         layers.Dropout(0.2, seed=seeds.draw_seed(), dtype=policy, name="dropout"),
-        build_answer(outputs, seeds, undecided=True),
+        build_output_layer(outputs, seeds, undecided=True),
     ]
 
 

@@ -1,4 +1,4 @@
-"""What a network's last layer means: its loss, when it is right, and the probabilities of all labels."""
+"""A network's outputs: their loss, whether the likeliest label is the true one, and probabilities of all labels."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# Takes targets [n] and what the network gave [n, outputs].
-Judge = Callable[[Any, Any], Any]
+# They take targets [n] and the network's outputs [n, outputs], and return one value per image.
+PerSampleLoss = Callable[[Any, Any], Any]
+PerSampleMatch = Callable[[Any, Any], Any]
 
 
-def build_loss(name: str, outputs: int) -> Judge:
+def build_loss(name: str, outputs: int) -> PerSampleLoss:
     """Return the loss of each image.
 
     Args:
-        name: ``auto`` and ``crossentropy`` judge the probability of the true label; ``binary_crossentropy`` judges
-            each output by itself and takes the mean.
-        outputs: What the network gives: one sigmoid for two labels, or a softmax over all.
+        name: ``auto`` and ``crossentropy`` look at the probability of the true label; ``binary_crossentropy``
+            treats each output by itself and takes the mean.
+        outputs: The network's: one sigmoid for two labels, or a softmax over all.
     """
     import keras
     from keras import ops
@@ -27,7 +28,7 @@ def build_loss(name: str, outputs: int) -> Judge:
     sparse = keras.losses.SparseCategoricalCrossentropy(reduction="none")
 
     # A function with a name: Keras warns of a lambda wherever a callback saves the model that is compiled with it.
-    def judge(targets: Any, found: Any) -> Any:
+    def loss_of(targets: Any, found: Any) -> Any:
         targets = ops.reshape(targets, (-1,))
         if outputs == 1:
             return binary(ops.expand_dims(ops.cast(targets, found.dtype), 1), found)
@@ -35,21 +36,21 @@ def build_loss(name: str, outputs: int) -> Judge:
             return binary(ops.one_hot(targets, outputs, dtype=found.dtype), found)
         return sparse(targets, found)
 
-    return judge
+    return loss_of
 
 
-def build_accuracy(outputs: int) -> Judge:
-    """Return what tells of each image whether the likeliest label is the true one."""
+def build_accuracy(outputs: int) -> PerSampleMatch:
+    """Return the function that says for each image whether the likeliest label is the true one."""
     from keras import ops
 
-    def judge(targets: Any, found: Any) -> Any:
+    def is_correct(targets: Any, found: Any) -> Any:
         if outputs == 1:
-            said = ops.cast(ops.reshape(found, (-1,)) > 0.5, "int32")
+            predicted = ops.cast(ops.reshape(found, (-1,)) > 0.5, "int32")
         else:
-            said = ops.cast(ops.argmax(found, axis=1), "int32")
-        return said == ops.cast(ops.reshape(targets, (-1,)), "int32")
+            predicted = ops.cast(ops.argmax(found, axis=1), "int32")
+        return predicted == ops.cast(ops.reshape(targets, (-1,)), "int32")
 
-    return judge
+    return is_correct
 
 
 def expand_probabilities(found: NDArray[np.floating]) -> NDArray[np.float32]:

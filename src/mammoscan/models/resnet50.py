@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mammoscan.models.backbones import Backbone, Published
-from mammoscan.models.layers import LayerSeeds, build_answer
+from mammoscan.models.layers import LayerSeeds, build_output_layer
 
 if TYPE_CHECKING:
     import keras
@@ -29,7 +29,7 @@ def _build_head(outputs: int, seeds: LayerSeeds, policy: str) -> list[keras.laye
         )
         for units, name in ((128, "dense_1"), (64, "dense_2"))
     ]
-    return [*dense, build_answer(outputs, seeds, undecided=True)]
+    return [*dense, build_output_layer(outputs, seeds, undecided=True)]
 
 
 def _find_published(height: int, width: int) -> Published:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mammoscan.models.layers import LayerSeeds, build_answer
+from mammoscan.models.layers import LayerSeeds, build_output_layer
 
 if TYPE_CHECKING:
     import keras
@@ -66,4 +66,4 @@ def build_wrn_16_4(
     x = layers.Dense(
         20, activation="relu", kernel_initializer=seeds.draw_he_kernel(), dtype=policy, name="dense_1"
     )(x)
-    return keras.Model(image, build_answer(outputs, seeds, single=True)(x), name="wrn_16_4")
+    return keras.Model(image, build_output_layer(outputs, seeds, single=True)(x), name="wrn_16_4")

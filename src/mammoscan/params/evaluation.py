@@ -84,6 +84,11 @@ class EvaluationParams(Block):
     resamples: int = Field(2000, ge=20, description="bootstrap resamples of patients behind each interval")
     level: float = Field(0.95, gt=0.5, lt=1, description="confidence level of the intervals")
     seed: int = Field(0, ge=0, description="seed of the resampling")
+    explanation: Literal["gradcam", "occlusion"] = Field(
+        "gradcam",
+        description="how the report explains wrong predictions: `gradcam` needs TensorFlow and a convolution; "
+        "`occlusion` covers place after place, takes longer and works with every network and backend",
+    )
     metadata_columns: tuple[str, ...] = Field(
         description="columns of `samples` that the metadata baseline uses; columns that define the label are refused"
     )

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mammoscan.errors import MammoscanError
 from mammoscan.evaluation.calibration import apply_temperature
 from mammoscan.evaluation.out_of_distribution import FEATURES, LEVELS, describe_levels, measure_distance
-from mammoscan.inference.embeddings import build_extractor, compute_penultimate
+from mammoscan.inference.embeddings import build_extractor, compute_embeddings
 from mammoscan.inference.onnx import OnnxNetwork
 from mammoscan.inference.predict import predict_probabilities
 from mammoscan.models.preprocessing import choose_scale, scale_pixels
@@ -45,7 +45,7 @@ class OutOfDistributionCheck:
         """
         if len(pixels) == 0:
             return []
-        features = compute_penultimate(self._extractor, pixels, np.arange(len(pixels)), self._recipe)
+        features = compute_embeddings(self._extractor, pixels, np.arange(len(pixels)), self._recipe)
         far = {
             LEVELS: measure_distance(describe_levels(pixels), self._reference["levels"])
             > self._reference["levels"]["limit"],

@@ -1,4 +1,8 @@
-"""Rotation, shear, zoom and flips of training images as one affine map each, on the device and in the input path."""
+"""What an epoch shows: the order of the images, and how each is turned, mirrored and warped.
+
+All of it is drawn from the recipe's seed and the epoch's number alone. Nothing is carried from one epoch to the next,
+so a resumed run needs no random state, and every engine and backend sees the same images in the same order.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,43 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mammoscan.errors import MammoscanError
+from mammoscan.imaging.views import N_VIEWS, make_view
 from mammoscan.params import AugmentationParams
 
-_TRAINING, _PREDICTION = 3, 4
-# Of the projective map that the backends take; the last two are 0 in an affine one.
+# Each kind of draw has a stream of its own.
+_ORDER, _VIEWS, _TRAINING, _PREDICTION = 1, 2, 3, 4
+# Numbers of the projective map that the backends take; the last two are 0 in an affine one.
 NUMBERS = 8
+
+
+def draw_order(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
+    """Return the order of one epoch: every position from 0 to ``count - 1`` once."""
+    return np.random.default_rng([seed, _ORDER, epoch]).permutation(count)
+
+
+def draw_views(seed: int, epoch: int, count: int) -> NDArray[np.int32]:
+    """Return the view, 0 to 7, in which the image at each place of one epoch's order is shown."""
+    return np.random.default_rng([seed, _VIEWS, epoch]).integers(0, N_VIEWS, count, dtype=np.int32)
+
+
+def tabulate_views(height: int, width: int) -> NDArray[np.int32]:
+    """Write the eight views as look-up tables.
+
+    Args:
+        height: Pixels from top to bottom.
+        width: Pixels from left to right; equal to ``height``, or the views would differ in shape.
+
+    Returns:
+        ``[8, height * width]``: where each pixel of a flattened view lies in the flattened image.
+    """
+    if height != width:
+        raise MammoscanError(
+            f"views: found images of {height} x {width} pixels, expected square ones; "
+            "set views.training to none and views.prediction to false"
+        )
+    places = np.arange(height * width, dtype=np.int32).reshape(height, width)
+    return np.stack([make_view(places, k).ravel() for k in range(N_VIEWS)])
 
 
 def draw_warps(
@@ -20,7 +56,7 @@ def draw_warps(
     """Draw the maps of one epoch, which the recipe's seed and the epoch's number alone decide.
 
     Args:
-        augmentation: How far images are bent.
+        augmentation: How far images are warped.
         seed: The recipe's.
         epoch: Counted from 1.
         count: Places in the epoch's order.
@@ -38,7 +74,7 @@ def draw_prediction_warps(
 ) -> NDArray[np.float32]:
     """Draw the maps over which a prediction is averaged.
 
-    They are the same for every image, so that no image's answer depends on those asked with it.
+    They are the same for every image, so that no image's prediction depends on its batch.
     """
     if augmentation is None or draws == 0:
         return np.empty((0, NUMBERS), np.float32)
@@ -46,7 +82,7 @@ def draw_prediction_warps(
 
 
 def warp_tensor(images: Any, warps: Any) -> Any:
-    """Bend a batch of images.
+    """Warp a batch of images.
 
     Args:
         images: float32 ``[n, H, W, C]``.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from mammoscan.records.history import Epoch
 
 if TYPE_CHECKING:
     import keras
@@ -15,7 +17,7 @@ _BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", 
 def find_batch_hooks(
     callbacks: Sequence[keras.callbacks.Callback],
 ) -> tuple[keras.callbacks.Callback, ...]:
-    """Return the callbacks that want to hear of every batch: only Keras' ``fit`` can tell them."""
+    """Return the callbacks with hooks for batches: only Keras' ``fit`` calls those."""
     return tuple(callback for callback in callbacks if _wants_batches(callback))
 
 
@@ -36,16 +38,14 @@ class EpochHooks:
     """Calls the hooks of callbacks at the beginning and the end of a training and of each of its epochs."""
 
     def __init__(self, callbacks: Sequence[keras.callbacks.Callback], epochs: int, steps: int) -> None:
-        """Take the callbacks, and what Keras tells them of a training."""
+        """Take the callbacks, and the numbers of epochs and steps that Keras gives them."""
         self._callbacks = tuple(callbacks)
         self._params = {"epochs": epochs, "steps": steps, "verbose": 0}
 
-    def __bool__(self) -> bool:
-        """Whether there are any."""
-        return bool(self._callbacks)
-
     def begin_training(self, model: keras.Model) -> None:
         """Show the callbacks the model before its first epoch."""
+        if not self._callbacks:
+            return
         model.stop_training = False
         for callback in self._callbacks:
             callback.set_params(self._params)
@@ -59,18 +59,20 @@ class EpochHooks:
             callback.set_model(model)
 
     def begin_epoch(self, epoch: int) -> None:
-        """Tell that an epoch begins; ours count from 1, those of Keras from 0."""
+        """Call the hooks of an epoch's beginning; ours count from 1, those of Keras from 0."""
         for callback in self._callbacks:
             callback.on_epoch_begin(epoch - 1, {})
 
-    def end_epoch(self, row: dict[str, Any], model: keras.Model) -> bool:
-        """Tell an epoch's scores; return whether a callback wants to stop."""
-        logs = {name: value for name, value in row.items() if name not in ("epoch", "seconds")}
+    def end_epoch(self, row: Epoch, model: keras.Model) -> bool:
+        """Hand over an epoch's scores; return whether a callback wants to stop."""
+        if not self._callbacks:
+            return False
+        logs = row.model_dump(exclude={"epoch", "seconds"})
         for callback in self._callbacks:
-            callback.on_epoch_end(row["epoch"] - 1, logs)
+            callback.on_epoch_end(row.epoch - 1, logs)
         return bool(model.stop_training)
 
-    def end_training(self, row: dict[str, Any]) -> None:
-        """Tell that the training is over."""
+    def end_training(self, row: Epoch) -> None:
+        """Call the hooks of the end, with the last epoch's scores."""
         for callback in self._callbacks:
-            callback.on_train_end({name: value for name, value in row.items() if name != "epoch"})
+            callback.on_train_end(row.model_dump(exclude={"epoch"}))

@@ -1,15 +1,18 @@
-"""Training a head on features: it learns from standard scores, and takes features as they are when it has learnt."""
+"""Training a head on features: it learns from standard scores, and afterwards takes features as they are."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mammoscan.errors import MammoscanError
+from mammoscan.params import MachineParams, Recipe, ViewParams
 from mammoscan.records.history import History
-from mammoscan.training.train import train_network
+from mammoscan.training.setup import TrainingData
+from mammoscan.training.train import TrainingOptions, train_network
 
 if TYPE_CHECKING:
     import keras
@@ -27,31 +30,27 @@ class Spread(NamedTuple):
 
 
 def train_head(
-    features: NDArray[np.float32],
-    targets: NDArray[np.integer],
-    training_rows: NDArray[np.integer],
-    validation_rows: NDArray[np.integer],
-    **words: Any,
+    data: TrainingData,
+    recipe: Recipe,
+    machine: MachineParams,
+    views: ViewParams,
+    options: TrainingOptions | None = None,
 ) -> tuple[keras.Model, History]:
-    """Train the head of a network with a frozen backbone.
+    """Train the head of a network with a frozen backbone; the arguments are those of ``train_network``.
 
-    Backbones give features of very different sizes, those of one with drawn weights above all, and one rate of
-    learning cannot suit them all: the head sees them in standard scores of the training rows.
-
-    Args:
-        features: float32 ``[N, D]``.
-        targets: ``[N]`` index of each sample's label.
-        training_rows: Positions to learn from.
-        validation_rows: Positions to choose the epoch on; may be empty.
-        words: What else ``train_network`` takes.
+    Backbones give features of very different sizes, those of one with random weights above all, and no learning rate
+    can suit them all: the head is given the standard scores of the training rows.
 
     Returns:
         The head, which takes features as they are, and its history.
     """
-    spread = measure_spread(features, training_rows)
-    standard = (np.asarray(features) - spread.mean) / spread.deviation
-    words["fingerprint"] = (words.get("fingerprint") or {}) | {"features": "standard scores"}
-    head, history = train_network(standard, targets, training_rows, validation_rows, **words)
+    options = options or TrainingOptions()
+    spread = measure_spread(data.pixels, data.training_rows)
+    standard = (np.asarray(data.pixels) - spread.mean) / spread.deviation
+    fingerprint = (options.fingerprint or {}) | {"features": "standard scores"}
+    head, history = train_network(
+        replace(data, pixels=standard), recipe, machine, views, replace(options, fingerprint=fingerprint)
+    )
     absorb_spread(head, spread)
     return head, history
 

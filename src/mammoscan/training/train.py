@@ -1,219 +1,291 @@
-"""Training a network on some rows of the packed images.
-
-What a training is given, checked and put in words.
-"""
+"""Training a network: one loop over epochs that every engine shares, from the first epoch to the weights it returns."""
 
 from __future__ import annotations
 
-import hashlib
+import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mammoscan.errors import MammoscanError
-from mammoscan.models.architectures import find_backbone
-from mammoscan.models.weights import fingerprint_weights
 from mammoscan.params import MachineParams, Recipe, ViewParams
 from mammoscan.records.history import Epoch, History
 from mammoscan.training.callbacks import EpochHooks, find_batch_hooks
-from mammoscan.training.checkpoints import Checkpointer
+from mammoscan.training.checkpoints import Checkpointer, Snapshot
 from mammoscan.training.devices import choose_device, make_deterministic
-from mammoscan.training.engines import Job, open_engine
-from mammoscan.training.loop import Training
+from mammoscan.training.early_stopping import Stopping
+from mammoscan.training.engines import Engine, open_engine
+from mammoscan.training.optimizers import Phase, Plateau, list_phases
+from mammoscan.training.setup import (
+    TrainingData,
+    TrainingSetup,
+    check_setup,
+    compute_sample_weights,
+    describe_setup,
+)
+from mammoscan.training.validation import score_probabilities
 
 if TYPE_CHECKING:
     import keras
 
+_log = logging.getLogger(__name__)
 
-def weigh_samples(
-    targets: NDArray[np.integer], training_rows: NDArray[np.integer], n_labels: int, method: str
-) -> NDArray[np.float32]:
-    """Give each sample its weight in the loss.
 
-    Args:
-        targets: ``[N]`` index of each sample's label.
-        training_rows: The rows whose counts make the weights.
-        n_labels: Number of labels.
-        method: ``none`` weighs all alike; ``balanced`` gives every label the same sum, n / (labels * count).
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How one training runs; its recipe says what is trained.
 
-    Returns:
-        ``[N]`` weights.
+    Attributes:
+        epochs: Replaces the recipe's, e.g. for a final model.
+        rates: The learning rate of each epoch, e.g. those of the fold that a final model follows; they replace the
+            recipe's plateau.
+        checkpoint: File that a killed training resumes from; in the end it holds the result, which is not trained
+            again.
+        fingerprint: What must not change between a training and its resumption, besides recipe, machine and rows.
+        on_epoch: Called after each epoch with its scores.
+        callbacks: Keras callbacks. Every engine calls their hooks around the training and its epochs; for one that
+            needs every batch, Keras' ``fit`` trains instead. Their own memory is not in the checkpoint.
     """
-    if method == "none":
-        return np.ones(len(targets), np.float32)
-    counts = np.bincount(np.asarray(targets)[training_rows], minlength=n_labels)
-    weights = counts.sum() / (n_labels * np.maximum(counts, 1))
-    return weights[np.asarray(targets)].astype(np.float32)
 
-
-def check_job(job: Job) -> None:
-    """Refuse arrays and rows that no training can come of."""
-    pixels, targets = job.pixels, job.targets
-    features = job.recipe.freeze and pixels.dtype == np.float32 and pixels.ndim == 2
-    if not features and (pixels.dtype != np.uint8 or pixels.ndim != 4):
-        raise MammoscanError(
-            f"pixels: found {pixels.dtype} of shape {pixels.shape}, expected uint8 [N, H, W, C]; pack them again"
-        )
-    if job.recipe.freeze or job.recipe.phases is not None:
-        find_backbone(job.recipe.network.name, "freeze" if job.recipe.freeze else "phases")
-    if features and job.random_views:
-        raise MammoscanError(
-            "views.training: found random with recipe.freeze, expected none: features are computed once, of the image "
-            "as it is; set views.training to none, or recipe.freeze to false"
-        )
-    if len(targets) != len(pixels):
-        raise MammoscanError(
-            f"targets: found {len(targets)} for {len(pixels)} images, expected one an image; pack them again"
-        )
-    if len(job.training_rows) == 0:
-        raise MammoscanError(
-            "training rows: found none, expected at least one; check the split and the balance"
-        )
-    for name, rows in (("training", job.training_rows), ("validation", job.validation_rows)):
-        if len(rows) == 0:
-            continue
-        if rows.min() < 0 or rows.max() >= len(pixels):
-            raise MammoscanError(
-                f"{name} rows: found positions {rows.min()} to {rows.max()}, expected 0 to {len(pixels) - 1}; "
-                "the split belongs to other samples"
-            )
-        found = targets[rows]
-        if found.min() < 0 or found.max() >= job.outputs:
-            raise MammoscanError(
-                f"targets of the {name} rows: found {found.min()} to {found.max()}, expected 0 to "
-                f"{job.outputs - 1}; check question.labels"
-            )
-
-
-def describe_job(job: Job, epochs: int, engine: str) -> dict[str, Any]:
-    """Write down all that a training's bits depend on.
-
-    Args:
-        job: The training.
-        epochs: How many it may take.
-        engine: The engine's name.
-
-    Returns:
-        Nested keys, equal for equal trainings. Images are not hashed here: the caller's fingerprint of the data
-        set stands for them.
-    """
-    images = len(job.input_shape) == 3
-    rows = {"training": job.training_rows, "validation": job.validation_rows}
-    return {
-        "recipe": job.recipe.model_dump(mode="json") | {"epochs": epochs},
-        "weights": fingerprint_weights(job.recipe.network, job.input_shape) if images else "none",
-        "views": {"training": "random" if job.random_views else "none"},
-        "machine": {
-            "engine": engine,
-            "precision": job.precision,
-            "device": job.device.name,
-            "deterministic": job.deterministic,
-        },
-        "images": {"shape": list(job.pixels.shape), "labels": job.outputs},
-        "rows": {name: _hash(part) for name, part in rows.items()},
-        "targets": {name: _hash(job.targets[part]) for name, part in rows.items()},
-    }
-
-
-def _hash(values: NDArray) -> str:
-    return hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()[:16]
+    epochs: int | None = None
+    rates: Sequence[float] | None = None
+    checkpoint: Path | None = None
+    fingerprint: dict[str, Any] | None = None
+    on_epoch: Callable[[Epoch], None] | None = None
+    callbacks: Sequence[keras.callbacks.Callback] = ()
 
 
 def train_network(
-    pixels: NDArray,
-    targets: NDArray[np.integer],
-    training_rows: NDArray[np.integer],
-    validation_rows: NDArray[np.integer],
-    *,
-    n_labels: int,
+    data: TrainingData,
     recipe: Recipe,
     machine: MachineParams,
     views: ViewParams,
-    epochs: int | None = None,
-    on_epoch: Callable[[Epoch], None] | None = None,
-    checkpoint: Path | None = None,
-    fingerprint: dict[str, Any] | None = None,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
-    rates: Sequence[float] | None = None,
+    options: TrainingOptions | None = None,
 ) -> tuple[keras.Model, History]:
     """Train a fresh network.
 
     Args:
-        pixels: uint8 ``[N, H, W, C]``, possibly memory-mapped; or, where ``recipe.freeze``, float32 ``[N, D]``: the
-            features of the frozen backbone, from which the head alone is trained.
-        targets: ``[N]`` index of each sample's label.
-        training_rows: Positions to learn from.
-        validation_rows: Positions to choose the epoch on; may be empty.
-        n_labels: Number of labels.
-        recipe: What is learnt, and how; its seed decides initial weights, order, views and dropout.
+        data: Images or features, labels and rows.
+        recipe: What is trained, and how; its seed decides initial weights, order, views, augmentation and dropout.
         machine: On what it is computed.
         views: ``training`` says whether images are turned and mirrored at random.
-        epochs: Replaces the recipe's, e.g. for a final model.
-        on_epoch: Called after each epoch with its scores.
-        checkpoint: File that a killed training resumes from; in the end it holds the result, which is not trained
-            again.
-        fingerprint: What must not change between a training and its resumption, besides all of the above.
-        callbacks: Keras callbacks. Every engine calls their hooks around the training and its epochs; one that wants
-            to hear of batches has Keras' ``fit`` train instead. What they remember is not in the checkpoint.
-        rates: The learning rate of each epoch, e.g. those of the fold that a final model follows; they replace
-            the recipe's plateau.
+        options: Progress, checkpoint and resumption, and what replaces the recipe's epochs and rates.
 
     Returns:
         The uncompiled model (the head alone where features were given) and its history. The weights are those of
         ``best_epoch``: the best by ``recipe.monitor`` where there are validation rows and a patience, else the last.
     """
     started = time.perf_counter()
-    device = choose_device(machine)
+    options = options or TrainingOptions()
     if machine.deterministic:
         make_deterministic()
     training_rows, validation_rows = (
-        np.asarray(rows, dtype=np.int64).reshape(-1) for rows in (training_rows, validation_rows)
+        np.asarray(rows, dtype=np.int64).reshape(-1) for rows in (data.training_rows, data.validation_rows)
     )
-    job = Job(
-        pixels=pixels,
-        targets=np.asarray(targets).astype(np.int32),
-        weights=weigh_samples(targets, training_rows, n_labels, recipe.class_weights),
+    setup = TrainingSetup(
+        pixels=data.pixels,
+        targets=np.asarray(data.targets).astype(np.int32),
+        weights=compute_sample_weights(data.targets, training_rows, data.n_labels, recipe.class_weights),
         training_rows=training_rows,
         validation_rows=validation_rows,
-        outputs=n_labels,
+        outputs=data.n_labels,
         recipe=recipe,
         precision=machine.precision,
         random_views=views.training == "random",
-        device=device,
+        device=choose_device(machine),
         deterministic=machine.deterministic,
-        batch_hooks=find_batch_hooks(callbacks),
+        batch_hooks=find_batch_hooks(options.callbacks),
     )
-    check_job(job)
-    total = recipe.epochs if epochs is None else epochs
-    engine = open_engine(job, machine.engine)
+    check_setup(setup)
+    engine = open_engine(setup, machine.engine)
     try:
-        checkpointer = None
-        if checkpoint is not None:
-            described = describe_job(job, total, engine.name)
-            described |= {"data": fingerprint or {}, "rates": None if rates is None else list(rates)}
-            checkpointer = Checkpointer(checkpoint, described)
-        hooks = EpochHooks(callbacks, total, -(-len(training_rows) // recipe.batch_size))
-        training = Training(engine, job, total, on_epoch, checkpointer, hooks, rates)
-        if checkpointer is not None:
-            if machine.resume:
-                training.resume()
-            else:
-                checkpointer.remove()
-        training.run()
-        model = engine.release_model(training.end())
+        loop = TrainingLoop(engine, setup, options)
+        if machine.resume:
+            loop.resume()
+        else:
+            loop.forget()
+        loop.run()
+        model = engine.release_model(loop.finish())
     finally:
         engine.close()
     return model, History(
-        **training.summarise(),
+        **loop.summarise(),
         parameters=int(model.count_params()),
         network=recipe.network.name,
         engine=engine.name,
         precision=machine.precision,
-        device=device,
+        device=setup.device,
         images=len(training_rows),
         seconds=time.perf_counter() - started,
     )
+
+
+class TrainingLoop:
+    """One training from its first epoch to its last."""
+
+    def __init__(self, engine: Engine, setup: TrainingSetup, options: TrainingOptions) -> None:
+        """Begin before the first epoch, with the engine's fresh weights."""
+        recipe = setup.recipe
+        self._engine, self._setup, self._options = engine, setup, options
+        self._last = recipe.epochs if options.epochs is None else options.epochs
+        self._phases = list_phases(recipe, self._last, setup.starts_frozen)
+        self._phase = self._phases[0]
+        self._stopping = Stopping(recipe.monitor, recipe.patience)
+        plateau = recipe.plateau if len(setup.validation_rows) else None
+        self._plateau = Plateau(plateau, recipe.monitor) if plateau is not None else None
+        steps = -(-len(setup.training_rows) // recipe.batch_size)
+        self._callbacks = EpochHooks(options.callbacks, self._last, steps)
+        self._checkpointer = self._open_checkpointer()
+        self._epochs: list[Epoch] = []
+        self._stopped = False
+        self._resumed_after: int | None = None
+        self._final: list[NDArray] | None = None
+
+    def run(self) -> None:
+        """Train until the last epoch, or until patience runs out."""
+        if self._final is not None:
+            return
+        self._callbacks.begin_training(self._engine.model)
+        for epoch in range(len(self._epochs) + 1, self._last + 1):
+            if self._stopped:
+                break
+            began = time.perf_counter()
+            phase = self._find_phase(epoch)
+            if phase is not self._phase:
+                self._enter(phase)
+            if self._options.rates is not None:
+                self._engine.write_rate(self._options.rates[epoch - 1])
+            self._callbacks.begin_epoch(epoch)
+            loss, accuracy = self._engine.run_epoch(epoch)
+            rate = self._engine.read_rate()
+            scores = self._validate(epoch, rate) if len(self._setup.validation_rows) else {}
+            row = Epoch(
+                epoch=epoch,
+                loss=loss,
+                accuracy=accuracy,
+                **scores,
+                learning_rate=rate,
+                seconds=time.perf_counter() - began,
+            )
+            self._epochs.append(row)
+            # The first of two phases has its fixed length: patience is for the last.
+            self._stopped = self._stopping.is_over and self._phase is self._phases[-1]
+            self._stopped |= self._callbacks.end_epoch(row, self._engine.model)
+            if self._options.on_epoch is not None:
+                self._options.on_epoch(row)
+            if self._checkpointer is not None and self._checkpointer.is_due():
+                started = time.monotonic()
+                self._save(epoch, self._engine.read_state(), self._stopping.weights, started=started)
+        self._callbacks.end_training(self._epochs[-1])
+
+    def finish(self) -> list[NDArray]:
+        """Return the best epoch's weights where they were kept, else the present ones, and save them as the result.
+
+        A run trains several networks one after the other: a resumed one thus repeats none that had ended.
+        """
+        if self._final is None:
+            self._final = self._stopping.weights if self._keeps_best else self._engine.read_weights()
+            if self._checkpointer is not None:
+                self._save(len(self._epochs), [], self._final, ended=True)
+        return self._final
+
+    def summarise(self) -> dict[str, Any]:
+        """Return what the loop knows of the history."""
+        return {
+            "epochs": self._epochs,
+            "best_epoch": self._stopping.best_epoch if self._keeps_best else len(self._epochs),
+            "stopped_early": self._stopped and len(self._epochs) < self._last,
+            "monitor": self._setup.recipe.monitor,
+            "resumed_after": self._resumed_after,
+        }
+
+    def resume(self) -> None:
+        """Go back to the newest snapshot, if there is one; a training that had ended is not repeated."""
+        snapshot = self._checkpointer.load_snapshot() if self._checkpointer else None
+        if snapshot is None:
+            _log.info("There is no checkpoint to resume from; the training begins with epoch 1.")
+            return
+        if snapshot.memory.get("ended"):
+            self._final = snapshot.best
+        else:
+            phase = self._find_phase(snapshot.epoch)
+            if phase is not self._phase:
+                self._enter(phase)
+            self._engine.write_state(snapshot.state)
+        for kind, keeper in (("stopping", self._stopping), ("plateau", self._plateau)):
+            for name, value in snapshot.memory.get(kind, {}).items():
+                setattr(keeper, name, value)
+        self._stopping.weights = snapshot.best
+        self._epochs = [Epoch(**row) for row in snapshot.memory["epochs"]]
+        self._resumed_after = snapshot.epoch
+        self._stopped = snapshot.memory.get("stopped", False)
+        words = "It had ended" if self._final is not None else "Resuming"
+        _log.info("%s after epoch %d of %d.", words, snapshot.epoch, self._last)
+
+    def forget(self) -> None:
+        """Delete the snapshots of an earlier training."""
+        if self._checkpointer is not None:
+            self._checkpointer.remove()
+
+    @property
+    def _keeps_best(self) -> bool:
+        return len(self._setup.validation_rows) > 0 and self._setup.recipe.patience is not None
+
+    def _find_phase(self, epoch: int) -> Phase:
+        return next(phase for phase in self._phases if epoch <= phase.last)
+
+    def _enter(self, phase: Phase) -> None:
+        """Begin a phase: a new optimiser, and patience anew for what it has to learn."""
+        self._engine.enter_phase(phase.frozen, phase.rate)
+        self._phase = phase
+        self._stopping.waited = 0
+        if self._plateau is not None:
+            self._plateau.best, self._plateau.waited = -float("inf"), 0
+        self._callbacks.show_model(self._engine.model)
+
+    def _validate(self, epoch: int, rate: float) -> dict[str, float]:
+        """Return the epoch's validation scores, after early stopping and the plateau have seen them."""
+        setup = self._setup
+        targets = setup.targets[setup.validation_rows]
+        scores = score_probabilities(self._engine.predict_validation(), targets, setup.recipe.loss)
+        if self._keeps_best and self._stopping.note_epoch(epoch, scores):
+            self._stopping.weights = self._engine.read_weights()
+        if self._plateau is not None and self._options.rates is None:
+            following = self._plateau.choose_rate(scores, rate)
+            if following != rate:
+                self._engine.write_rate(following)
+        return scores
+
+    def _open_checkpointer(self) -> Checkpointer | None:
+        options = self._options
+        if options.checkpoint is None:
+            return None
+        described = describe_setup(self._setup, self._last, self._engine.name)
+        rates = None if options.rates is None else list(options.rates)
+        return Checkpointer(
+            options.checkpoint, described | {"data": options.fingerprint or {}, "rates": rates}
+        )
+
+    def _save(
+        self,
+        epoch: int,
+        state: list[NDArray],
+        best: list[NDArray],
+        *,
+        ended: bool = False,
+        started: float | None = None,
+    ) -> None:
+        assert self._checkpointer is not None
+        stopping, plateau = self._stopping, self._plateau
+        memory = {
+            "epochs": [row.model_dump() for row in self._epochs],
+            "stopping": {"best": stopping.best, "best_epoch": stopping.best_epoch, "waited": stopping.waited},
+            "plateau": {"best": plateau.best, "waited": plateau.waited} if plateau is not None else {},
+            "stopped": self._stopped,
+            "ended": ended,
+        }
+        self._checkpointer.save_snapshot(Snapshot(epoch, state, best, memory), started)

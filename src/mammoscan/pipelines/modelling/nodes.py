@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median_low
@@ -33,7 +33,8 @@ from mammoscan.progress import show_progress
 from mammoscan.records.history import Epoch, History
 from mammoscan.tracking.live import EpochLog, find_variant
 from mammoscan.training.head_training import train_head
-from mammoscan.training.train import train_network
+from mammoscan.training.setup import TrainingData
+from mammoscan.training.train import TrainingOptions, train_network
 
 BLOCK_BYTES = 64 * 1024**2
 DIGITS = 16
@@ -285,20 +286,21 @@ def train_fold(
     fold = int(rows["fold"].iloc[0])
     title = f"{name_variant(checkpoints)}fold {fold + 1} of {split.folds}"
     seen = choose_input(pixels, features, training, views)
+    data = TrainingData(
+        seen,
+        samples["target"].to_numpy(),
+        _rows_of(rows, "train"),
+        _rows_of(rows, split.choose_epoch_on),
+        len(question.labels),
+    )
+    train = train_network if seen is pixels else train_head
     with follow_training(checkpoints, title, training.epochs) as on_epoch:
-        model, history = (train_network if seen is pixels else train_head)(
-            seen,
-            samples["target"].to_numpy(),
-            _rows_of(rows, "train"),
-            _rows_of(rows, split.choose_epoch_on),
-            n_labels=len(question.labels),
-            recipe=training,
-            machine=machine,
-            views=views,
+        options = TrainingOptions(
             on_epoch=on_epoch,
             checkpoint=checkpoints / CHECKPOINT,
             fingerprint=describe_data(samples, seen, rows),
         )
+        model, history = train(data, training, machine, views, options)
     logger.info(
         "%s: %d epochs, best %d, %.0f s",
         title,
@@ -346,73 +348,52 @@ def train_final(
     balance: BalanceParams,
     machine: MachineParams,
     checkpoints: Path,
-    *histories: History,
+    features: np.ndarray | None = None,
+    **histories: History,
 ) -> tuple[Any, History]:
     """Train the model that is handed on: all patients, the median of the folds' best epochs, no validation.
 
-    Where the learning rate was cut in the folds, it follows the one whose best epoch is the median.
+    Where the learning rate changed in the folds, it follows the one whose best epoch is the median. Where the backbone
+    is frozen, the head learns from ``features`` and is put on its backbone.
+
+    Args:
+        samples: All samples.
+        pixels: Their images.
+        folds: One row per sample.
+        question: The labels.
+        training: The recipe.
+        views: How training images are turned.
+        balance: How the folds' training sides were made even.
+        machine: On what it is computed.
+        checkpoints: The training's folder.
+        features: What a frozen backbone makes of the images.
+        histories: Those of the folds.
     """
-    return _train_on_all(
-        samples, pixels, None, folds, question, training, views, balance, machine, checkpoints, histories
-    )
-
-
-def train_final_on_features(
-    samples: pd.DataFrame,
-    pixels: np.ndarray,
-    features: np.ndarray,
-    folds: pd.DataFrame,
-    question: Question,
-    training: Recipe,
-    views: ViewParams,
-    balance: BalanceParams,
-    machine: MachineParams,
-    checkpoints: Path,
-    *histories: History,
-) -> tuple[Any, History]:
-    """Train the model that is handed on; where its backbone is frozen, the head learns from the features."""
-    return _train_on_all(
-        samples, pixels, features, folds, question, training, views, balance, machine, checkpoints, histories
-    )
-
-
-def _train_on_all(
-    samples: pd.DataFrame,
-    pixels: np.ndarray,
-    features: np.ndarray | None,
-    folds: pd.DataFrame,
-    question: Question,
-    training: Recipe,
-    views: ViewParams,
-    balance: BalanceParams,
-    machine: MachineParams,
-    checkpoints: Path,
-    histories: Sequence[History],
-) -> tuple[Any, History]:
-    epochs = median_low(history.best_epoch for history in histories)
-    followed = next(history for history in histories if history.best_epoch == epochs)
+    epochs = median_low(history.best_epoch for history in histories.values())
+    followed = next(history for history in histories.values() if history.best_epoch == epochs)
     used = folds["row"].isin(splits.find_used_rows(folds))
     rows = folds.loc[used, ["sample_id", "row"]].assign(role="train", fold=-1).reset_index(drop=True)
     rows = balancing.balance_rows(rows, samples, balance)
     seen = choose_input(pixels, features, training, views)
+    data = TrainingData(
+        seen,
+        samples["target"].to_numpy(),
+        _rows_of(rows, "train"),
+        np.empty(0, dtype=int),
+        len(question.labels),
+    )
+    train = train_network if seen is pixels else train_head
     with follow_training(checkpoints, "final model", epochs) as on_epoch:
-        model, history = (train_network if seen is pixels else train_head)(
-            seen,
-            samples["target"].to_numpy(),
-            _rows_of(rows, "train"),
-            np.empty(0, dtype=int),
-            n_labels=len(question.labels),
-            recipe=training,
-            machine=machine,
-            views=views,
+        options = TrainingOptions(
             epochs=epochs,
-            on_epoch=on_epoch,
-            checkpoint=checkpoints / CHECKPOINT,
-            fingerprint=describe_data(samples, seen, rows),
             rates=[epoch.learning_rate for epoch in followed.epochs[:epochs]]
             if training.plateau is not None
             else None,
+            on_epoch=on_epoch,
+            checkpoint=checkpoints / CHECKPOINT,
+            fingerprint=describe_data(samples, seen, rows),
         )
+        model, history = train(data, training, machine, views, options)
     logger.info(
         "final model: %d epochs on all %d patients",
         epochs,

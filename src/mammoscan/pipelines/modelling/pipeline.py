@@ -15,7 +15,6 @@ from mammoscan.pipelines.modelling.nodes import (
     predict_fold,
     split_folds,
     train_final,
-    train_final_on_features,
     train_fold,
 )
 from mammoscan.studies import Study
@@ -137,20 +136,14 @@ def _create_patient_nodes(study: Study, names: list[str]) -> list[Node]:
         Node(divide_samples, ["samples", "params:split"], "folds", name="divide_samples"),
         Node(gather_counts, [f"{name}.class_counts" for name in names], "class_counts", name="gather_counts"),
         Node(
-            train_final_on_features if study.uses_features else train_final,
-            [
-                "samples",
-                "pixels",
-                *features,
-                "folds",
-                "params:question",
-                "params:training",
-                "params:views",
-                "params:balance",
-                "params:train",
-                "final.checkpoints",
-                *(f"{name}.history" for name in names),
-            ],
+            train_final,
+            {
+                **{name: name for name in ("samples", "pixels", "folds", *features)},
+                **{name: f"params:{name}" for name in ("question", "training", "views", "balance")},
+                "machine": "params:train",
+                "checkpoints": "final.checkpoints",
+                **{name: f"{name}.history" for name in names},
+            },
             ["final.model", "final.history"],
             name="train_final",
         ),

@@ -211,7 +211,14 @@ def explain_errors(
                 model, training, pixels.shape[1:], len(question.labels), MachineParams(), onto=whole
             )
         try:
-            found = explain_images(model, images, said, scale=choose_scale(training), views=views.prediction)
+            found = explain_images(
+                model,
+                images,
+                said,
+                scale=choose_scale(training),
+                views=views.prediction,
+                method=evaluation.explanation,
+            )
         except MammoscanError as error:
             logger.warning("the wrong predictions stay unexplained: %s", error)
             return explained.iloc[:0], heats[:0]

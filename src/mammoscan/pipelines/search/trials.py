@@ -33,6 +33,7 @@ from mammoscan.params import (
     ViewParams,
 )
 from mammoscan.training.engines.base import EngineError
+from mammoscan.training.setup import TrainingData
 from mammoscan.training.train import train_network
 from mammoscan.training.validation import score_probabilities
 
@@ -220,16 +221,9 @@ class InnerFolds:
         for rows in self._folds:
             sides = {role: part["row"].to_numpy(dtype=int) for role, part in rows.groupby("role")}
             try:
-                model, history = train_network(
-                    self._pixels,
-                    self._targets,
-                    sides["train"],
-                    sides.get("validation", np.empty(0, dtype=int)),
-                    n_labels=self._labels,
-                    recipe=recipe,
-                    machine=self._machine,
-                    views=views,
-                )
+                validation = sides.get("validation", np.empty(0, dtype=int))
+                data = TrainingData(self._pixels, self._targets, sides["train"], validation, self._labels)
+                model, history = train_network(data, recipe, self._machine, views)
             except EngineError as error:
                 raise DivergedError(str(error)) from error
             answers.append(

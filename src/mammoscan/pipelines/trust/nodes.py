@@ -26,7 +26,7 @@ from mammoscan.evaluation.out_of_distribution import (
 from mammoscan.evaluation.predictions import MAIN_MODEL
 from mammoscan.evaluation.splits import find_used_rows
 from mammoscan.figures.style import format_measure, is_number
-from mammoscan.inference.embeddings import Penultimate
+from mammoscan.inference.embeddings import Embedder
 from mammoscan.params import (
     CropParams,
     EvaluationParams,
@@ -384,7 +384,7 @@ def measure_out_of_distribution(
         A row a test image and way of showing it (as it is, inverted, or noise in its stead): its two distances as
         shares of their limits, and whether it was flagged as out of distribution.
     """
-    seen = Penultimate(model, pixels, training, machine, features)
+    seen = Embedder(model, pixels, training, machine, features)
     references = _draw(rows, "train", _count_references(pixels), evaluation)
     reference = _fit(seen, samples, pixels, references, evaluation)
     each = int(np.prod(pixels.shape[1:]))
@@ -393,7 +393,7 @@ def measure_out_of_distribution(
     noise = np.random.default_rng(evaluation.seed).integers(0, 256, shown.shape, dtype=np.uint8)
     tables = []
     for name, images in ((AS_IS, shown), ("inverted", 255 - shown), ("noise", noise)):
-        found = seen.read(tested) if name == AS_IS else seen.look(images)
+        found = seen.embed_rows(tested) if name == AS_IS else seen.embed_images(images)
         table = samples.iloc[tested][["sample_id", "patient_id"]].assign(shown=name)
         table["levels"] = (
             measure_distance(describe_levels(images), reference["levels"]) / reference["levels"]["limit"]
@@ -417,7 +417,7 @@ def fit_out_of_distribution(
     """Fit the final model's out-of-distribution check on its training images."""
     everything = pd.DataFrame({"row": find_used_rows(folds), "role": "train"})
     rows = _draw(everything, "train", _count_references(pixels), evaluation)
-    return _fit(Penultimate(model, pixels, training, machine, features), samples, pixels, rows, evaluation)
+    return _fit(Embedder(model, pixels, training, machine, features), samples, pixels, rows, evaluation)
 
 
 def measure_trust(
@@ -451,7 +451,7 @@ def _count_references(pixels: np.ndarray) -> int:
 
 
 def _fit(
-    seen: Penultimate,
+    seen: Embedder,
     samples: pd.DataFrame,
     pixels: np.ndarray,
     rows: np.ndarray,
@@ -464,7 +464,7 @@ def _fit(
     )
     return {
         "levels": fit_reference(describe_levels(images), patients, share, floor_levels(images.shape[-1])),
-        "features": fit_reference(seen.read(rows), patients, share),
+        "features": fit_reference(seen.embed_rows(rows), patients, share),
     }
 
 

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from mammoscan.models.outputs import build_loss
 from mammoscan.models.preprocessing import Scale
-from mammoscan.training.engines.base import EndEpoch, Job, check_loss
+from mammoscan.training.engines.base import check_loss
 from mammoscan.training.pixel_blocks import PixelBlocks
+from mammoscan.training.setup import TrainingSetup
 
 if TYPE_CHECKING:
     import keras
@@ -50,8 +51,26 @@ class ProgramKey(NamedTuple):
         return "float32" if self.scale is None else "uint8"
 
 
+class Places(NamedTuple):
+    """The places of an epoch's order.
+
+    Attributes:
+        rows: Where each image lies in the block on the device.
+        targets: Its label.
+        weights: Its weight in the loss.
+        views: Its view.
+        warps: How it is warped; no rows where none is.
+    """
+
+    rows: NDArray[np.int32]
+    targets: NDArray[np.int32]
+    weights: NDArray[np.float32]
+    views: NDArray[np.int32]
+    warps: NDArray[np.float32]
+
+
 class Program(Protocol):
-    """A model, its optimiser, and the compiled functions that train and ask it."""
+    """A model, its optimiser, and the compiled functions that train it and predict with it."""
 
     model: keras.Model
     optimizer: keras.optimizers.Optimizer
@@ -66,29 +85,16 @@ class Program(Protocol):
         """Start anew with the weights and dropout seeds of ``start``."""
         ...
 
-    def train(
-        self,
-        images: Any,
-        index: NDArray[np.int32],
-        targets: NDArray[np.int32],
-        weights: NDArray[np.float32],
-        views: NDArray[np.int32],
-        warps: NDArray[np.float32],
-        batch_size: int,
-    ) -> tuple[float, float, int, float]:
+    def train(self, images: Any, places: Places, batch_size: int) -> tuple[float, float, int, float]:
         """Learn from batches of images, the last of which may be smaller.
 
         Args:
             images: Images or features, a tensor on the device.
-            index: Where each place of the order lies in ``images``.
-            targets: Label at each place.
-            weights: Weight in the loss at each place.
-            views: View at each place.
-            warps: How the image at each place is bent; no rows where none is.
+            places: What is shown, in order.
             batch_size: Places that share one step.
 
         Returns:
-            The sum of the losses, the number of right answers, the number of batches done and the last batch's
+            The sum of the losses, the number of correct predictions, the number of batches done and the last batch's
             loss; it ends with the first loss that is not finite.
         """
         ...
@@ -131,33 +137,33 @@ class CompiledEngine:
 
     name: str
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, setup: TrainingSetup) -> None:
         """Give the program the weights that a fresh network has, and the device its images."""
         import keras
 
-        recipe = job.recipe
-        self._job = job
+        recipe = setup.recipe
+        self._setup = setup
         self._key = ProgramKey(
             network=recipe.network.name,
-            input_shape=job.input_shape,
-            outputs=job.outputs,
+            input_shape=setup.input_shape,
+            outputs=setup.outputs,
             optimizer=recipe.optimizer,
             loss=recipe.loss,
-            scale=job.scale,
-            precision=job.precision,
-            random_views=job.random_views,
+            scale=setup.scale,
+            precision=setup.precision,
+            random_views=setup.random_views,
             augmented=recipe.augmentation is not None,
-            frozen=job.starts_frozen,
-            place=job.device.place,
-            deterministic=job.deterministic,
+            frozen=setup.starts_frozen,
+            place=setup.device.place,
+            deterministic=setup.deterministic,
         )
-        gigabytes = job.device.memory_gb if job.device.kind == "gpu" else None
+        gigabytes = setup.device.memory_gb if setup.device.kind == "gpu" else None
         room = None if gigabytes is None else int(_SHARE * gigabytes * 1024**3)
-        with keras.device(job.device.place):
-            self._fresh = job.build_model()
+        with keras.device(setup.device.place):
+            self._fresh = setup.build_model()
             self._training, self._validation = (
-                PixelBlocks(job.pixels, rows, self._place_array, resident_bytes=room)
-                for rows in (job.training_rows, job.validation_rows)
+                PixelBlocks(setup.pixels, rows, self._place_array, resident_bytes=room)
+                for rows in (setup.training_rows, setup.validation_rows)
             )
         self._program = lease_program(self._key, self._build_program)
         self._program.reset(self._fresh, recipe.learning_rate)
@@ -191,30 +197,23 @@ class CompiledEngine:
         self._program.reset(before.model, rate)
         return_program(key, before)
 
-    def run_epochs(self, first: int, last: int, end_epoch: EndEpoch) -> None:
-        """Train from epoch ``first`` to ``last`` until ``end_epoch`` says stop."""
-        job = self._job
-        batch_size = job.recipe.batch_size
-        for epoch in range(first, last + 1):
-            order, views, warps = job.draw_epoch(epoch)
-            rows = job.training_rows[order]
-            targets, weights = job.targets[rows], job.weights[rows]
-            loss = correct = 0.0
-            for block in self._training.iterate(order, batch_size):
-                part = slice(block.first, block.first + len(block.places))
-                block_loss, block_correct, batch, last_loss = self._program.train(
-                    block.images,
-                    block.places,
-                    targets[part],
-                    weights[part],
-                    views[part],
-                    warps[part],
-                    batch_size,
-                )
-                check_loss(last_loss, epoch, block.first // batch_size + batch)
-                loss, correct = loss + block_loss, correct + block_correct
-            if end_epoch(epoch, loss / len(order), correct / len(order)):
-                return
+    def run_epoch(self, epoch: int) -> tuple[float, float]:
+        """Train for one epoch; return its mean loss and its accuracy."""
+        setup = self._setup
+        batch_size = setup.recipe.batch_size
+        order, views, warps = setup.draw_epoch(epoch)
+        rows = setup.training_rows[order]
+        targets, weights = setup.targets[rows], setup.weights[rows]
+        loss = correct = 0.0
+        for block in self._training.iterate(order, batch_size):
+            part = slice(block.first, block.first + len(block.places))
+            places = Places(block.places, targets[part], weights[part], views[part], warps[part])
+            block_loss, block_correct, batch, last_loss = self._program.train(
+                block.images, places, batch_size
+            )
+            check_loss(last_loss, epoch, block.first // batch_size + batch)
+            loss, correct = loss + block_loss, correct + block_correct
+        return loss / len(order), correct / len(order)
 
     def predict_validation(self) -> NDArray[np.float32]:
         """Return the probabilities of the validation rows."""

@@ -15,11 +15,16 @@ from mammoscan.models import build_network
 from mammoscan.models.backbones import set_frozen
 from mammoscan.models.outputs import build_accuracy, build_loss, expand_tensor
 from mammoscan.models.preprocessing import scale_tensor
-from mammoscan.training.augmentation import warp_tensor
+from mammoscan.training.augmentation import tabulate_views, warp_tensor
 from mammoscan.training.devices import find_jax_device
-from mammoscan.training.engines.compiled import CompiledEngine, Program, ProgramKey, choose_prediction_batch
+from mammoscan.training.engines.compiled import (
+    CompiledEngine,
+    Places,
+    Program,
+    ProgramKey,
+    choose_prediction_batch,
+)
 from mammoscan.training.optimizers import build_optimizer, reset_optimizer
-from mammoscan.training.sample_order import tabulate_views
 
 if TYPE_CHECKING:
     import keras
@@ -36,14 +41,14 @@ Step = Callable[[Any, Any, Any], tuple[Any, Any]]
 def compile_training(model: keras.Model, optimizer: keras.optimizers.Optimizer, key: ProgramKey) -> Any:
     """Return the function that learns from whole batches.
 
-    It takes the images, the state (trainable variables, the others, the optimiser's), and for each batch what
-    ``pool.Program`` tells of each place; it gives the new state, and each batch's loss and right answers.
+    It takes the images, the state (trainable variables, the others, the optimiser's), and for each batch its
+    ``Places``; it gives the new state, and each batch's loss and right answers.
     """
     import jax
     from jax import numpy as jnp
 
     width = int(model.output_shape[-1])
-    loss_of, is_right = build_loss(key.loss, width), build_accuracy(width)
+    loss_of, is_correct = build_loss(key.loss, width), build_accuracy(width)
     tables = tabulate_views(*key.input_shape[:2]) if key.random_views else None
 
     def show(images: Any, views: Any, warps: Any) -> Any:
@@ -53,16 +58,16 @@ def compile_training(model: keras.Model, optimizer: keras.optimizers.Optimizer, 
             images = jnp.take_along_axis(flat, places[:, :, None], axis=1).reshape(images.shape)
         return warp_tensor(images.astype("float32"), warps) if key.augmented else images
 
-    def judge(trainable: Any, others: Any, images: Any, targets: Any, weights: Any) -> Any:
+    def compute_loss(trainable: Any, others: Any, images: Any, targets: Any, weights: Any) -> Any:
         probabilities, others, extras = model.stateless_call(
             trainable, others, _scale(images, key), training=True, return_losses=True
         )
         loss = jnp.mean(weights * loss_of(targets, probabilities))
         for extra in extras:
             loss += extra
-        return loss, (others, jnp.sum(is_right(targets, probabilities)))
+        return loss, (others, jnp.sum(is_correct(targets, probabilities)))
 
-    differentiate = jax.value_and_grad(judge, has_aux=True)
+    differentiate = jax.value_and_grad(compute_loss, has_aux=True)
 
     def step(images: Any, state: Any, batch: Any) -> Any:
         trainable, others, slots = state
@@ -137,7 +142,7 @@ class JaxEngine(CompiledEngine):
     def _place_array(self, images: NDArray) -> Any:
         import jax
 
-        device = find_jax_device(self._job.device.place)
+        device = find_jax_device(self._setup.device.place)
         if images.nbytes < _PADDED_BYTES:
             more = _round_up(len(images)) - len(images)
             images = np.concatenate([images, np.zeros((more, *images.shape[1:]), images.dtype)])
@@ -145,7 +150,7 @@ class JaxEngine(CompiledEngine):
 
 
 class JaxProgram:
-    """A model, its optimiser, and the functions that train and ask it; ``Program`` tells what each part does.
+    """A model, its optimiser, and the functions that train it and predict with it; see ``Program``.
 
     Between calls all state is in the variables of Keras, where callbacks find it.
     """
@@ -175,18 +180,10 @@ class JaxProgram:
             mine.assign(theirs.value)
         reset_optimizer(self.optimizer, learning_rate)
 
-    def train(
-        self,
-        images: Any,
-        index: NDArray[np.int32],
-        targets: NDArray[np.int32],
-        weights: NDArray[np.float32],
-        views: NDArray[np.int32],
-        warps: NDArray[np.float32],
-        batch_size: int,
-    ) -> tuple[float, float, int, float]:
+    def train(self, images: Any, places: Places, batch_size: int) -> tuple[float, float, int, float]:
         """Learn from batches of images."""
-        count = len(index)
+        *shown, warps = places
+        count = len(places.rows)
         whole = count - count % batch_size
         state = self._read_state()
         losses, rights, sizes = [], [], []
@@ -194,10 +191,10 @@ class JaxProgram:
         for first, last, size in ((0, whole, batch_size), (whole, count, count - whole)):
             if first == last:
                 continue
-            places = (part[first:last].reshape(-1, size) for part in (index, targets, weights, views))
+            batches = (part[first:last].reshape(-1, size) for part in shown)
             steps = (last - first) // size
-            bends = warps[first:last].reshape(steps, -1, warps.shape[1])
-            state, (loss, right) = self._train(images, state, (*places, bends))
+            batch_warps = warps[first:last].reshape(steps, -1, warps.shape[1])
+            state, (loss, right) = self._train(images, state, (*batches, batch_warps))
             losses.append(loss)
             rights.append(right)
             sizes += [size] * steps

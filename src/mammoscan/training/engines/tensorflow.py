@@ -14,21 +14,26 @@ from mammoscan.models import build_network
 from mammoscan.models.backbones import set_frozen
 from mammoscan.models.outputs import build_accuracy, build_loss, expand_tensor
 from mammoscan.models.preprocessing import scale_tensor
-from mammoscan.training.augmentation import NUMBERS, warp_tensor
-from mammoscan.training.engines.compiled import CompiledEngine, Program, ProgramKey, choose_prediction_batch
+from mammoscan.training.augmentation import NUMBERS, tabulate_views, warp_tensor
+from mammoscan.training.engines.compiled import (
+    CompiledEngine,
+    Places,
+    Program,
+    ProgramKey,
+    choose_prediction_batch,
+)
 from mammoscan.training.optimizers import build_optimizer, reset_optimizer
-from mammoscan.training.sample_order import tabulate_views
 
 if TYPE_CHECKING:
     import keras
 
 
 def compile_training(model: keras.Model, optimizer: keras.optimizers.Optimizer, key: ProgramKey) -> Any:
-    """Return the function that learns from batches of images; ``pool.Program`` tells what it takes and gives."""
+    """Return the function that learns from batches of images; ``Program.train`` says what it takes and returns."""
     import tensorflow as tf
 
     width = int(model.output_shape[-1])
-    loss_of, is_right = build_loss(key.loss, width), build_accuracy(width)
+    loss_of, is_correct = build_loss(key.loss, width), build_accuracy(width)
     tables = tf.constant(tabulate_views(*key.input_shape[:2])) if key.random_views else None
 
     def show(images: Any, views: Any, warps: Any) -> Any:
@@ -47,7 +52,7 @@ def compile_training(model: keras.Model, optimizer: keras.optimizers.Optimizer, 
                 loss += extra
         gradients = tape.gradient(loss, model.trainable_variables)
         optimizer.apply(gradients, model.trainable_variables)
-        return loss, tf.reduce_sum(tf.cast(is_right(targets, probabilities), tf.float64))
+        return loss, tf.reduce_sum(tf.cast(is_correct(targets, probabilities), tf.float64))
 
     def run(
         images: Any, index: Any, targets: Any, weights: Any, views: Any, warps: Any, batch_size: Any
@@ -136,12 +141,12 @@ class TensorFlowEngine(CompiledEngine):
         import tensorflow as tf
 
         # Said here and not around it: images are also placed from a thread that reads ahead.
-        with tf.device(self._job.device.place):
+        with tf.device(self._setup.device.place):
             return tf.constant(images)
 
 
 class TensorFlowProgram:
-    """A model, its optimiser, and the graphs that train and ask it; ``Program`` tells what each part does."""
+    """A model, its optimiser, and the graphs that train it and predict with it; see ``Program``."""
 
     def __init__(self, key: ProgramKey) -> None:
         """Build and trace nothing yet: a function is traced when it is first called."""
@@ -168,28 +173,13 @@ class TensorFlowProgram:
             mine.assign(theirs)
         reset_optimizer(self.optimizer, learning_rate)
 
-    def train(
-        self,
-        images: Any,
-        index: NDArray[np.int32],
-        targets: NDArray[np.int32],
-        weights: NDArray[np.float32],
-        views: NDArray[np.int32],
-        warps: NDArray[np.float32],
-        batch_size: int,
-    ) -> tuple[float, float, int, float]:
+    def train(self, images: Any, places: Places, batch_size: int) -> tuple[float, float, int, float]:
         """Learn from batches of images."""
         import tensorflow as tf
 
         with tf.device(self._place):
             loss, correct, batches, last = self._train(
-                images,
-                tf.constant(index),
-                tf.constant(targets),
-                tf.constant(weights),
-                tf.constant(views),
-                tf.constant(warps),
-                tf.constant(batch_size),
+                images, *(tf.constant(part) for part in places), tf.constant(batch_size)
             )
         return float(loss), float(correct), int(batches), float(last)
 

@@ -5,11 +5,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mammoscan.imaging.views import make_view
 from mammoscan.inference import forward_pass
 from mammoscan.inference.predict import predict_probabilities
 from mammoscan.models import build_network
 from mammoscan.params import AugmentationParams, MachineParams, Recipe, ViewParams
-from mammoscan.training.augmentation import draw_prediction_warps, draw_warps, warp_tensor
+from mammoscan.training.augmentation import (
+    draw_order,
+    draw_prediction_warps,
+    draw_views,
+    draw_warps,
+    tabulate_views,
+    warp_tensor,
+)
 
 IMAGES = np.random.default_rng(0).random((6, 9, 7, 3), np.float32)
 
@@ -128,3 +136,23 @@ class TestPrediction:
         )
         assert len(forward_pass._compiled) == 2
         assert not np.allclose(drawn, plain)
+
+
+def test_an_epochs_order_is_a_permutation_that_only_seed_and_epoch_decide() -> None:
+    order = draw_order(3, 7, 50)
+    assert sorted(order) == list(range(50))
+    assert np.array_equal(order, draw_order(3, 7, 50))
+    assert not np.array_equal(order, draw_order(3, 8, 50))
+    assert not np.array_equal(order, draw_order(4, 7, 50))
+
+
+def test_every_view_is_drawn_about_as_often_as_another() -> None:
+    counts = np.bincount(draw_views(0, 1, 8000), minlength=8)
+    assert len(counts) == 8
+    assert counts.min() > 850
+
+
+def test_the_tables_of_views_are_the_views() -> None:
+    image = np.random.default_rng(0).integers(0, 255, (6, 6, 3), dtype=np.uint8)
+    for k, table in enumerate(tabulate_views(6, 6)):
+        assert np.array_equal(image.reshape(36, 3)[table].reshape(6, 6, 3), make_view(image, k))

@@ -11,6 +11,7 @@ from scipy import ndimage, stats
 
 from mammoscan.errors import MammoscanError
 from mammoscan.imaging.views import make_view
+from mammoscan.inference import gradcam
 from mammoscan.inference.gradcam import (
     explain_gradcam,
     explain_images,
@@ -53,19 +54,15 @@ def unseen() -> Lesions:
 @pytest.fixture(scope="module")
 def finder() -> Any:
     """The article's network, trained for seconds to tell images with a lesion from those without."""
+    from mammoscan.training.setup import TrainingData
     from mammoscan.training.train import train_network
 
     lesions = plant_lesions(240, seed=0)
     model, _ = train_network(
-        lesions.pixels,
-        lesions.targets,
-        np.arange(200),
-        np.arange(200, 240),
-        n_labels=2,
+        TrainingData(lesions.pixels, lesions.targets, np.arange(200), np.arange(200, 240), 2),
         recipe=Recipe(epochs=8, batch_size=16, learning_rate=0.002, scale="standard"),
         machine=MachineParams(device="cpu"),
         views=ViewParams(training="none"),
-        on_epoch=None,
     )
     return model
 
@@ -97,6 +94,22 @@ def test_covering_the_planted_lesion_costs_most(finder: Any, unseen: Lesions, sc
     maps = np.stack([explain_occlusion(finder, scaled[[i]], 1, patch=8, stride=4) for i in range(12)])
     misses = measure_misses(maps, Lesions(*(part[:12] for part in unseen)))
     assert np.median(misses) <= WIDTH
+
+
+def test_many_images_are_explained_by_occlusion_where_it_is_chosen(finder: Any, unseen: Lesions) -> None:
+    ones = np.ones(8, int)
+    maps = explain_images(finder, unseen.pixels[:8], ones, scale="standard", views=False, method="occlusion")
+    assert (maps.min(), maps.max()) == (0, 1)
+    assert np.median(measure_misses(maps, Lesions(*(part[:8] for part in unseen)))) <= WIDTH
+
+
+def test_a_batch_holds_fewer_images_of_a_network_with_large_maps(finder: Any, monkeypatch: Any) -> None:
+    assert gradcam._choose_batch(finder) == 32
+    maps = sum(int(np.prod(layer.output.shape[1:])) for layer in finder.layers)
+    monkeypatch.setattr(gradcam, "_BATCH_BYTES", 4 * maps * 5)
+    assert gradcam._choose_batch(finder) == 5
+    monkeypatch.setattr(gradcam, "_BATCH_BYTES", 1)
+    assert gradcam._choose_batch(finder) == 1
 
 
 def test_other_weights_give_another_map(finder: Any, unseen: Lesions) -> None:

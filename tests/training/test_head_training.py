@@ -10,6 +10,7 @@ from mammoscan.inference.backbone_features import compose_model
 from mammoscan.models.registry import build_network
 from mammoscan.params import MachineParams, Recipe, ViewParams
 from mammoscan.training.head_training import absorb_spread, measure_spread, train_head
+from mammoscan.training.setup import TrainingData
 
 RNG = np.random.default_rng(0)
 # Features of very different sizes, one of them constant, as backbones with drawn weights give them.
@@ -59,14 +60,7 @@ def test_what_hardly_varies_beside_what_is_large_is_learnt_from() -> None:
     )
     still = ViewParams(training="none", prediction=False)
     head, history = train_head(
-        features,
-        targets,
-        np.arange(60),
-        np.arange(60, 80),
-        n_labels=2,
-        recipe=recipe,
-        machine=MACHINE,
-        views=still,
+        TrainingData(features, targets, np.arange(60), np.arange(60, 80), 2), recipe, MACHINE, still
     )
     assert history.epochs[-1].accuracy > 0.9
     found = np.asarray(head(features, training=False)).argmax(axis=1)
