@@ -25,6 +25,9 @@ class PredictParams(Block):
         "keras", description="`onnx` needs the extra `onnx` and an exported model"
     )
     shown: int = Field(300, ge=0, le=5000, description="images in the gallery, at most")
+    require_signature: str | None = Field(
+        None, description="a public key; a model that `mammoscan sign` did not sign with it is refused"
+    )
 
 
 class ExportParams(Block):

@@ -15,6 +15,7 @@ from mammoscan.serving.batch import draw_thumbnails, list_pictures, predict_file
 from mammoscan.serving.classifier import Classifier
 from mammoscan.serving.decode_pool import DecodePool
 from mammoscan.serving.model_files import find_model, read_card
+from mammoscan.serving.signature import check_signature
 
 logger = logging.getLogger("mammoscan")
 
@@ -23,6 +24,8 @@ def open_model(predict: PredictParams) -> PackagedModel:
     """Find the packaged model."""
     list_pictures(predict.images)
     folder = find_model(predict.study, predict.model, mlflow.get_tracking_uri())
+    if predict.require_signature:
+        check_signature(folder, Path(predict.require_signature).expanduser())
     card = read_card(folder)
     if card.study != predict.study:
         raise MammoscanError(
