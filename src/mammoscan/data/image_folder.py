@@ -11,7 +11,11 @@ import pandas as pd
 
 from mammoscan.data.phantom_folder import STAMP
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".pgm", ".ppm", ".webp", ".gif")
+SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".pgm", ".ppm", ".webp", ".gif"),
+    *(".dcm", ".dicom"),
+)
+DICOM_MARK = b"DICM"
 # How many folders may wrap the data set's own, as archives often do.
 MAX_WRAPPERS = 3
 
@@ -32,8 +36,15 @@ def find_data_folder(folder: Path) -> Path:
 def list_files(folder: Path) -> list[str]:
     """List the relative paths of all files below a folder, sorted, without hidden files and system clutter."""
     found: list[str] = []
-    for place, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not _is_clutter(name)]
+    visited: set[tuple[int, int]] = set()
+    # Linked folders are followed, each folder once: a link may lead back up.
+    for place, folders, files in os.walk(folder, followlinks=True):
+        status = Path(place).stat()
+        if (status.st_dev, status.st_ino) in visited:
+            folders.clear()
+            continue
+        visited.add((status.st_dev, status.st_ino))
+        folders[:] = sorted(name for name in folders if not _is_clutter(name))
         start = Path(place).relative_to(folder).as_posix()
         prefix = "" if start == "." else f"{start}/"
         found += [prefix + name for name in files if not _is_clutter(name) and name != STAMP]
@@ -43,12 +54,27 @@ def list_files(folder: Path) -> list[str]:
 def list_images(folder: Path) -> tuple[list[str], pd.DataFrame]:
     """List the images of a folder by their suffixes; ``rejected`` has every other file and every empty folder."""
     files = list_files(folder)
-    images = [name for name in files if PurePosixPath(name).suffix.lower() in SUFFIXES]
+    images = [name for name in files if is_image(folder, name)]
     rows = [(name, f"not an image by its name: expected one of {' '.join(SUFFIXES)}") for name in files]
     known = set(images)
     rows = [row for row in rows if row[0] not in known]
     rows += [(f"{name}/", "an empty folder") for name in _list_empty(folder)]
     return images, list_rejected(rows)
+
+
+def is_image(folder: Path, name: str) -> bool:
+    """Return whether a file is an image by its suffix; one without a suffix may be DICOM by its content."""
+    suffix = PurePosixPath(name).suffix.lower()
+    if suffix in SUFFIXES:
+        return True
+    # Archives of radiology name files IM000001 or 1.2.840.113619.2.
+    if suffix and not suffix[1:].isdigit():
+        return False
+    try:
+        with (folder / name).open("rb") as stream:
+            return stream.read(132)[128:] == DICOM_MARK
+    except OSError:
+        return False
 
 
 def list_rejected(rows: list[tuple[str, str]]) -> pd.DataFrame:

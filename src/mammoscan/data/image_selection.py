@@ -30,9 +30,10 @@ def choose_images(
         MammoscanError: If a column is missing, or a label has no image.
     """
     _require_columns(images, question)
+    labels = question.map_labels()
     values = images[question.about].astype(str)
     reasons = pd.Series("", index=images.index, dtype=object)
-    other = ~values.isin(question.labels)
+    other = ~values.isin(list(labels))
     reasons[other] = (
         "labelled " + values[other] + ": the question is about " + " and ".join(question.labels) + " only"
     )
@@ -49,7 +50,7 @@ def choose_images(
         reasons[other] = (
             f"{column} " + found[other] + f": the question is about {' '.join(sorted(kept))} only"
         )
-    chosen = images[reasons == ""].assign(label=values)
+    chosen = images[reasons == ""].assign(label=values.map(labels))
     _require_labels(chosen, images, question)
     if pack.limit is not None and pack.limit < len(chosen):
         sampled = sample_images(chosen, pack.limit, pack.seed)
@@ -93,8 +94,9 @@ def _require_columns(images: pd.DataFrame, question: Question) -> None:
 def _require_labels(chosen: pd.DataFrame, images: pd.DataFrame, question: Question) -> None:
     """Raise if a label does not occur in the data set; too few images of one are for the split to reject."""
     known = set(images[question.about].astype(str))
+    labels = question.map_labels()
     for label in question.labels:
-        if label not in known or chosen.empty:
+        if chosen.empty or not any(labels.get(name) == label for name in known):
             found = ", ".join(sorted(known)[:10]) or "none"
             raise MammoscanError(
                 f"label {label!r}: no image found, expected some (labels found: {found}); "

@@ -18,6 +18,7 @@ from mammoscan.params.dataset import (
     UnpackLimit,
 )
 from mammoscan.params.evaluation import EvaluationParams, Question, ThresholdParams
+from mammoscan.params.images import ImagesParams
 from mammoscan.params.protocol import BalanceParams, SplitParams, ViewParams
 from mammoscan.params.search import Choices, NumberRange, SearchParams, apply_values, read_values
 from mammoscan.params.training import (
@@ -40,6 +41,7 @@ __all__ = [
     "CropParams",
     "EvaluationParams",
     "ExportParams",
+    "ImagesParams",
     "MachineParams",
     "NetworkParams",
     "NumberRange",

@@ -22,7 +22,12 @@ class Question(Block):
         description="column that holds the label; for mini-MIAS `severity`, `abnormality` or `severity_or_normal`",
     )
     labels: tuple[str, ...] = Field(
-        min_length=2, description="the labels in the order of the network's outputs"
+        min_length=2,
+        description="the labels in the order of the network's outputs; or a map from each to what the data call it: "
+        "`{Normal: [NORMAL, 0], Opacity: [PNEUMONIA, Pneumonia, 1]}`",
+    )
+    spellings: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="what the data call each label; filled in where `labels` is a map"
     )
     positive: str = Field(description="one of the labels: the one whose recall matters")
     groups: tuple[str, ...] = Field((), description="groups of samples that are kept; none means all")
@@ -31,6 +36,33 @@ class Question(Block):
         description="keep images by other columns: `{magnification: 400}`, `{magnification: [40, 100]}`; `all` "
         "keeps all",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split_a_map_of_labels(cls, values: Any) -> Any:
+        if isinstance(values, dict) and isinstance(values.get("labels"), dict):
+            spellings = {
+                str(label): tuple(map(str, names if isinstance(names, list | tuple) else [names]))
+                for label, names in values["labels"].items()
+            }
+            return values | {"labels": tuple(spellings), "spellings": spellings}
+        return values
+
+    @model_validator(mode="after")
+    def _a_spelling_means_one_label(self) -> Question:
+        meant: dict[str, str] = {}
+        for label, names in self.spellings.items():
+            for name in names:
+                if meant.setdefault(name, label) != label:
+                    raise ValueError(
+                        f"labels: {name!r} stands under {meant[name]} and {label}, expected one of them"
+                    )
+        return self
+
+    def map_labels(self) -> dict[str, str]:
+        """Return the label of each spelling; a label is also a spelling of its own."""
+        named = {name: label for label, names in self.spellings.items() for name in names}
+        return {**{label: label for label in self.labels}, **named}
 
     @model_validator(mode="after")
     def _positive_is_a_label(self) -> Question:
