@@ -16,19 +16,18 @@ from typing import Any
 
 import mlflow
 import pandas as pd
-from kedro.config import OmegaConfigLoader
 from kedro.io import DataCatalog
 
 from mammoscan.pipeline_registry import register_pipelines
-from mammoscan.settings import CONFIG_LOADER_ARGS
+from mammoscan.settings import CONFIG_LOADER_ARGS, CONFIG_LOADER_CLASS
 
 ROOT = Path(__file__).resolve().parents[1]
 
-LoadConf = Callable[..., OmegaConfigLoader]
+LoadConf = Callable[..., CONFIG_LOADER_CLASS]
 
 
-def load_project_conf(env: str = "base", **runtime_params: Any) -> OmegaConfigLoader:
-    return OmegaConfigLoader(
+def load_project_conf(env: str = "base", **runtime_params: Any) -> CONFIG_LOADER_CLASS:
+    return CONFIG_LOADER_CLASS(
         str(ROOT / "conf"), env=env, runtime_params=runtime_params or None, **CONFIG_LOADER_ARGS
     )
 

@@ -8,12 +8,17 @@ from importlib import import_module
 from pathlib import Path
 
 from mammoscan.errors import MammoscanError
+from mammoscan.own_studies import register_own_studies
 from mammoscan.resolvers import find_project_root
 
 
 def load_extensions() -> None:
-    """Import the modules that ``pyproject.toml`` lists as ``[tool.mammoscan] studies``; they register what they add."""
+    """Import the modules that ``pyproject.toml`` lists as ``[tool.mammoscan] studies``; they register what they add.
+
+    Studies of one's own images need no module: they are found in ``conf/base``.
+    """
     root = Path(find_project_root())
+    register_own_studies(root / "conf")
     for name in _read_names(root / "pyproject.toml"):
         if str(root / "src") not in sys.path:
             sys.path.insert(0, str(root / "src"))

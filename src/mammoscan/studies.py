@@ -17,6 +17,7 @@ class Study:
         folds: Number of divisions; an ``author`` study that repeats an article has one.
         features: Whether the graph has a place for the features of a frozen backbone, for recipes with ``freeze``;
             only where a final model is trained, as the folds then keep heads alone.
+        own_images: Whether the study's own block of parameters says where its images are.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Study:
     protocol: Literal["patient", "author"]
     folds: int
     features: bool = False
+    own_images: bool = False
 
     @property
     def uses_features(self) -> bool:

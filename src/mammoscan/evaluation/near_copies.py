@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 # Sixteen by sixteen bits: with the usual eight by eight more than half of all chest films resembled some other
 # patient's, because a chest is a chest.
@@ -65,6 +67,37 @@ def find_near(asked: np.ndarray, known: np.ndarray, distance: int = DISTANCE) ->
             )
             near[start : start + step] = np.min(differing, axis=1) <= distance
     return (near & ~_are_plain(kinds))[place.reshape(-1)]
+
+
+def group_near(hashes: np.ndarray, distance: int = DISTANCE) -> np.ndarray:
+    """Group images whose hashes are near each other, or linked by others between them.
+
+    Args:
+        hashes: Hashes of all images.
+        distance: How many bits may differ.
+
+    Returns:
+        int, the group of each image; plain images are near to none but their equals.
+    """
+    kinds, place = np.unique(hashes, axis=0, return_inverse=True)
+    place = place.reshape(-1)
+    usable = np.flatnonzero(~_are_plain(kinds))
+    rows, columns = [np.empty(0, int)], [np.empty(0, int)]
+    if len(usable) and len(usable) ** 2 <= MOST_PAIRS:
+        known = kinds[usable]
+        step = max(1, PAIRS_AT_ONCE // len(usable))
+        for start in range(0, len(usable), step):
+            some = known[start : start + step]
+            differing = sum(
+                np.bitwise_count(some[:, None, word] ^ known[None, :, word]).astype(np.uint16)
+                for word in range(WORDS)
+            )
+            row, column = np.nonzero(differing <= distance)
+            rows.append(usable[row + start])
+            columns.append(usable[column])
+    pairs = (np.concatenate(rows), np.concatenate(columns))
+    links = coo_array((np.ones(len(pairs[0]), bool), pairs), shape=(len(kinds), len(kinds)))
+    return connected_components(links, directed=False)[1][place]
 
 
 def _are_plain(hashes: np.ndarray) -> np.ndarray:

@@ -3,11 +3,13 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from mammoscan.data import image_dataset, image_selection, packing
+from mammoscan.data import image_dataset, image_selection, own_images, packing
 from mammoscan.datasets import ArrayFile
-from mammoscan.params import PackParams, PhantomParams, Question, Source, UnpackLimit
+from mammoscan.evaluation.near_copies import group_near, hash_looks
+from mammoscan.params import ImagesParams, PackParams, PhantomParams, Question, Source, UnpackLimit
 from mammoscan.progress import show_progress
 from mammoscan.records.dataset import DatasetRecord
 
@@ -38,6 +40,32 @@ def open_source(
     else:
         logger.info("%s data: %d images of %d patients in %s", record.kind, *found, record.folder)
     return record
+
+
+def open_own_images(images: ImagesParams, raw_folder: Path) -> DatasetRecord:
+    """Find, fetch or unpack the images of one's own, and take the fingerprint of every file.
+
+    Args:
+        images: Where the images are, and where their labels and patients come from.
+        raw_folder: Where downloads and unpacked archives are kept; it bears the study's name.
+
+    Returns:
+        The record of what was found.
+    """
+    record = own_images.open_own_images(raw_folder.name, images, raw_folder)
+    who = f"of {record.patients:,} patients" if record.patients_known else "(patients unknown)"
+    logger.info("%s data: %d images %s in %s", record.kind, record.images, who, record.folder)
+    return record
+
+
+def index_own_images(record: DatasetRecord, images: ImagesParams) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read patient and label of each image from its path, a table or DICOM tags; the others, with the reason."""
+    found = own_images.index_own_images(record.dataset, Path(record.folder), images)
+    if found.copies:
+        logger.info(
+            "%d files are exact copies of others; one of each was kept, see malformed.csv", found.copies
+        )
+    return found.images, found.rejected
 
 
 def index_images(record: DatasetRecord) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -88,4 +116,16 @@ def pack_images(
     )
     # Every image is a region of its own, and no other image is a view of it.
     samples = packed.samples.assign(region_id=packed.samples["sample_id"])
+    if not record.patients_known:
+        samples = keep_near_copies_together(samples, np.load(packed.pixels, mmap_mode="r"))
     return samples, ArrayFile(packed.pixels), pd.concat([left_out, packed.refused], ignore_index=True)
+
+
+def keep_near_copies_together(samples: pd.DataFrame, pixels: np.ndarray) -> pd.DataFrame:
+    """Let images that look alike count as one patient's, where nobody knows whose they are."""
+    groups = group_near(hash_looks(pixels))
+    first = pd.Series(samples["sample_id"].to_numpy()).groupby(groups).transform("first")
+    alike = len(samples) - first.nunique()
+    if alike:
+        logger.info("patients unknown: %d images look nearly like another one and stay on its side", alike)
+    return samples.assign(patient_id=first.to_numpy())
