@@ -104,7 +104,14 @@ def register_pipelines() -> dict[str, Pipeline]:
     )
     pipelines["mias_author_all"] = data + experiments + author.create_experiments_page()
     image_studies = [study for study in STUDIES.values() if study.dataset not in ROADS]
-    folders = {study.dataset: images.create_data_pipeline(study.dataset) for study in image_studies}
+    folders = {
+        study.dataset: (
+            images.create_own_data_pipeline(study.name)
+            if study.own_images
+            else images.create_data_pipeline(study.dataset)
+        )
+        for study in image_studies
+    }
     for study in image_studies:
         pipelines[study.name] = create_image_study(study, folders[study.dataset])
     pipelines["predict"] = predict.create_pipeline()

@@ -122,11 +122,12 @@ def _search(pattern: str) -> Callable[[str], str | None]:
 
 
 def _list_empty(folder: Path) -> list[str]:
-    return sorted(
-        Path(place).relative_to(folder).as_posix()
-        for place, folders, files in os.walk(folder)
-        if place != str(folder) and not folders and not [name for name in files if not _is_clutter(name)]
-    )
+    empty = []
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not _is_clutter(name)]
+        if place != str(folder) and not folders and not [name for name in files if not _is_clutter(name)]:
+            empty.append(Path(place).relative_to(folder).as_posix())
+    return sorted(empty)
 
 
 def _is_clutter(name: str) -> bool:

@@ -171,7 +171,7 @@ def _read_rows(
         named = rows[_name_column(params.image_column)]
         rows["source"] = [finder.find(value) if value else None for value in named]
         for number, (source, value) in enumerate(zip(rows["source"], named, strict=True), 2):
-            if source is None:
+            if pd.isna(source):
                 refused.append(
                     (value or f"{file.name}:{number}", f"line {number} of {file.name}: no such file")
                 )

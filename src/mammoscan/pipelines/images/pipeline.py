@@ -6,6 +6,8 @@ from mammoscan.pipelines.images.nodes import (
     choose_images,
     count_census,
     index_images,
+    index_own_images,
+    open_own_images,
     open_source,
     pack_images,
 )
@@ -25,6 +27,18 @@ def create_data_pipeline(dataset: str) -> Pipeline:
             Node(index_images, "raw", ["images", "malformed"], name="index_images"),
         ],
         namespace=dataset,
+        prefix_datasets_with_namespace=True,
+    )
+
+
+def create_own_data_pipeline(study: str) -> Pipeline:
+    """Return what is done once for images of one's own."""
+    return Pipeline(
+        [
+            Node(open_own_images, ["params:images", "raw_folder"], "raw", name="open_source"),
+            Node(index_own_images, ["raw", "params:images"], ["images", "malformed"], name="index_images"),
+        ],
+        namespace=study,
         prefix_datasets_with_namespace=True,
     )
 
