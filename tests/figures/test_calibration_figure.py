@@ -40,4 +40,4 @@ def test_each_side_draws_its_own_bins():
 
 
 def test_without_samples_it_says_so(read_texts):
-    assert "No samples to judge it by." in read_texts(draw_calibration([], [], ""))
+    assert "No samples to measure it on." in read_texts(draw_calibration([], [], ""))

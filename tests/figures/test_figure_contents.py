@@ -1,16 +1,20 @@
 """What each figure says."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from sklearn.metrics import roc_auc_score
 
 from histories import make_epoch, make_history
 from mammoscan.figures.calibration import draw_reliability
 from mammoscan.figures.class_counts import draw_class_counts
 from mammoscan.figures.confusion_matrix import draw_confusion_matrix
-from mammoscan.figures.error_gallery import draw_wrong_gallery, find_wrong
-from mammoscan.figures.image_grids import draw_sample_sheet, draw_views, fit_caption, pick_spread
+from mammoscan.figures.error_gallery import draw_answer_gallery, draw_wrong_gallery, find_wrong, pick_cells
+from mammoscan.figures.heat import overlay_heat
+from mammoscan.figures.image_grids import draw_sample_sheet, draw_views, pick_spread, wrap_caption
 from mammoscan.figures.interval_charts import (
     draw_ablation,
     draw_experiment_chart,
@@ -19,11 +23,16 @@ from mammoscan.figures.interval_charts import (
 )
 from mammoscan.figures.roc_curves import draw_precision_recall, draw_roc
 from mammoscan.figures.scans import draw_scan_sheet
-from mammoscan.figures.style import NOTICE, format_measure
+from mammoscan.figures.slide_map import draw_probability_map
+from mammoscan.figures.style import NOTICE, format_measure, pick_ink
 from mammoscan.figures.topology import draw_topology, format_shape
 from mammoscan.figures.training_curves import draw_training_curves
 from mammoscan.imaging.views import AUTHOR_VIEWS
 from mammoscan.params import Question
+
+COUNTS = pd.DataFrame(
+    {"group": ["CALC"] * 2, "severity": ["benign", "malignant"], "before": [145, 121], "after": [120, 120]}
+)
 
 
 def test_the_confusion_matrix_shows_counts_and_row_percentages(read_texts):
@@ -103,13 +112,13 @@ def test_class_counts_show_both_bars_only_where_balancing_changed_something(read
     assert same.count("1,440") == 1
 
 
-def test_class_counts_that_are_means_keep_their_decimal_and_say_so(read_texts):
+def test_class_counts_that_are_means_are_rounded_and_say_so(read_texts):
     counts = pd.DataFrame(
         {"group": ["idc", "a_b"], "label": ["idc", "c"], "before": [0.8, 3.0], "after": [0.8, 3.0]}
     )
     texts = read_texts(draw_class_counts(counts, ""))
-    assert {"0.8", "3.0", "idc", "a b · c"} <= set(texts)
-    assert any("the mean of the folds" in text for text in texts)
+    assert {"1", "3", "idc", "a b · c"} <= set(texts)
+    assert any("rounded means of the folds" in text for text in texts)
 
 
 def test_class_counts_take_the_names_from_the_index_where_no_column_has_them(read_texts):
@@ -334,12 +343,12 @@ def test_the_scale_holds_all_intervals_and_chance():
     assert high >= 1.0
 
 
-def test_a_long_caption_loses_its_middle_not_its_end():
-    text = fit_caption("SOB_M_DC-14-2523-400-001.png.in.a.long.folder", 6)
+def test_a_long_caption_is_wrapped_and_nothing_of_it_is_cut():
+    name = "SOB_M_DC-14-2523-400-001.png.in.a.long.folder"
+    text = wrap_caption(f"ductal carcinoma\n{name}", 6)
 
-    assert len(text) < 25
-    assert text.startswith("SOB_M")
-    assert text.endswith("folder")
+    assert max(map(len, text.split("\n"))) < 25
+    assert "".join(text.split("\n")[1:]).replace(" ", "") == name
 
 
 def test_a_pick_is_spread_evenly():
@@ -352,11 +361,116 @@ def test_an_explanation_stands_beside_its_own_wrong_image(pixels, samples, predi
     heats = {(name, 0): np.full((16, 16), k, np.uint8) for k, name in enumerate(wrong["sample_id"])}
     del heats[wrong["sample_id"].iloc[-1], 0]
     figure = draw_wrong_gallery(pixels, predictions, samples, question, "", heats=heats)
-    assert len(figure.axes) == 2 * len(wrong)
+    assert len(figure.axes) == 2 * len(wrong) + 1
+    assert "the image's strongest" in figure.axes[-1].get_xlabel()
     for k, name in enumerate(wrong["sample_id"].iloc[:-1]):
         image, explained = figure.axes[2 * k], figure.axes[2 * k + 1]
-        np.testing.assert_array_equal(explained.images[0].get_array(), image.images[0].get_array())
-        assert name in image.texts[0].get_text()
-        assert (explained.images[1].get_array() == k).all()
-    assert not figure.axes[-1].images
-    assert not figure.axes[-1].axison
+        shown = np.asarray(image.images[0].get_array())
+        np.testing.assert_array_equal(
+            explained.images[0].get_array(), overlay_heat(shown, np.full((16, 16), k, np.uint8))
+        )
+        assert name in image.texts[0].get_text().replace("\n", "")
+    assert not figure.axes[-2].images
+    assert not figure.axes[-2].axison
+
+
+def test_heat_shows_on_pink_tissue_as_on_grey():
+    pink = np.full((4, 4, 3), (230, 150, 190), np.uint8)
+    cold, hot = (overlay_heat(pink, np.full((4, 4), heat, np.uint8))[0, 0].astype(int) for heat in (0, 255))
+
+    assert abs(cold.max() - cold.min()) < 10
+    assert np.abs(hot - cold).max() > 100
+
+
+def test_a_gallery_of_nine_shows_right_and_wrong_with_per_cent_and_truth(
+    samples, pixels, predictions, question
+):
+    figure = draw_answer_gallery(pixels, predictions, samples, question, "")
+
+    captions = [axes.texts[0].get_text() for axes in figure.axes]
+    assert len(captions) == 9
+    assert all(re.fullmatch(r"\d+\.\d\d % malignant, (right|wrong)\ntrue: \w+", text) for text in captions)
+    assert {"right", "wrong"} == {re.search("right|wrong", text)[0] for text in captions}
+    shares = [float(text.split(" %")[0]) for text in captions]
+    assert shares == sorted(shares)
+
+
+def test_each_cell_has_its_most_confident_answers(predictions, question):
+    picked = pick_cells(predictions, question, limit=3)
+
+    assert (picked.groupby(["label", "said"]).size() <= 3).all()
+    assert set(zip(picked["label"], picked["said"], strict=True)) == {
+        (true, said) for true in question.labels for said in question.labels
+    }
+    for _, cell in picked.groupby(["label", "said"]):
+        assert cell["confidence"].is_monotonic_decreasing
+
+
+def test_a_backbone_is_one_box_and_the_target_the_last(read_texts):
+    def layer(kind, part, parameters):
+        return {"name": kind, "part": part, "type": kind, "output_shape": (8, 8, 4), "parameters": parameters}
+
+    layers = [
+        layer("Input", "", 0),
+        *(layer(kind, "backbone", 10) for kind in ("Conv2D", "Add", "Conv2D")),
+        layer("Dense", "head", 5),
+    ]
+    texts = read_texts(draw_topology(layers, "", labels=("benign", "malignant")))
+
+    # Names equal the types here, but the backbone and the target have names of their own.
+    assert sorted(set(texts) & {"Input", "Backbone", "Conv2D", "Add", "Dense", "Target"}) == [
+        "Backbone",
+        "Dense",
+        "Input",
+        "Target",
+    ]
+    assert {"3 layers", "30", "benign or malignant"} <= set(texts)
+
+
+def test_branches_outside_a_backbone_are_one_box_too(read_texts):
+    layers = [
+        {"name": kind, "type": kind, "output_shape": (8, 8, 4), "parameters": 1}
+        for kind in ("Input", "Conv2D", "Conv2D", "Add", "Dense")
+    ]
+    texts = read_texts(draw_topology(layers, ""))
+
+    assert "Branches" in texts
+    assert "Conv2D" not in texts
+
+
+@pytest.mark.parametrize("share", np.linspace(0, 1, 21))
+def test_a_count_can_be_read_on_every_shade(share):
+    def luminance(colour):
+        parts = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
+        return float(np.dot((0.2126, 0.7152, 0.0722), parts))
+
+    ground = LinearSegmentedColormap.from_list("shades", ["#ffffff", "#b7d7ea", "#0072B2"])(share)
+    dark, light = sorted((luminance(ground), luminance(pick_ink(ground))))
+    assert (light + 0.05) / (dark + 0.05) >= 4.5
+
+
+def test_classes_that_the_loss_weighs_are_not_said_to_be_unbalanced(read_texts):
+    same = COUNTS.assign(after=COUNTS["before"])
+
+    assert any("no balancing" in text for text in read_texts(draw_class_counts(same, "")))
+    weighted = read_texts(draw_class_counts(same, "", weighted=True))
+    assert not any("no balancing" in text for text in weighted)
+    assert any("weighs rare classes more" in text for text in weighted)
+
+
+def test_means_of_counts_are_whole_numbers(read_texts):
+    texts = read_texts(draw_class_counts(COUNTS.assign(after=COUNTS["before"] / 3), ""))
+
+    assert not any(re.fullmatch(r"\d+\.\d+", text) for text in texts)
+
+
+def test_a_slide_map_tells_the_negative_label_from_no_patch():
+    places = pd.DataFrame(
+        {"patient_id": "1", "x": [0, 100], "y": 0, "is_positive": [False, True], "probability": [0.1, 0.9]}
+    )
+    figure = draw_probability_map(places, "", positive="idc", side=50)
+
+    truth, _ = (axes.images[0] for axes in figure.axes[:2])
+    negative, missing = (to_rgb(truth.to_rgba(value)) for value in (0.0, np.ma.masked))
+    assert np.abs(np.subtract(negative, missing)).max() > 0.4
+    assert [text.get_text() for text in figure.legends[0].texts] == ["idc", "not idc", "no patch"]

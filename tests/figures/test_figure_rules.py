@@ -8,7 +8,7 @@ from histories import make_epoch, make_history
 from mammoscan.figures.calibration import draw_reliability
 from mammoscan.figures.class_counts import draw_class_counts
 from mammoscan.figures.confusion_matrix import draw_confusion_matrix
-from mammoscan.figures.error_gallery import draw_wrong_gallery
+from mammoscan.figures.error_gallery import draw_answer_gallery, draw_wrong_gallery
 from mammoscan.figures.image_grids import draw_sample_sheet, draw_views
 from mammoscan.figures.interval_charts import draw_ablation, draw_experiment_chart, draw_metric_intervals
 from mammoscan.figures.place_map import draw_place_map
@@ -105,7 +105,8 @@ PLACES = pd.DataFrame(
     params=[
         "confusion", "confusion3", "roc", "precision_recall", "training", "training_one",
         "training_many", "training_none", "counts", "counts_same", "counts_none", "scans", "scans_none",
-        "samples", "samples_none", "views", "author_views", "wrong", "wrong_explained", "none_wrong", "topology",
+        "samples", "samples_none", "views", "author_views", "answers", "wrong",
+        "wrong_explained", "none_wrong", "topology",
         "topology_none", "intervals", "intervals_none", "reliability", "reliability_none",
         "experiments", "experiments_none", "ablation", "ablation_none", "places", "places_none",
         "slides", "slides_one", "slides_none",
@@ -148,6 +149,7 @@ def draw(request, samples, pixels, predictions, question):
             stamp,
             heats={(name, 0): np.full((16, 16), 200, np.uint8) for name in samples["sample_id"]},
         ),
+        "answers": lambda stamp: draw_answer_gallery(pixels, predictions, samples, question, stamp),
         "none_wrong": lambda stamp: draw_wrong_gallery(pixels, right, samples, question, stamp),
         "topology": lambda stamp: draw_topology(LAYERS, stamp),
         "topology_none": lambda stamp: draw_topology([], stamp),

@@ -336,8 +336,8 @@ class TestTelling:
         assert values[0] > values[1]
         assert values[2] == pytest.approx(values[0] - values[1])
         assert found.rows == (
-            ("1", "0.5", "0.75", "1", "0.001", "32", "none", "random"),
-            ("2", "0.7", "0.7", "0", "0.001", "32", "none", "random"),
+            ("1", "0.5", "0.75", "2", "0.001", "32", "none", "random"),
+            ("2", "0.7", "0.7", "1", "0.001", "32", "none", "random"),
         )
         assert format_value(None) == "none"
 

@@ -131,4 +131,4 @@ def test_curves_of_runs_that_cannot_be_drawn_are_left_out(runs, predictions):
     for run in runs:
         run["curves"] = {"loss": {}, "val_loss": {}}
     [axes] = draw_compared_training(runs, PHANTOM_STAMP).axes
-    assert axes.texts[0].get_text() == "No run has told of its epochs."
+    assert axes.texts[0].get_text() == "No run logged its epochs."

@@ -1,11 +1,11 @@
-"""One figure a file: data in, a matplotlib Figure out."""
+"""Figures: data in, a matplotlib Figure out."""
 
 from __future__ import annotations
 
 from mammoscan.figures.calibration import draw_calibration, draw_reliability
 from mammoscan.figures.class_counts import draw_class_counts
 from mammoscan.figures.confusion_matrix import draw_confusion_matrix
-from mammoscan.figures.error_gallery import draw_wrong_gallery
+from mammoscan.figures.error_gallery import draw_answer_gallery, draw_wrong_gallery
 from mammoscan.figures.image_grids import draw_sample_sheet, draw_views
 from mammoscan.figures.interval_charts import draw_ablation, draw_experiment_chart, draw_metric_intervals
 from mammoscan.figures.place_map import draw_place_map
@@ -17,6 +17,7 @@ from mammoscan.figures.training_curves import draw_training_curves
 
 __all__ = [
     "draw_ablation",
+    "draw_answer_gallery",
     "draw_calibration",
     "draw_class_counts",
     "draw_confusion_matrix",

@@ -1,7 +1,4 @@
-"""Calibration: does 0.8 mean four in five?
-
-Calibration before and after: what one temperature does to the stated probabilities.
-"""
+"""Reliability diagrams: does a probability of 0.8 come true four times in five?"""
 
 from __future__ import annotations
 
@@ -45,7 +42,7 @@ def draw_calibration(before: Bins, after: Bins, stamp: str, *, positive: str = "
         subtitle=f"On the dotted line a stated probability is met in fact. {NOTICE}",
     )
     if not filled:
-        return draw_nothing(figure, "No samples to judge it by.")
+        return draw_nothing(figure, "No samples to measure it on.")
     for axes, (name, bins) in zip(figure.subplots(1, 2, sharey=True), sides.items(), strict=True):
         _draw_side(axes, bins)
         axes.set_title(name, size=SMALL_SIZE + 1, loc="left")
@@ -96,7 +93,7 @@ def draw_reliability(bins: Sequence[Mapping[str, Any]], stamp: str, *, positive:
         subtitle=f"On the dotted line a stated probability is met in fact. {NOTICE}",
     )
     if not filled:
-        return draw_nothing(figure, "No samples to judge it by.")
+        return draw_nothing(figure, "No samples to measure it on.")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
     upper.plot([0, 1], [0, 1], color=MUTED, linestyle=":", linewidth=1.2)
     stated = [bin_["predicted"] for bin_ in filled]

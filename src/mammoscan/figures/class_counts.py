@@ -9,14 +9,17 @@ from matplotlib.figure import Figure
 from mammoscan.figures.style import BLUE, INK, SKY, SMALL_SIZE, draw_nothing, new_figure, style_axes
 
 
-def draw_class_counts(counts: pd.DataFrame, stamp: str, *, title: str = "Samples of each class") -> Figure:
-    """Return bars of the counts before and after balancing; one bar a class where nothing changed.
+def draw_class_counts(
+    counts: pd.DataFrame, stamp: str, *, title: str = "Samples of each class", weighted: bool = False
+) -> Figure:
+    """Return bars of the counts before and after balancing; one bar for each class where nothing changed.
 
     Args:
         counts: The table of ``count_classes``: columns ``before`` and ``after``; the others, or the index,
             name the class.
         stamp: See ``style.draw_stamp``.
         title: The figure's title.
+        weighted: Whether the loss weighs the classes, which balances them too.
     """
     if counts.empty:
         return draw_nothing(new_figure(1.2, title, stamp), "No samples.")
@@ -29,12 +32,13 @@ def draw_class_counts(counts: pd.DataFrame, stamp: str, *, title: str = "Samples
     )
     before, after = counts["before"].to_numpy(dtype=float), counts["after"].to_numpy(dtype=float)
     changed = bool((before != after).any())
-    # Whole numbers, unless they are means over folds.
-    digits = int(any(value % 1 for value in (*before, *after)))
-    what = "samples in a training side, the mean of the folds" if digits else "samples"
+    averaged = any(value % 1 for value in (*before, *after))
+    what = "samples in a training side, rounded means of the folds" if averaged else "samples"
     subtitle = (
         f"{before.sum():,.0f} {what}, before balancing, {after.sum():,.0f} after."
         if changed
+        else f"{before.sum():,.0f} {what}; all of them are used, and the loss weighs rare classes more."
+        if weighted
         else f"{before.sum():,.0f} {what}; no balancing, so all of them are used."
     )
     pitch = 0.5 if changed else 0.34
@@ -48,7 +52,7 @@ def draw_class_counts(counts: pd.DataFrame, stamp: str, *, title: str = "Samples
         axes.barh(places + offset, values, height=0.38 if changed else 0.62, color=colour, label=name)
         for place, value in zip(places, values, strict=True):
             axes.annotate(
-                f"{value:,.{digits}f}",
+                f"{value:,.0f}",
                 (value, place + offset),
                 xytext=(4, 0),
                 textcoords="offset points",

@@ -68,7 +68,7 @@ def draw_compared_training(runs: Sequence[Mapping[str, Any]], stamp: str) -> Fig
     title = "Training curves"
     drawn = [run for run in runs if any(run["curves"].values())]
     if not drawn:
-        return draw_nothing(new_figure(1.2, title, stamp, width=7.5), "No run has told of its epochs.")
+        return draw_nothing(new_figure(1.2, title, stamp, width=7.5), "No run logged its epochs.")
     figure = new_figure(
         4.4,
         title,

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from mammoscan.figures.style import BLUE, INK, PAPER, TEXT_SIZE, new_figure, style_axes
+from mammoscan.figures.style import BLUE, INK, PAPER, TEXT_SIZE, new_figure, pick_ink, style_axes
 
 
 def draw_confusion_matrix(
@@ -38,7 +38,7 @@ def draw_confusion_matrix(
     axes.imshow(shares, cmap=shades, vmin=0, vmax=1, aspect="auto")
     for row in range(len(labels)):
         for column in range(len(labels)):
-            colour = PAPER if shares[row, column] > 0.75 else INK
+            colour = pick_ink(shades(shares[row, column]))
             count = f"{int(table[row, column]):,}"
             share = f"{100 * shares[row, column]:.0f} %" if totals[row, 0] else "no cases"
             axes.text(

@@ -1,12 +1,8 @@
-"""The views of one square image.
-
-A grid of small captioned images, placed exactly.
-
-A contact sheet of samples, grouped by label.
-"""
+"""Grids of small captioned images: samples by label, the views of one image."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -38,6 +34,7 @@ def new_tiles(
     subtitle: str = "",
     caption_lines: int = 0,
     footer: float = 0.0,
+    width: float = WIDTH,
 ) -> tuple[Figure, list[list[Axes]]]:
     """Return a figure with one square of axes for each image, section by section.
 
@@ -49,20 +46,23 @@ def new_tiles(
         subtitle: See ``style.new_figure``.
         caption_lines: Lines of text for which room is left under each image.
         footer: Inches left free at the bottom, for a legend.
+        width: Inches over all.
     """
     margin = 0.12
-    side = (WIDTH - 2 * margin - (columns - 1) * _GAP) / columns
+    side = (width - 2 * margin - (columns - 1) * _GAP) / columns
     row_height = side + _GAP + caption_lines * 0.165
     heights = [(0.34 if heading else 0) + -(-count // columns) * row_height for heading, count in sections]
-    figure = new_figure(sum(heights) + footer + 0.1, title, stamp, subtitle=subtitle, arrange=False)
+    figure = new_figure(
+        sum(heights) + footer + 0.1, title, stamp, subtitle=subtitle, width=width, arrange=False
+    )
     total = figure.get_size_inches()[1]
-    top = measure_header(stamp, subtitle)
+    top = measure_header(stamp, subtitle, width)
     grids: list[list[Axes]] = []
     for (heading, count), height in zip(sections, heights, strict=True):
         first = top
         if heading:
             figure.text(
-                margin / WIDTH,
+                margin / width,
                 1 - (top + 0.08) / total,
                 heading,
                 size=10.5,
@@ -76,7 +76,7 @@ def new_tiles(
             row, column = divmod(index, columns)
             left = margin + column * (side + _GAP)
             bottom = total - first - row * row_height - side
-            grid.append(figure.add_axes((left / WIDTH, bottom / total, side / WIDTH, side / total)))
+            grid.append(figure.add_axes((left / width, bottom / total, side / width, side / total)))
         grids.append(grid)
         top += height
     return figure, grids
@@ -104,13 +104,15 @@ def show_image(axes: Axes, image: np.ndarray, caption: str = "", *, colour: str 
         )
 
 
-def fit_caption(text: str, columns: int) -> str:
-    """Return a text that fits under an image in a row of ``columns``, without its middle where it must be."""
-    most = int((WIDTH / columns - _GAP) * DPI / 7.2)
-    if len(text) <= most:
-        return text
-    tail = (most - 1) // 2
-    return f"{text[: most - 1 - tail]}…{text[-tail:]}"
+def wrap_caption(text: str, columns: int, width: float = WIDTH) -> str:
+    """Return a text in lines that fit under an image in a row of ``columns``; nothing of it is cut off."""
+    longest = int((width / columns - _GAP) * DPI / 7.2)
+    lines = [
+        part
+        for line in text.split("\n")
+        for part in textwrap.wrap(line, longest, break_on_hyphens=True, break_long_words=True) or [""]
+    ]
+    return "\n".join(lines)
 
 
 def pick_spread(count: int, limit: int) -> list[int]:
@@ -154,19 +156,24 @@ def draw_sample_sheet(
             f"{label}: {len(shown)} of {len(found):,} images, {found['patient_id'].nunique():,} patients"
         )
         # Under its own heading a label is no caption.
-        captions = ["" if group == label else group.replace("_", " ") for group in shown["group"].astype(str)]
+        captions = [
+            "" if group == label else wrap_caption(group.replace("_", " "), columns)
+            for group in shown["group"].astype(str)
+        ]
         blocks.append((heading, shown["position"].tolist(), captions))
     figure, grids = new_tiles(
         [(heading, len(positions)) for heading, positions, _ in blocks],
         columns,
         title,
         stamp,
-        caption_lines=int(any(caption for _, _, captions in blocks for caption in captions)),
+        caption_lines=max(
+            caption.count("\n") + bool(caption) for _, _, captions in blocks for caption in captions
+        ),
         subtitle=f"{pixels.shape[1]} × {pixels.shape[2]} pixels each.",
     )
     for grid, (_, positions, groups) in zip(grids, blocks, strict=True):
         for axes, position, group in zip(grid, positions, groups, strict=True):
-            show_image(axes, np.asarray(pixels[position]), fit_caption(group, columns))
+            show_image(axes, np.asarray(pixels[position]), group)
     return figure
 
 

@@ -1,11 +1,4 @@
-"""The article's closing chart: recall and precision of its experiments.
-
-Rows of values with their intervals, which several figures are made of.
-
-One metric of all models with intervals: is the network better than what is simple?
-
-What is left of a claim when its flaws are taken away.
-"""
+"""Charts of values with their intervals: models side by side, flaws taken away, an article's experiments."""
 
 from __future__ import annotations
 

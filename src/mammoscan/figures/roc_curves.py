@@ -1,9 +1,4 @@
-"""The precision-recall curves of all models.
-
-What the ROC and the precision-recall curve share: who is drawn, and how it is named.
-
-The ROC curves of all models.
-"""
+"""ROC and precision-recall curves of all models."""
 
 from __future__ import annotations
 

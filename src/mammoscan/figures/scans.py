@@ -1,7 +1,4 @@
-"""A whole scan with what a network says about every place of it.
-
-A contact sheet of scans with their regions marked.
-"""
+"""Scans: a contact sheet with their regions, and one scan with its probability map."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle, Rectangle
 
-from mammoscan.figures.image_grids import fit_caption, new_tiles, show_image
+from mammoscan.figures.image_grids import new_tiles, show_image, wrap_caption
 from mammoscan.figures.style import (
     INK,
     NOTICE,
@@ -27,7 +24,7 @@ from mammoscan.figures.style import (
     new_figure,
 )
 
-# Colour and dash both tell the severity, so that neither is needed alone.
+# Colour and dash both give the severity: either is enough.
 _RINGS = {"malignant": (ORANGE, "-"), "benign": (SKY, "--"), "normal": ("#c9ced4", ":")}
 
 
@@ -58,20 +55,24 @@ def draw_scan_sheet(
     if not chosen:
         return draw_nothing(new_figure(1.2, title, stamp), "No scans.")
     how = "all of them" if len(chosen) == len(sources) else "taken from all classes in turn"
+    captions = [
+        _caption_scan(sources[position], regions[regions["source"] == sources[position]], columns)
+        for position in chosen
+    ]
     figure, (grid,) = new_tiles(
         [("", len(chosen))],
         columns,
         title,
         stamp,
-        caption_lines=3,
+        caption_lines=max(caption.count("\n") + 1 for caption in captions),
         footer=0.35,
         subtitle=f"{len(chosen)} of {len(sources)} scans, {how}.",
     )
     scale = scans.shape[1] / scan_size
-    for axes, position in zip(grid, chosen, strict=True):
+    for axes, position, caption in zip(grid, chosen, captions, strict=True):
         source = sources[position]
         found = regions[regions["source"] == source]
-        show_image(axes, np.asarray(scans[position]), _caption_scan(source, found, columns))
+        show_image(axes, np.asarray(scans[position]), caption)
         for region in found.to_dict("records"):
             colour, dash = _RINGS.get(region["severity"], _RINGS["normal"])
             if not (is_number(region["row"]) and is_number(region["column"])):
@@ -122,7 +123,7 @@ def _caption_scan(source: str, found: pd.DataFrame, columns: int) -> str:
     if len(lines) > 2:
         lines = [lines[0], f"and {len(lines) - 1} other kinds"]
     name = source.rsplit("/", 1)[-1].rsplit(".", 1)[0]
-    return "\n".join(fit_caption(line, columns) for line in (name, *lines))
+    return wrap_caption("\n".join((name, *lines)), columns)
 
 
 _SIDE = 512
@@ -144,7 +145,7 @@ def draw_scan_map(
 
     Args:
         scan: uint8 ``[H, W]``.
-        probabilities: ``[rows, columns]`` of the positive label; NaN where the network was not asked.
+        probabilities: ``[rows, columns]`` of the positive label; NaN where nothing was predicted.
         rows: Where the map's rows lie, in pixels of the scan from the top.
         columns: Where its columns lie, from the left.
         regions: The places that stand out, the highest first: ``rank``, ``probability``, ``row``, ``column`` (of the
@@ -154,11 +155,9 @@ def draw_scan_map(
         name: The scan's.
         note: A sentence that must be read with the map.
     """
-    asked = int(np.isfinite(probabilities).sum())
+    places = int(np.isfinite(probabilities).sum())
     title = f"Where {positive} is seen" + (f": {name}" if name else "")
-    subtitle = (
-        f"The network was asked about the windows around {asked:,} places in the breast. {note} {NOTICE}"
-    )
+    subtitle = f"Predicted for the windows around {places:,} places in the breast. {note} {NOTICE}"
     figure = new_figure(5.6, title, stamp, subtitle=" ".join(subtitle.split()))
     left, right = figure.subplots(1, 2)
     # A picture of a picture needs no more pixels than are shown.
@@ -175,8 +174,8 @@ def draw_scan_map(
     for region in regions.to_dict("records"):
         _mark(left, region)
     left.set_xlabel(_list_regions(regions), size=SMALL_SIZE, color=INK, loc="left", linespacing=1.5)
-    if asked:
-        half_row, half_column = (float(np.diff(places[:2])[0]) / 2 for places in (rows, columns))
+    if places:
+        half_row, half_column = (float(np.diff(grid[:2])[0]) / 2 for grid in (rows, columns))
         shown = right.imshow(
             np.ma.masked_invalid(probabilities),
             cmap="plasma",

@@ -1,4 +1,4 @@
-"""What each trial of a search reached, and the best of them so far."""
+"""The value of each trial of a search, and the best so far."""
 
 from __future__ import annotations
 
@@ -34,11 +34,12 @@ def draw_trials(trials: pd.DataFrame, stamp: str, *, measure: str) -> Figure:
     for fold, part in trials.groupby("fold"):
         colour = SERIES[int(str(fold)) % len(SERIES)]
         best = part["value"].cummin() if measure == "loss" else part["value"].cummax()
-        axes.plot(part["trial"], best.ffill(), color=colour, drawstyle="steps-post", linewidth=1.2, alpha=0.8)
-        axes.scatter(part["trial"], part["value"], color=colour, s=22, label=f"fold {int(str(fold)) + 1}")
+        number = part["trial"] + 1
+        axes.plot(number, best.ffill(), color=colour, drawstyle="steps-post", linewidth=1.2, alpha=0.8)
+        axes.scatter(number, part["value"], color=colour, s=22, label=f"fold {int(str(fold)) + 1}")
         chosen = part[part["chosen"]]
         axes.scatter(
-            chosen["trial"], chosen["value"], s=110, facecolors="none", edgecolors=colour, linewidths=1.6
+            chosen["trial"] + 1, chosen["value"], s=110, facecolors="none", edgecolors=colour, linewidths=1.6
         )
     axes.set(xlabel="trial", ylabel=name)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -1,4 +1,4 @@
-"""What all figures share: palette, sizes, the frame with its title, and the one stamp."""
+"""What all figures share: palette, sizes, the frame with its title, and the stamp."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def new_figure(
 
 
 def style_axes(axes: Axes, *, grid: str | None = "both", frame: bool = False) -> None:
-    """Give axes the house's quiet look: small ticks, a faint grid behind, no box unless asked for."""
+    """Give axes small ticks and a faint grid behind; no box without ``frame``."""
     axes.tick_params(labelsize=SMALL_SIZE, colors=MUTED, length=3, color=GRID)
     for side, spine in axes.spines.items():
         spine.set_color("#b6bcc4")
@@ -134,6 +134,13 @@ def style_axes(axes: Axes, *, grid: str | None = "both", frame: bool = False) ->
     axes.xaxis.label.set(size=TEXT_SIZE, color=INK)
     axes.yaxis.label.set(size=TEXT_SIZE, color=INK)
     axes.title.set(size=TEXT_SIZE, color=INK)
+
+
+def pick_ink(ground: tuple[float, float, float, float]) -> str:
+    """Return black or white, whichever can be read better on a colour; its contrast is 4.5 or more."""
+    parts = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in ground[:3]]
+    luminance = 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+    return PAPER if 1.05 / (luminance + 0.05) >= (luminance + 0.05) / 0.05 else "#000000"
 
 
 def draw_nothing(figure: Figure, text: str) -> Figure:

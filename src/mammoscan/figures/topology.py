@@ -27,28 +27,37 @@ _KINDS = (
     ("dense", ORANGE),
     ("dropout", PURPLE),
     ("norm", PURPLE),
+    ("backbone", BLUE),
+    ("branches", BLUE),
+    ("target", GREEN),
 )
-_MOST = 40
+MAX_LAYERS = 40
 _PITCH = 0.46
 
 
-def draw_topology(layers: Sequence[Mapping[str, Any]], stamp: str, *, title: str = "The network") -> Figure:
-    """Return the layers as boxes from input to output, with output shapes and parameters.
+def draw_topology(
+    layers: Sequence[Mapping[str, Any]], stamp: str, *, title: str = "The network", labels: Sequence[str] = ()
+) -> Figure:
+    """Return the layers as boxes from input to target, with output shapes and parameters; a backbone is one box.
 
     Args:
-        layers: For each layer ``name``, ``type``, ``output_shape`` and ``parameters``, in order.
+        layers: For each layer ``name``, ``type``, ``output_shape`` and ``parameters``, in order, and ``part`` where
+            there is a backbone.
         stamp: See ``style.draw_stamp``.
         title: The figure's title.
+        labels: What the outputs stand for; they are the last box.
     """
     if not layers:
         return draw_nothing(new_figure(1.2, title, stamp), "No layers.")
     total = sum(int(layer["parameters"]) for layer in layers)
-    rows = _shorten_layers(list(layers))
+    rows = _shorten_layers(_fold_branches(list(layers)))
+    if labels:
+        rows.append({"type": "Target", "name": "", "output_shape": " or ".join(labels), "parameters": 0})
     figure = new_figure(
         _PITCH * (len(rows) + 1) + 0.1,
         title,
         stamp,
-        subtitle=f"{len(layers)} layers, {total:,} parameters; the bars are a layer's share of them.",
+        subtitle=f"{len(layers)} layers, {total:,} parameters; the bars are each box's share of them.",
     )
     axes = figure.add_subplot()
     axes.axis("off")
@@ -118,15 +127,35 @@ def _draw_layer(axes: Any, place: int, layer: Mapping[str, Any], total: int) -> 
         axes.barh(middle, 2.0 * count / total, left=7.85, height=0.42, color=colour)
 
 
+def _fold_branches(layers: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the layers with the backbone, or all up to the last merging layer, as one box: branches are no chain."""
+    ends = [
+        place
+        for place, layer in enumerate(layers)
+        if layer.get("part") == "backbone" or layer["type"] in ("Add", "Concatenate", "Multiply")
+    ]
+    if not ends:
+        return layers
+    first = next(place for place, layer in enumerate(layers) if layer["type"] != "Input")
+    inside = layers[first : ends[-1] + 1]
+    box = {
+        "type": "Backbone" if layers[ends[-1]].get("part") == "backbone" else "Branches",
+        "name": f"{len(inside)} layers",
+        "output_shape": inside[-1]["output_shape"],
+        "parameters": sum(int(layer["parameters"]) for layer in inside),
+    }
+    return [*layers[:first], box, *layers[ends[-1] + 1 :]]
+
+
 def _shorten_layers(layers: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Return the layers, the middle of a very deep network drawn as one box that says what it stands for."""
-    if len(layers) <= _MOST:
+    if len(layers) <= MAX_LAYERS:
         return layers
-    hidden = layers[_MOST // 2 : -(_MOST // 2 - 1)]
+    hidden = layers[MAX_LAYERS // 2 : -(MAX_LAYERS // 2 - 1)]
     middle = {
         "type": f"… {len(hidden)} layers …",
         "name": "",
         "output_shape": hidden[-1]["output_shape"],
         "parameters": sum(int(layer["parameters"]) for layer in hidden),
     }
-    return [*layers[: _MOST // 2], middle, *layers[-(_MOST // 2 - 1) :]]
+    return [*layers[: MAX_LAYERS // 2], middle, *layers[-(MAX_LAYERS // 2 - 1) :]]

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypedDict
 
+from mammoscan.models.backbones import FEATURES
+
 if TYPE_CHECKING:
     import keras
 
 
 class LayerRow(TypedDict):
-    """One layer of a network's summary."""
+    """One layer of a network's summary.
+
+    Attributes:
+        part: ``backbone`` up to the layer where the backbone ends, ``head`` behind it; empty without a backbone.
+    """
 
     name: str
+    part: str
     type: str
     output_shape: tuple[int, ...]
     parameters: int
@@ -26,15 +33,19 @@ def describe_network(model: keras.Model) -> list[LayerRow]:
     Returns:
         A row a layer; ``output_shape`` is that of one image, without the batch.
     """
-    rows = [LayerRow(name="image", type="Input", output_shape=tuple(model.input_shape[1:]), parameters=0)]
+    shape = tuple(model.input_shape[1:])
+    rows = [LayerRow(name="image", part="", type="Input", output_shape=shape, parameters=0)]
+    names = [layer.name for layer in model.layers]
+    end = names.index(FEATURES) if FEATURES in names else -1
     rows += [
         LayerRow(
             name=layer.name,
+            part="" if end < 0 else "backbone" if place <= end else "head",
             type=type(layer).__name__,
             output_shape=tuple(layer.output.shape[1:]),
             parameters=layer.count_params(),
         )
-        for layer in model.layers
+        for place, layer in enumerate(model.layers)
         if type(layer).__name__ != "InputLayer"
     ]
     return rows

@@ -23,8 +23,8 @@ from mammoscan.errors import MammoscanError
 from mammoscan.evaluation import calibration, classification_report, leak_audit, metrics
 from mammoscan.evaluation.comparison import compare_predictions
 from mammoscan.evaluation.splits import find_lockbox_rows, find_used_rows
-from mammoscan.figures.error_gallery import MOST_SHOWN, find_wrong
-from mammoscan.figures.style import MODIFIED_STAMP, PHANTOM_STAMP
+from mammoscan.figures.error_gallery import MAX_SHOWN, find_wrong
+from mammoscan.figures.style import STAMPS, draw_nothing, new_figure
 from mammoscan.imaging.views import AUTHOR_VIEWS
 from mammoscan.inference.backbone_features import compose_model, is_head
 from mammoscan.inference.gradcam import explain_images
@@ -83,8 +83,7 @@ def tabulate_confusion(
 
 def choose_stamp(record: DatasetRecord) -> str:
     """Return what must stand on every figure drawn from this data set."""
-    stamps = {"phantom": PHANTOM_STAMP, "modified": MODIFIED_STAMP}
-    return stamps.get(record.kind, "")
+    return STAMPS.get(record.kind, "")
 
 
 def draw_confusion_matrix(record: DatasetRecord, counts: pd.DataFrame) -> Figure:
@@ -145,6 +144,9 @@ def draw_sample_sheet(
 
 def draw_views(record: DatasetRecord, pixels: np.ndarray, folds: pd.DataFrame, views: ViewParams) -> Figure:
     """Draw the views of the first sample; in the article's list four of twelve are repeats."""
+    if not views.used:
+        title, reason = "The views of one image", "This recipe shows every image as it is: nothing is turned."
+        return draw_nothing(new_figure(1.2, title, choose_stamp(record)), reason)
     names = AUTHOR_VIEWS if views.stored == "twelve" else None
     return figures.draw_views(pixels[find_used_rows(folds)[0]], choose_stamp(record), names)
 
@@ -196,7 +198,7 @@ def explain_errors(
         ``sample_id``, ``fold`` and ``said`` of each, and uint8 ``[error, row, column]``: 255 where most speaks for
         what was said. Both without rows where the network cannot be explained.
     """
-    wrong = find_wrong(predictions[predictions["model"] == "cnn"], question, evaluation.cut).head(MOST_SHOWN)
+    wrong = find_wrong(predictions[predictions["model"] == "cnn"], question, evaluation.cut).head(MAX_SHOWN)
     explained = wrong[["sample_id", "fold", "said"]].reset_index(drop=True)
     positions = pd.Series(range(len(samples)), index=samples["sample_id"].astype(str))
     heats = np.zeros((len(explained), *pixels.shape[1:3]), np.uint8)

@@ -92,7 +92,7 @@ def describe_search(
                 str(row["fold"] + 1),
                 format_value(owns.get(row["fold"])),
                 format_value(row["value"]),
-                str(row["trial"]),
+                str(row["trial"] + 1),
                 *(format_value(row[key]) for key in keys),
             )
             for row in trials[trials[CHOSEN]].to_dict("records")
