@@ -101,7 +101,12 @@ class TestBreakdown:
         assert said[0].startswith(
             "The rarest label has 3 patients, fewer than 10: too few patients to say anything"
         )
-        assert "too few" not in " ".join(self.describe(biopsies, np.full(64, 0.9)).paragraphs)
+        others = biopsies.assign(
+            sample_id="other_" + biopsies["sample_id"],
+            patient_id="other_" + biopsies["patient_id"].astype(str),
+        )
+        enough = self.describe(pd.concat([biopsies, others], ignore_index=True), np.full(128, 0.9)).paragraphs
+        assert "too few" not in " ".join(enough)
 
 
 @pytest.fixture
