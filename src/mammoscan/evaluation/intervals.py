@@ -187,7 +187,7 @@ def interval_share(
         totals: For each patient the number of samples.
         level: The interval's level.
         transform: A rising function of the share that is measured in its stead, e.g. F1 of Jaccard's index.
-        draws: The share on resamples of patients, where more than their samples varies there.
+        draws: Its errors on resamples of patients, where more than their samples varies there.
     """
     value, effective, patients = count_effective(hits, totals)
     if draws is not None and patients > 1:

@@ -93,8 +93,8 @@ def measure_operation(
             evaluation.resamples,
             evaluation.seed,
         )
-    sensitivity = interval_share(hit, hit + missed, level, draws=draws.get("sensitivity"))
-    specificity = interval_share(right, false + right, level, draws=draws.get("specificity"))
+    sensitivity = interval_share(hit, hit + missed, level, draws=draws.get("sensitivity_error"))
+    specificity = interval_share(right, false + right, level, draws=draws.get("specificity_error"))
     alarms, misses = _complement(specificity), _complement(sensitivity)
     share = evaluation.threshold.prevalence
     ppv = _combine(sensitivity, alarms, share / (1 - share))
@@ -146,7 +146,8 @@ def _mix(one: Measure, other: Measure, share: float) -> Measure:
 def rechoose_thresholds(scored: Scored, params: ThresholdParams) -> WeightedMeasures:
     """Prepare sensitivity and specificity when each fold is decided by the threshold of the other folds' resample.
 
-    The scores are those of the networks: a temperature would not change their order.
+    Their ``_error`` is how far they lie from what the whole resample's threshold reaches on all patients. The scores
+    are those of the networks: a temperature would not change their order.
     """
     known = np.unique(scored.score)
     middles = (known[1:] + known[:-1]) / 2
@@ -164,6 +165,9 @@ def rechoose_thresholds(scored: Scored, params: ThresholdParams) -> WeightedMeas
         # How many of a patient's samples lie above each candidate.
         folds.append((patients, counts[:, :, ::-1].cumsum(axis=2)[:, :, ::-1]))
     even = int(np.searchsorted(candidates, EVEN_ODDS))
+    # For a resample these patients are the new ones.
+    everyone = [np.sum([counts[side].sum(axis=0) for _, counts in folds], axis=0) for side in (0, 1)]
+    everyone = [above / above[0] for above in everyone]
 
     def measure(weights: NDArray) -> dict[str, NDArray]:
         above = [[weights[:, patients] @ layer for layer in counts] for patients, counts in folds]
@@ -174,9 +178,13 @@ def rechoose_thresholds(scored: Scored, params: ThresholdParams) -> WeightedMeas
             chosen = _choose_rows(found_all - found, false_all - false, candidates, params, even)
             hits += found[rows, chosen]
             alarms += false[rows, chosen]
+        sensitivity, specificity = divide(hits, found_all[:, 0]), 1 - divide(alarms, false_all[:, 0])
+        own = _choose_rows(found_all, false_all, candidates, params, even)
         return {
-            "sensitivity": divide(hits, found_all[:, 0]),
-            "specificity": 1 - divide(alarms, false_all[:, 0]),
+            "sensitivity": sensitivity,
+            "specificity": specificity,
+            "sensitivity_error": sensitivity - everyone[0][own],
+            "specificity_error": specificity - (1 - everyone[1][own]),
         }
 
     return measure
