@@ -17,10 +17,10 @@ import uvicorn
 from PIL import Image
 
 from mammoscan.errors import MammoscanError
+from mammoscan.imaging.image_reader import Limits, read_picture
 from mammoscan.params import Recipe, ScanGridParams, ViewParams
 from mammoscan.records.card import Card, WindowInput
 from mammoscan.serving.app import create_app
-from mammoscan.serving.image_reader import Limits, read_picture
 from mammoscan.serving.limits import ServiceLimits
 from mammoscan.serving.original_view import encode_original
 from mammoscan.serving.prepare_input import PreparedImage

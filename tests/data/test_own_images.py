@@ -11,6 +11,7 @@ from image_folders import write_image
 from mammoscan.data.own_images import PATIENTS_UNKNOWN, index_own_images, open_own_images
 from mammoscan.errors import MammoscanError
 from mammoscan.params import ImagesParams
+from pictures import encode_dicom
 
 
 def index(home: Path, **words: object):
@@ -201,18 +202,8 @@ def test_ways_are_checked_before_anything_is_read(words: dict[str, str]) -> None
 
 
 def write_dicom(path: Path, patient: str, modality: str) -> None:
-    from pydicom.dataset import FileDataset, FileMetaDataset
-    from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
-
     path.parent.mkdir(parents=True, exist_ok=True)
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
-    meta.MediaStorageSOPInstanceUID = generate_uid()
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    data = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
-    data.PatientID, data.Modality = patient, modality
-    data.Rows = data.Columns = 8
-    data.SamplesPerPixel, data.BitsAllocated, data.BitsStored, data.HighBit = 1, 8, 8, 7
-    data.PixelRepresentation, data.PhotometricInterpretation = 0, "MONOCHROME2"
-    data.PixelData = np.random.default_rng(0).integers(0, 256, (8, 8), dtype=np.uint8).tobytes()
-    data.save_as(path, enforce_file_format=True)
+    pixels = np.random.default_rng(len(path.name)).integers(0, 256, (8, 8), dtype=np.uint8)
+    path.write_bytes(
+        encode_dicom(pixels, PatientID=patient, Modality=modality, InstanceNumber=str(int(path.name[2:])))
+    )

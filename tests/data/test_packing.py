@@ -14,6 +14,7 @@ from mammoscan.data.checksums import fingerprint_checksums, hash_tree
 from mammoscan.data.image_folder import list_files
 from mammoscan.data.packing import PackedWriter, pack_images
 from mammoscan.errors import MammoscanError
+from mammoscan.imaging.image_reader import EXPECTED
 from mammoscan.params import PackParams
 from records import make_dataset_record
 
@@ -72,7 +73,7 @@ def test_bad_files_are_refused_and_the_others_keep_their_order(home: Path) -> No
     pack = pack_images(record, chosen, PARAMS, home.parent / "packs")
     reasons = dict(zip(pack.refused["source"], pack.refused["reason"], strict=True))
     assert set(reasons) == {"cat/p1_0.png", "cat/p5_1.png", "dog/p2_1.png"}
-    assert reasons["cat/p1_0.png"] == "its content is no image of a known format"
+    assert reasons["cat/p1_0.png"] == f"its content is no image that can be read here, {EXPECTED}"
     assert reasons["cat/p5_1.png"].startswith("cannot be read: ")
     assert reasons["dog/p2_1.png"].startswith("broken: ")
     pixels = np.load(pack.pixels)

@@ -16,10 +16,10 @@ import pytest
 from PIL import Image
 
 from mammoscan.errors import MammoscanError
+from mammoscan.imaging.image_reader import Limits
 from mammoscan.params import ScanGridParams
 from mammoscan.records.card import ImageInput, ModelInput, WindowInput
 from mammoscan.serving.decode_pool import MEMORY, DecodePool
-from mammoscan.serving.image_reader import Limits
 from mammoscan.serving.prepare_input import prepare_image
 from pictures import encode_dicom
 

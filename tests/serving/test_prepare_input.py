@@ -10,11 +10,10 @@ import pytest
 from PIL import Image
 
 from mammoscan.errors import MammoscanError
-from mammoscan.imaging.decode import decode_image
+from mammoscan.imaging.image_reader import Picture, decode_image, read_picture
 from mammoscan.imaging.scan_grid import standardise_scan
 from mammoscan.params import ScanGridParams
 from mammoscan.records.card import ImageInput, WindowInput
-from mammoscan.serving.image_reader import Picture, read_picture
 from mammoscan.serving.prepare_input import check_content, fit_picture, is_whole_scan, prepare_whole_scan
 
 WINDOW = WindowInput(kind="window", size=48, grid=ScanGridParams(size=192, margin=2))

@@ -10,11 +10,8 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from mammoscan.data.phantom_folder import STAMP
+from mammoscan.imaging.image_reader import SUFFIXES
 
-SUFFIXES = (
-    *(".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".pgm", ".ppm", ".webp", ".gif"),
-    *(".dcm", ".dicom"),
-)
 DICOM_MARK = b"DICM"
 # How many folders may wrap the data set's own, as archives often do.
 MAX_WRAPPERS = 3

@@ -19,7 +19,7 @@ import pandas as pd
 from mammoscan.data.atomic_folder import stage_folder
 from mammoscan.data.image_folder import list_rejected
 from mammoscan.errors import MammoscanError
-from mammoscan.imaging.decode import UnreadableImageError, decode_image
+from mammoscan.imaging.image_reader import UnreadableImageError, decode_image
 from mammoscan.params import PackParams
 from mammoscan.records.dataset import DatasetRecord
 
@@ -85,7 +85,7 @@ class PackedWriter:
         return os.pread(self._stream.fileno(), self._row, self._start + row * self._row)
 
 
-VERSION = 1
+VERSION = 2
 """Version of decoding and resizing; raise it with any change of the pixels, so that older packs are not reused."""
 PIXELS, FACTS, REFUSED = "pixels.npy", "facts.parquet", "refused.csv"
 # Decoded bytes of one task; each worker holds one task.
@@ -147,7 +147,7 @@ def pack_images(
 def name_pack(record: DatasetRecord, chosen: pd.DataFrame, params: PackParams) -> str:
     """Return a name that changes with the content of any file, the images chosen, their labels, order and size."""
     rows = pd.util.hash_pandas_object(chosen[["sample_id", "source", "label"]], index=False).to_numpy()
-    how = [VERSION, record.fingerprint, *params.size, params.channels]
+    how = [VERSION, record.fingerprint, *params.size, params.channels, params.levels]
     return hashlib.sha256(json.dumps(how).encode() + rows.tobytes()).hexdigest()[:16]
 
 
@@ -202,7 +202,7 @@ def _decode_file(path: Path, params: PackParams) -> tuple[Any, tuple[Any, ...]]:
     except OSError as error:
         return 0, (f"cannot be read: {error.strerror}", "", 0, 0, 0.0, "")
     try:
-        image = decode_image(content, params.size, params.channels)
+        image = decode_image(content, params.size, params.channels, params.levels)
     except UnreadableImageError as error:
         return 0, (str(error), "", 0, 0, 0.0, "")
     digest = hashlib.sha256(content).hexdigest()

@@ -66,6 +66,13 @@ class PackParams(Block):
         description="height and width to which each image is stretched, 8 to 4096 each; one number is a square"
     )
     channels: Literal[1, 3] = Field(3, description="1 is grey, 3 is colour")
+    levels: int | None = Field(
+        None,
+        ge=256,
+        le=65536,
+        description="grey levels of 16-bit files that hold fewer: 4096 for 12 bits; null means 65,536, and files that "
+        "use less than a sixteenth of them are rejected",
+    )
     limit: int | None = Field(
         None,
         ge=1,

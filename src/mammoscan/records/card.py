@@ -32,11 +32,12 @@ class WindowInput(Record):
 
 
 class ImageInput(Record):
-    """The network takes a whole image file, resized to height and width."""
+    """The network takes a whole image file, resized to height and width; ``levels`` are those of 16-bit files."""
 
     kind: Literal["image"]
     size: tuple[int, int]
     channels: int
+    levels: int | None = None
 
 
 NetworkInput = Annotated[WindowInput | ImageInput, Field(discriminator="kind")]

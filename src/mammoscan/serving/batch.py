@@ -15,10 +15,10 @@ import pandas as pd
 from mammoscan.data.image_folder import list_files
 from mammoscan.errors import MammoscanError
 from mammoscan.figures.style import render_png
+from mammoscan.imaging.image_reader import Limits
 from mammoscan.safe_text import defuse_formula, make_printable
 from mammoscan.serving.classifier import Classifier
 from mammoscan.serving.decode_pool import DecodePool
-from mammoscan.serving.image_reader import Limits
 from mammoscan.serving.model_files import read_card
 from mammoscan.serving.prepare_input import PreparedImage, reject_scan
 from mammoscan.serving.scan_prediction import NEVER_NORMAL, REGION_COLUMNS, draw_map, map_prepared

@@ -15,9 +15,9 @@ from dataclasses import asdict
 from typing import Any
 
 from mammoscan.errors import MammoscanError
+from mammoscan.imaging.image_reader import Limits
 from mammoscan.records.card import ModelInput
 from mammoscan.serving.decode_worker import Message, read_message, unpack_arrays, write_message
-from mammoscan.serving.image_reader import Limits
 from mammoscan.serving.prepare_input import PreparedImage, PreparedScan
 
 MEMORY = 900_000_000

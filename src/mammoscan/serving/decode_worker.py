@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mammoscan.errors import MammoscanError
+from mammoscan.imaging.image_reader import Limits, read_picture
 from mammoscan.records.card import ModelInput
-from mammoscan.serving.image_reader import Limits, read_picture
 from mammoscan.serving.original_view import encode_original
 from mammoscan.serving.prepare_input import prepare_image
 

@@ -15,7 +15,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mammoscan.serving.image_reader import Limits
+from mammoscan.imaging.image_reader import Limits
 
 logger = logging.getLogger("mammoscan.serving")
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mammoscan.serving.dicom import read_dicom
-from mammoscan.serving.image_reader import Limits, is_dicom, read_picture
+from mammoscan.imaging.dicom import read_dicom
+from mammoscan.imaging.image_reader import Limits, is_dicom, read_picture
 
 # Browsers on phones draw no larger picture.
 MAX_VIEW_PIXELS = 16_000_000

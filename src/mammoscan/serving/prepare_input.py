@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mammoscan.errors import MammoscanError
-from mammoscan.imaging.decode import UnreadableImageError, decode_image
+from mammoscan.imaging.image_reader import Limits, Picture, UnreadableImageError, decode_image, read_picture
 from mammoscan.imaging.scan_grid import prepare_scan, standardise_scan
-from mammoscan.records.card import ModelInput, NetworkInput, WindowInput
-from mammoscan.serving.image_reader import Limits, Picture, read_picture
+from mammoscan.records.card import ImageInput, ModelInput, NetworkInput, WindowInput
 
 # A picture this much larger than the window that a model takes is a scan, not a window.
 SCAN_WINDOWS = 2
@@ -182,7 +181,7 @@ def fit_picture(
     height, width, channels = shape
     notes: list[str] = []
     if how.kind == "image":
-        return _fit_image(picture, shape, notes), notes
+        return _fit_image(picture, how, shape, notes), notes
     array = _fit_channels(_fit_depth(picture.array, notes), channels, notes)
     found = array.shape[:2]
     size = f"{width} x {height}"
@@ -213,14 +212,16 @@ def reject_scan(name: str, height: int, width: int, how: NetworkInput) -> Mammos
     )
 
 
-def _fit_image(picture: Picture, shape: tuple[int, int, int], notes: list[str]) -> NDArray[np.uint8]:
+def _fit_image(
+    picture: Picture, how: ImageInput, shape: tuple[int, int, int], notes: list[str]
+) -> NDArray[np.uint8]:
     """Return the whole picture at the network's size: read just as in training where that is possible."""
     height, width, channels = shape
     depth: list[str] = []
     array = _fit_channels(_fit_depth(picture.array, depth), channels, notes)
     if picture.content:
         try:
-            return decode_image(picture.content, (height, width), channels).pixels
+            return decode_image(picture.content, (height, width), channels, how.levels).pixels
         except UnreadableImageError:
             # Training leaves such a file out; here somebody waits for an answer, and reads the note.
             pass

@@ -236,7 +236,7 @@ def describe_windows(crop: CropParams, grid: ScanGridParams, pixels: np.ndarray)
 
 def describe_images(pack: PackParams, pixels: np.ndarray) -> ModelInput:
     """Describe the network's input: a whole image file, resized."""
-    image = ImageInput(kind="image", size=pack.size, channels=pack.channels)
+    image = ImageInput(kind="image", size=pack.size, channels=pack.channels, levels=pack.levels)
     return ModelInput(input=image, shape=_read_shape(pixels))
 
 

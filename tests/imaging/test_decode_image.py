@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mammoscan.imaging import decode
-from mammoscan.imaging.decode import UnreadableImageError, decode_image
+from mammoscan.imaging import image_reader
+from mammoscan.imaging.image_reader import UnreadableImageError, decode_image, read_picture
+from mammoscan.records.card import ImageInput
+from mammoscan.serving.prepare_input import fit_picture
+from pictures import encode_dicom
 
 GREY = np.tile(np.linspace(20, 230, 60).astype(np.uint8), (40, 1))
 
@@ -105,7 +108,7 @@ def test_an_image_of_unknown_brightness_is_refused(image: Image.Image, reason: s
 
 
 def test_what_is_no_image_or_a_broken_one_is_refused_with_a_reason() -> None:
-    with pytest.raises(UnreadableImageError, match="its content is no image of a known format"):
+    with pytest.raises(UnreadableImageError, match="its content is no image that can be read here"):
         decode_image(b"these are words", (8, 8), 1)
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8))
     for form in ("PNG", "JPEG"):
@@ -115,6 +118,53 @@ def test_what_is_no_image_or_a_broken_one_is_refused_with_a_reason() -> None:
 
 
 def test_a_small_file_that_holds_a_huge_image_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decode, "MOST_PIXELS", 2000)
+    monkeypatch.setattr(image_reader, "MAX_PIXELS", 2000)
     with pytest.raises(UnreadableImageError, match="60 x 40 pixels, expected 2,000 at most"):
         decode_image(encode(Image.fromarray(GREY)), (8, 8), 1)
+
+
+def test_twelve_bits_are_taken_where_it_is_said_that_they_are() -> None:
+    twelve = Image.fromarray((GREY.astype(float) * 4095 / 255).round().astype(np.uint16))
+    image = decode_image(encode(twelve, "PNG"), (40, 60), 1, levels=4096)
+    assert (image.pixels[..., 0] == GREY).all()
+
+
+def test_several_pictures_in_one_file_are_refused() -> None:
+    pages = [Image.fromarray(GREY), Image.fromarray(GREY[::-1])]
+    content = encode(pages[0], "TIFF", save_all=True, append_images=pages[1:])
+    with pytest.raises(UnreadableImageError, match="2 pictures in one file, expected one"):
+        decode_image(content, (8, 8), 1)
+
+
+class TestDicom:
+    def test_it_is_displayed_as_its_header_says_and_low_values_may_be_bright(self) -> None:
+        plain, inverted = (
+            decode_image(encode_dicom(GREY, PhotometricInterpretation=kind), (40, 60), 1)
+            for kind in ("MONOCHROME2", "MONOCHROME1")
+        )
+        assert (plain.pixels[..., 0] == GREY).all()
+        assert (inverted.pixels == 255 - plain.pixels).all()
+        assert (plain.width, plain.height, plain.colour) == (60, 40, "grey")
+
+    def test_sixteen_bits_go_through_the_files_window(self) -> None:
+        deep = GREY.astype(np.uint16) * 10
+        image = decode_image(encode_dicom(deep, WindowCenter="1275.5", WindowWidth="2551"), (40, 60), 1)
+        assert np.abs(image.pixels[..., 0].astype(int) - GREY).max() <= 1
+
+    def test_what_cannot_be_shown_has_a_reason(self) -> None:
+        with pytest.raises(UnreadableImageError, match="the file is a DICOM file without a picture"):
+            decode_image(encode_dicom(GREY, PixelData=None), (8, 8), 1)
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF", "PPM", "DICOM"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_training_and_predicting_read_a_file_to_the_same_pixels(form: str, channels: int) -> None:
+    colours = np.random.default_rng(0).integers(0, 256, (70, 50, 3), dtype=np.uint8)
+    if form == "DICOM":
+        content = encode_dicom(colours[..., 0], PhotometricInterpretation="MONOCHROME1")
+    else:
+        content = encode(Image.fromarray(colours), form)
+    trained = decode_image(content, (24, 32), channels).pixels
+    how = ImageInput(kind="image", size=(24, 32), channels=channels)
+    served, _ = fit_picture(read_picture(content, "x"), how, (24, 32, channels))
+    np.testing.assert_array_equal(served, trained)

@@ -13,8 +13,8 @@ from pydicom.dataset import Dataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEGLSLossless
 
 from mammoscan.errors import MammoscanError
-from mammoscan.serving.dicom import read_dicom
-from mammoscan.serving.image_reader import Limits, read_picture
+from mammoscan.imaging.dicom import read_dicom
+from mammoscan.imaging.image_reader import Limits, read_picture
 from pictures import encode_dicom
 
 GREY = np.random.default_rng(0).integers(0, 256, (20, 30)).astype(np.uint8)
@@ -90,7 +90,7 @@ class TestImages:
 
     def test_what_is_no_picture_is_refused_in_one_line(self) -> None:
         assert "empty" in refuse(b"")
-        assert "PNG, JPEG, PGM, TIFF or DICOM" in refuse(b"<svg></svg>")
+        assert "PNG, JPEG, PGM, TIFF, BMP, WebP, GIF or DICOM" in refuse(b"<svg></svg>")
         assert "get the file again" in refuse(encode(Image.fromarray(GREY), "PNG")[:200])
         assert "kind F" in refuse(encode(Image.fromarray(GREY.astype(np.float32)), "TIFF"))
         assert "-5" in refuse(encode(Image.fromarray(GREY.astype(np.int32) - 5), "TIFF"))

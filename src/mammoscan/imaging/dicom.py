@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mammoscan.errors import MammoscanError
-from mammoscan.serving.image_reader import Limits, check_size
+from mammoscan.imaging.image_reader import Limits, check_size
 
 GREY = ("MONOCHROME1", "MONOCHROME2")
 COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_PARTIAL_422", "YBR_ICT", "YBR_RCT")

@@ -1,4 +1,8 @@
-"""Decode image files; whatever the bytes are, the outcome is a picture or a one-line error."""
+"""Read image files: one reader for training, predicting and serving.
+
+The content decides the format, not the name. Whatever the bytes are, the outcome is an image or a one-line error.
+``read_picture`` returns a whole picture; ``decode_image`` returns one at a network's size, as training sees it.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +13,27 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mammoscan.errors import MammoscanError
 
-EXPECTED = "expected PNG, JPEG, PGM, TIFF or DICOM"
-SUFFIXES = (".png", ".jpg", ".jpeg", ".pgm", ".tif", ".tiff", ".dcm", ".dicom")
+EXPECTED = "expected PNG, JPEG, PGM, TIFF, BMP, WebP, GIF or DICOM"
+SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".pgm", ".ppm", ".tif", ".tiff", ".bmp", ".webp", ".gif"),
+    *(".dcm", ".dicom"),
+)
 
-_KINDS = {"PNG": "png", "JPEG": "jpeg", "MPO": "jpeg", "PPM": "pgm", "TIFF": "tiff"}
+_KINDS = {
+    "PNG": "png",
+    "JPEG": "jpeg",
+    "MPO": "jpeg",
+    "PPM": "pgm",
+    "TIFF": "tiff",
+    "BMP": "bmp",
+    "WEBP": "webp",
+    "GIF": "gif",
+}
+FORMATS = ("PNG", "JPEG", "PPM", "TIFF", "BMP", "WEBP", "GIF")
 _EXIF_ORIENTATION = 274
 
 
@@ -45,7 +62,7 @@ class Picture:
 
     Attributes:
         array: uint8 or uint16 ``[H, W]`` (grey) or uint8 ``[H, W, 3]`` (RGB).
-        kind: ``png``, ``jpeg``, ``pgm``, ``tiff`` or ``dicom``.
+        kind: ``png``, ``jpeg``, ``pgm``, ``tiff``, ``bmp``, ``webp``, ``gif`` or ``dicom``.
         notes: What was converted while reading, in sentences.
         name: The file's name.
         content: The file's bytes, for models whose training images are decoded and resized in one step.
@@ -73,10 +90,10 @@ def read_picture(content: bytes, name: str, limits: Limits | None = None) -> Pic
     if len(content) > limits.bytes:
         raise MammoscanError(f"{name} has {len(content):,} bytes, expected at most {limits.bytes:,}")
     if is_dicom(content, name):
-        from mammoscan.serving.dicom import read_dicom
+        from mammoscan.imaging.dicom import read_dicom
 
         array, notes = read_dicom(content, name, limits)
-        return Picture(array, "dicom", notes, name)
+        return Picture(array, "dicom", notes, name, content)
     return _read_image(content, name, limits)
 
 
@@ -108,7 +125,7 @@ def _read_image(content: bytes, name: str, limits: Limits) -> Picture:
         # Pillow only warns of large images; check_size enforces our own limit.
         with python_warnings.catch_warnings():
             python_warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(content), formats=("PNG", "JPEG", "PPM", "TIFF")) as image:
+            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
                 check_size(name, *image.size, limits)
                 kind, notes = _KINDS[image.format or ""], []
                 frames = getattr(image, "n_frames", 1)
@@ -175,3 +192,133 @@ def _drop_alpha(image: Image.Image) -> tuple[NDArray, list[str]]:
 
 def _grey_if_grey(colours: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(colours[..., 0]) if (colours == colours[..., :1]).all() else colours
+
+
+# In a folder of one's own images there may be larger ones than a service takes.
+MAX_PIXELS = 150_000_000
+# A 16-bit file that uses no more than this holds 12 bits or fewer: its full brightness is unknown.
+TWELVE_BITS = 4095
+DEEP_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I")
+GREY_MODES = ("1", "L", "LA", "La")
+# A JPEG may be shrunk while it is unpacked, down to this many times the size wanted.
+DRAFT_MARGIN = 2
+
+
+class UnreadableImageError(MammoscanError):
+    """The bytes are no image that can be used; the text is the reason."""
+
+
+@dataclass(frozen=True)
+class DecodedImage:
+    """An image at a network's size, and what it was before.
+
+    Attributes:
+        pixels: uint8 ``[H, W, C]``.
+        width: Width of the upright image.
+        height: Its height.
+        colour: ``grey`` or ``colour``: what the file holds, even if its channels are equal.
+    """
+
+    pixels: NDArray[np.uint8]
+    width: int
+    height: int
+    colour: str
+
+
+def decode_image(
+    content: bytes, size: tuple[int, int], channels: int, levels: int | None = None
+) -> DecodedImage:
+    """Decode an image and stretch it to a size.
+
+    It is turned upright as its EXIF orientation says. Palettes, CMYK and transparency become plain colour; colour
+    becomes grey by luminance where one channel is wanted. Sixteen bits are reduced to eight over their whole range, or
+    over the first ``levels`` values. DICOM is displayed as its header says: rescaled, windowed, inverted.
+
+    Args:
+        content: A file's bytes.
+        size: Height and width of the result.
+        channels: 1 for grey, 3 for colour.
+        levels: Grey levels of 16-bit files, e.g. 4096 for 12 bits; None means 65,536.
+
+    Raises:
+        UnreadableImageError: If it is no image, broken, too large, several images or of unknown brightness.
+    """
+    try:
+        if is_dicom(content, ""):
+            plain, width, height, colour = _show_dicom(content, channels)
+        else:
+            plain, width, height, colour = _open_image(content, size, channels, levels)
+        small = plain.resize((size[1], size[0]), Image.Resampling.BILINEAR)
+    except UnreadableImageError:
+        raise
+    except UnidentifiedImageError as error:
+        raise UnreadableImageError(f"its content is no image that can be read here, {EXPECTED}") from error
+    except Exception as error:
+        # A broken file makes decoders raise nearly anything.
+        raise UnreadableImageError(f"broken: {str(error) or type(error).__name__}") from error
+    return DecodedImage(np.asarray(small).reshape(*size, channels), width, height, colour)
+
+
+def _open_image(
+    content: bytes, size: tuple[int, int], channels: int, levels: int | None
+) -> tuple[Image.Image, int, int, str]:
+    """Return the upright 8-bit image, its width and height, and whether the file holds colour."""
+    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        if image.width * image.height > MAX_PIXELS:
+            raise UnreadableImageError(
+                f"{image.width} x {image.height} pixels, expected {MAX_PIXELS:,} at most"
+            )
+        frames = getattr(image, "n_frames", 1)
+        if frames > 1 and image.format != "MPO":
+            raise UnreadableImageError(f"{frames} pictures in one file, expected one: save the one you need")
+        # Before anything is shrunk on the way.
+        turned = image.getexif().get(_EXIF_ORIENTATION, 1) in (5, 6, 7, 8)
+        width, height = image.size[::-1] if turned else image.size
+        colour = "grey" if image.mode in (*GREY_MODES, *DEEP_MODES) else "colour"
+        if image.format == "JPEG" and image.mode in ("L", "RGB"):
+            longest = DRAFT_MARGIN * max(size)
+            image.draft("L" if channels == 1 else "RGB", (longest, longest))
+        return _flatten(ImageOps.exif_transpose(image), channels, levels), width, height, colour
+
+
+def _show_dicom(content: bytes, channels: int) -> tuple[Image.Image, int, int, str]:
+    from mammoscan.imaging.dicom import read_dicom
+
+    limits = Limits(bytes=len(content), pixels=MAX_PIXELS, ratio=float("inf"))
+    try:
+        array, _ = read_dicom(content, "the file", limits)
+    except MammoscanError as error:
+        raise UnreadableImageError(str(error)) from error
+    if array.dtype == np.uint16:
+        array = _reduce_levels(array, 65536)
+    image = Image.fromarray(array).convert("L" if channels == 1 else "RGB")
+    return image, array.shape[1], array.shape[0], "grey" if array.ndim == 2 else "colour"
+
+
+def _flatten(image: Image.Image, channels: int, levels: int | None) -> Image.Image:
+    if image.mode == "F":
+        raise UnreadableImageError("pixels are fractions of unknown full brightness: convert it to 8 bits")
+    if image.mode in DEEP_MODES:
+        image = _reduce_depth(image, levels)
+    if image.mode not in (*GREY_MODES, "RGB"):
+        image = image.convert("RGB")
+    return image.convert("L" if channels == 1 else "RGB")
+
+
+def _reduce_depth(image: Image.Image, levels: int | None) -> Image.Image:
+    values = np.asarray(image)
+    lowest, highest = int(values.min()), int(values.max())
+    if lowest < 0 or highest > 65535:
+        raise UnreadableImageError(
+            f"values from {lowest} to {highest}, expected 8 or 16 bits: convert it to 8 bits"
+        )
+    if levels is None and highest <= TWELVE_BITS:
+        raise UnreadableImageError(
+            f"16 bits, of which values up to {highest} are used, so that its full brightness is unknown: set "
+            "pack.levels (4096 for 12 bits), or convert it to 8 bits"
+        )
+    return Image.fromarray(_reduce_levels(values, levels or 65536))
+
+
+def _reduce_levels(values: NDArray, levels: int) -> NDArray[np.uint8]:
+    return np.rint(np.clip(values, 0, levels - 1) * (255 / (levels - 1))).astype(np.uint8)
