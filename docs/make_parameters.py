@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import yaml
-from kedro.config import OmegaConfigLoader
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
@@ -22,7 +21,7 @@ from pydantic_core import PydanticUndefined
 from mammoscan.hooks.parameters import list_types
 from mammoscan.params import Recipe
 from mammoscan.pipeline_registry import register_pipelines
-from mammoscan.settings import CONFIG_LOADER_ARGS
+from mammoscan.settings import CONFIG_LOADER_ARGS, CONFIG_LOADER_CLASS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "reference" / "parameters.md"
@@ -157,7 +156,7 @@ def flatten(block: Mapping[str, Any], at: str = "") -> dict[str, Any]:
 
 def read_conf() -> dict[str, Any]:
     """Read conf/base as a run reads it."""
-    return OmegaConfigLoader(str(ROOT / "conf"), env="base", **CONFIG_LOADER_ARGS)["parameters"]
+    return CONFIG_LOADER_CLASS(str(ROOT / "conf"), env="base", **CONFIG_LOADER_ARGS)["parameters"]
 
 
 def list_studies(parameters: Mapping[str, Any], at: str = "") -> Iterator[str]:

@@ -8,7 +8,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -16,14 +17,23 @@ from typing import Any
 
 import mlflow
 import pandas as pd
+from filelock import FileLock
 from kedro.io import DataCatalog
 
 from mammoscan.pipeline_registry import register_pipelines
 from mammoscan.settings import CONFIG_LOADER_ARGS, CONFIG_LOADER_CLASS
+from mammoscan.studies import EXPERIMENTS, STUDIES
 
 ROOT = Path(__file__).resolve().parents[1]
 
 LoadConf = Callable[..., CONFIG_LOADER_CLASS]
+
+
+@contextmanager
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Keep the tests' other processes out of a folder."""
+    with FileLock(folder.with_name(f"{folder.name}.lock")):
+        yield
 
 
 def load_project_conf(env: str = "base", **runtime_params: Any) -> CONFIG_LOADER_CLASS:
@@ -58,10 +68,11 @@ class Project:
         )
 
     def run_pipeline(self, pipeline: str, *words: str) -> FinishedRun:
-        """Run a pipeline at toy size; it must end well."""
-        started = time.monotonic()
-        process = self.start_kedro("run", "--env", "test", "--pipeline", pipeline, *words)
-        output, errors = process.communicate(timeout=300)
+        """Run a pipeline at toy size; it must end well. In one project one runs at a time."""
+        with lock_folder(self.folder):
+            started = time.monotonic()
+            process = self.start_kedro("run", "--env", "test", "--pipeline", pipeline, *words)
+            output, errors = process.communicate(timeout=300)
         assert process.returncode == 0, output + errors
         return FinishedRun(self, pipeline, output, errors, time.monotonic() - started)
 
@@ -129,3 +140,48 @@ class FinishedRun:
         """Its MLflow run: there must be exactly one."""
         [run] = [run for run in self.project.list_runs() if run.data.tags["study"] == self.pipeline]
         return run
+
+
+class SharedRuns:
+    """Finished pipelines that all processes of the tests share: one project for each data set.
+
+    A pipeline is run by the first that asks for it; others wait for it, and read what it said from a file. One that
+    failed is not run again.
+    """
+
+    def __init__(self, folder: Path, database: Path) -> None:
+        self.folder = folder
+        self.database = database
+        self.done: dict[str, FinishedRun] = {}
+
+    def finish(self, pipeline: str) -> FinishedRun:
+        if pipeline not in self.done:
+            self.folder.mkdir(exist_ok=True)
+            with lock_folder(self.folder / pipeline):
+                self.done[pipeline] = self._run_or_read(pipeline)
+        return self.done[pipeline]
+
+    def _run_or_read(self, pipeline: str) -> FinishedRun:
+        record = self.folder / f"{pipeline}.json"
+        project = self._open_project(pipeline)
+        if record.exists():
+            said = json.loads(record.read_text())
+            assert "failed" not in said, said["failed"]
+            return FinishedRun(project, pipeline, **said)
+        try:
+            run = project.run_pipeline(pipeline)
+        except BaseException as error:
+            record.write_text(json.dumps({"failed": str(error)}))
+            raise
+        said = {"output": run.output, "errors": run.errors, "seconds": run.seconds}
+        record.write_text(json.dumps(said))
+        return run
+
+    def _open_project(self, pipeline: str) -> Project:
+        study = STUDIES.get(pipeline) or STUDIES[f"{pipeline}.{EXPERIMENTS[0]}"]
+        folder = self.folder / f"project_{study.dataset}"
+        with lock_folder(folder):
+            if folder.exists():
+                return Project(folder)
+            shutil.copy(self.database, make_project(folder).folder / "mlflow.db")
+            return Project(folder)

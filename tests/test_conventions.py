@@ -79,6 +79,7 @@ class TestCatalog:
         files = [str(getattr(catalog.get(name), "_filepath", name)) for name in list_stored()]
         assert len(set(files)) == len(files)
 
+    @pytest.mark.slow
     def test_a_run_of_the_test_environment_touches_nothing_of_the_base_one(self, load_conf: LoadConf) -> None:
         base, test = (DataCatalog.from_config(load_conf(env)["catalog"]) for env in ENVIRONMENTS)
         for name in list_stored():

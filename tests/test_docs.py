@@ -39,8 +39,9 @@ def list_anchors(page: Path) -> set[str]:
     return {heading.replace(" ", "-") for heading in plain}
 
 
-# Pipelines that a page itself shows how to write.
+# Pipelines and files that a page itself shows how to write.
 OWN_PIPELINES = {"docs/how-to/add-a-study.md": "shapes"}
+OWN_FILES = ("src/shapes.py",)
 
 
 def list_commands() -> Iterator[tuple[Path, list[str]]]:
@@ -100,6 +101,12 @@ class TestPages:
         text = (ROOT / "README.md").read_text()
         linked = {(ROOT / link.partition("#")[0]).resolve() for link in LINK.findall(text)}
         assert [page for page in PAGES if page.is_relative_to(ROOT / "docs") and page not in linked] == []
+
+    @pytest.mark.parametrize("page", PAGES, ids=name_page)
+    def test_every_file_of_the_project_that_is_named_is_there(self, page: Path) -> None:
+        for name in re.findall(r"`([\w.-]+(?:/[\w.-]+)+\.(?:py|j2|sha256))`", page.read_text()):
+            places = (ROOT, ROOT / "src" / "mammoscan")
+            assert name in OWN_FILES or any((place / name).is_file() for place in places), name
 
     def test_pictures_are_small(self) -> None:
         pictures = list((ROOT / "docs" / "pictures").glob("*.png"))

@@ -23,7 +23,7 @@ from mammoscan.params import MachineParams, Question, Recipe, ViewParams
 from mammoscan.phantoms.mias import write_notes
 from mammoscan.phantoms.mias_plan import plan_scans
 from mammoscan.studies import ABLATION, EXPERIMENTS, SIDE_CLAIM
-from projects import FinishedRun, load_project_conf, make_project
+from projects import FinishedRun, copy_project, load_project_conf, make_project
 
 PIPELINES = ("mias", "mias_normal", "mias_author", "mias_author_all")
 
@@ -279,15 +279,16 @@ def test_the_same_seed_gives_the_same_bits_in_another_project_and_under_another_
     ids=["part of a run with another seed", "a mistyped parameter"],
 )
 def test_what_cannot_be_meant_is_refused_in_one_line_and_leaves_no_run(
-    mias: FinishedRun, words: list[str], said: str
+    mias: FinishedRun, words: list[str], said: str, tmp_path: Path
 ) -> None:
-    before = {file: file.stat().st_mtime_ns for file in mias.project.folder.rglob("data/**/*")}
-    process = mias.project.start_kedro("run", "--env", "test", "--pipeline", "mias", *words)
+    project = copy_project(mias.project, tmp_path / "project")
+    before = {file: file.stat().st_mtime_ns for file in project.folder.rglob("data/**/*")}
+    process = project.start_kedro("run", "--env", "test", "--pipeline", "mias", *words)
     output, errors = process.communicate(timeout=120)
     assert process.returncode == 1
     [line] = (output + errors).splitlines()
     assert line.startswith("Error: ")
     assert said in line
-    assert mias.tracked.info.status == "FINISHED"
-    assert {file: file.stat().st_mtime_ns for file in mias.project.folder.rglob("data/**/*")} == before
-    assert len([run for run in mias.project.list_runs() if run.data.tags["study"] == "mias"]) == 1
+    assert {file: file.stat().st_mtime_ns for file in project.folder.rglob("data/**/*")} == before
+    [run] = [run for run in project.list_runs() if run.data.tags["study"] == "mias"]
+    assert run.info.status == "FINISHED"

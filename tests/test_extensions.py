@@ -35,6 +35,7 @@ def write_shapes(folder: Path) -> None:
             Image.fromarray(image).save(path)
 
 
+@pytest.mark.slow
 def test_the_study_on_the_documentations_page_runs_as_it_stands_there(tmp_path: Path) -> None:
     project = make_project(tmp_path / "project")
     files = dict(BLOCK.findall(PAGE.read_text()))

@@ -88,6 +88,7 @@ def test_the_notebook_of_chest_films_walks_its_run(
     assert "report.html" in said
 
 
+@pytest.mark.slow
 def test_the_notebook_says_what_to_run_where_nothing_was(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

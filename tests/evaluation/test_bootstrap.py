@@ -54,6 +54,7 @@ def cover(tables, question, truth, unit):
     return inside / len(tables)
 
 
+@pytest.mark.slow
 def test_intervals_over_patients_cover_the_truth_and_those_over_images_do_not(make_predictions, question):
     # Ten images a patient share a label and half of the score's variance: images are far from independent.
     tables = [make_predictions(patients=60, each=10, seed=seed, gap=1.0) for seed in range(150)]

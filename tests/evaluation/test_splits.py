@@ -111,6 +111,7 @@ def test_samples_outside_the_pool_are_out_of_every_fold(make_samples):
     assert samples["sample_id"].iloc[rows["row"]].tolist() == rows["sample_id"].tolist()
 
 
+@pytest.mark.slow
 def test_a_rare_label_reaches_every_fold():
     labels = ["rare"] * 5 + ["common"] * 60
     for seed in range(20):

@@ -174,6 +174,7 @@ def test_samples_are_grouped_by_label_and_a_region_is_shown_once(samples, pixels
     assert len(figure.axes) == 40
 
 
+@pytest.mark.slow
 def test_colour_images_are_shown_in_colour(samples):
     pixels = np.zeros((len(samples), 8, 8, 3), dtype=np.uint8)
     pixels[..., 0] = 255

@@ -171,6 +171,7 @@ def draw(request, samples, pixels, predictions, question):
     }[request.param]
 
 
+@pytest.mark.slow
 def test_every_figure_bears_the_stamp_and_no_word_covers_another(draw, read_texts, find_collisions):
     figure = draw(PHANTOM_STAMP)
 

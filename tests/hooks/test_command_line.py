@@ -16,6 +16,7 @@ from projects import Project, make_project
 MIAS = ("run", "--env", "test", "--pipeline", "mias", "--params")
 
 
+@pytest.mark.slow
 def test_a_run_without_its_data_says_so_in_one_line_and_is_failed_in_mlflow(
     project: Project, empty_database: Path
 ) -> None:
@@ -33,6 +34,7 @@ def test_a_run_without_its_data_says_so_in_one_line_and_is_failed_in_mlflow(
     assert "data" not in run.data.tags
 
 
+@pytest.mark.slow
 def test_a_wrong_value_is_refused_in_one_line_before_anything_is_written(project: Project) -> None:
     process = project.start_kedro(*MIAS, "mias.crop.kind=circle")
     output, errors = process.communicate(timeout=120)
@@ -41,6 +43,7 @@ def test_a_wrong_value_is_refused_in_one_line_before_anything_is_written(project
     assert sorted(path.name for path in project.folder.iterdir()) == ["conf", "data", "pyproject.toml", "src"]
 
 
+@pytest.mark.slow
 def test_a_mistyped_pipeline_is_named_in_one_line_with_the_likely_one(project: Project) -> None:
     process = project.start_kedro("run", "--env", "test", "--pipeline", "mais")
     output, errors = process.communicate(timeout=120)
@@ -50,6 +53,7 @@ def test_a_mistyped_pipeline_is_named_in_one_line_with_the_likely_one(project: P
     assert line == "Error: --pipeline mais: there is no such pipeline; did you mean mias?"
 
 
+@pytest.mark.slow
 def test_missing_first_weights_are_refused_before_any_image_is_packed(project: Project) -> None:
     weights = "breakhis.training.network.weights=/nonexistent.weights.h5"
     process = project.start_kedro("run", "--env", "test", "--pipeline", "breakhis", "--params", weights)
@@ -69,6 +73,7 @@ def interruptible() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("interruptible")
 def test_an_interrupted_run_is_killed_in_mlflow(tmp_path: Path, empty_database: Path) -> None:
     projects = {number: make_project(tmp_path / number.name) for number in (signal.SIGINT, signal.SIGTERM)}

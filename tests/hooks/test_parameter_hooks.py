@@ -47,6 +47,7 @@ class TestNames:
     def test_the_files_own_parameters_pass(self, start: Any) -> None:
         start()
 
+    @pytest.mark.slow
     def test_known_keys_pass_however_deep(self, start: Any) -> None:
         loader = start(mias={"training": {"epochs": 4}, "split": {"seed": 3}}, train={"engine": "fit"})
         assert loader["parameters"]["mias"]["training"]["epochs"] == 4
@@ -57,6 +58,7 @@ class TestNames:
         ):
             start(mias={"training": {"epoch": 4}})
 
+    @pytest.mark.slow
     def test_a_name_like_no_other_is_refused_with_the_files_to_look_in(self, start: Any) -> None:
         with pytest.raises(
             MammoscanError, match=r"--params zzz: there is no such parameter; .* conf/base/parameters"
@@ -104,6 +106,7 @@ class TestFolds:
         with pytest.raises(MammoscanError, match=pattern):
             parameters.check_folds(known)
 
+    @pytest.mark.slow
     def test_on_the_command_line_too(self, start: Any) -> None:
         with pytest.raises(MammoscanError, match=r"^mias.split.folds is 7, expected 5"):
             start(mias={"split": {"folds": 7}})

@@ -85,6 +85,7 @@ def test_drawn_places_lie_in_the_breast_and_apart(draw_mask, references, side):
         assert min(gaps) >= 128
 
 
+@pytest.mark.slow
 def test_drawn_places_are_distributed_as_the_references_are(draw_mask, references):
     mask = draw_mask(side="right")
     rng = np.random.default_rng(0)

@@ -77,6 +77,7 @@ def make_strided() -> Any:
     )
 
 
+@pytest.mark.slow
 def test_the_article_network_reads_a_whole_scan_as_it_reads_windows(small: Any) -> None:
     grid = draw_scan(64, 56)
     mask = np.zeros(grid.shape, bool)
@@ -119,6 +120,7 @@ def test_places_outside_the_breast_are_left_out(small: Any) -> None:
     np.testing.assert_allclose(found.probabilities[inside].sum(axis=1), 1, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [make_pooled, make_strided])
 def test_other_chains_without_padding_are_read_exactly_too(make: Callable[[], Any]) -> None:
     model = stir(make())

@@ -15,6 +15,7 @@ def test_small_cnn_has_the_articles_parameters() -> None:
     assert model.output_shape == (None, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "shape", "parameters", "outputs"),
     [
@@ -43,6 +44,7 @@ def test_more_labels_than_two_never_share_a_sigmoid() -> None:
 
 
 class TestBackbones:
+    @pytest.mark.slow
     def test_one_seed_gives_one_set_of_weights_and_one_channel_is_enough(self) -> None:
         first, again, other = (
             build_network("mobilenet_v2", (32, 32, 1), 3, seed).get_weights() for seed in (5, 5, 6)
@@ -50,12 +52,14 @@ class TestBackbones:
         assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
         assert not np.array_equal(first[0], other[0])
 
+    @pytest.mark.slow
     def test_what_differs_between_images_reaches_the_end_of_a_drawn_backbone(self) -> None:
         whole = build_network("mobilenet_v2", (32, 32, 3), 2, seed=5)
         images = np.random.default_rng(0).uniform(-1, 1, (4, 32, 32, 3)).astype(np.float32)
         features = np.asarray(cut_backbone(whole)(images, training=False))
         assert features.std(axis=0).mean() > 0.01
 
+    @pytest.mark.slow
     def test_the_head_alone_begins_as_the_head_of_the_whole_does(self) -> None:
         whole = build_network("mobilenet_v2", (32, 32, 3), 3, seed=5)
         alone = build_network("mobilenet_v2", (1280,), 3, seed=5)

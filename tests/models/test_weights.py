@@ -27,6 +27,7 @@ def published() -> Any:
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a.weights.h5", "a.keras", "a.h5"])
 def test_weights_come_from_any_file_that_keras_writes(published: Any, tmp_path: Path, name: str) -> None:
     import keras

@@ -69,6 +69,7 @@ def test_specks_of_every_form_stand_out_from_the_tissue_they_lie_in(form):
         assert fine.max() > 60.0 > -fine.min()
 
 
+@pytest.mark.slow
 def test_the_breast_is_found_at_its_side_on_black_beyond_the_film():
     for plan in plan_scans(8, 7)[:4]:
         scan = draw_scan(plan, 7)
@@ -80,6 +81,7 @@ def test_the_breast_is_found_at_its_side_on_black_beyond_the_film():
         assert not scan[:, 1025 - margin :].any()
 
 
+@pytest.mark.slow
 def test_both_scans_of_a_patient_look_more_alike_than_those_of_two():
     plans = plan_scans(8, 7)
     level = [np.median(scan[find_breast(scan)]) for scan in (draw_scan(plan, 7) for plan in plans)]

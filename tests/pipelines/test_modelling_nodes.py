@@ -348,6 +348,7 @@ def test_the_network_is_described_before_it_is_trained(
     assert "72,706" in text
 
 
+@pytest.mark.slow
 def test_a_network_is_really_trained_and_asked(
     samples: pd.DataFrame, pixels: np.ndarray, folds: pd.DataFrame, question: Question, tmp_path: Path
 ) -> None:

@@ -238,6 +238,7 @@ class TestNode:
         assert (found["trial"], found["value"]) == (chosen["trial"], chosen["value"])
         assert set(table["fold"]) == {2}
 
+    @pytest.mark.slow
     def test_finished_trials_are_kept_unless_data_or_ranges_change(
         self,
         samples: pd.DataFrame,

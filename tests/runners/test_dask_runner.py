@@ -117,6 +117,7 @@ class TestWorkers:
             client.run(forget)
             dask.prepare_workers(client)
 
+    @pytest.mark.slow
     def test_a_node_that_takes_every_worker_down_ends_the_run_in_one_line(self, tmp_path: Path) -> None:
         config = pytest.importorskip("dask").config
         catalog = DataCatalog({"a": MemoryDataset(1), "b": JSONDataset(filepath=str(tmp_path / "b.json"))})

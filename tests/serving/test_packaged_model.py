@@ -220,6 +220,7 @@ def test_a_picture_is_made_ready_classified_and_explained(network: Path, labels:
         Classifier.load(network.parent / "nowhere")
 
 
+@pytest.mark.slow
 def test_onnx_says_the_same_and_is_kept_only_then(
     network: Path, labels: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -50,6 +50,7 @@ def scan() -> NDArray[np.uint8]:
     return np.clip(breast * (120 + texture), 0, 255).astype(np.uint8)
 
 
+@pytest.mark.slow
 def test_a_region_is_what_the_model_says_of_the_window_there(
     classifier: Classifier, scan: NDArray[np.uint8]
 ) -> None:

@@ -112,6 +112,7 @@ def test_writing_takes_a_bounded_share_of_the_time(path: Path, monkeypatch: pyte
     assert checkpointer.is_due()
 
 
+@pytest.mark.slow
 def test_without_resume_an_old_checkpoint_is_removed(
     train: Any, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,6 +141,7 @@ def test_a_training_that_had_ended_is_not_repeated(train: Any, path: Path, valid
         train(resume=True, seed=4, **words)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["auto", "fit"])
 def test_a_resumed_training_ends_with_the_bits_of_an_uninterrupted_one(
     train: Any, path: Path, monkeypatch: pytest.MonkeyPatch, engine: str
@@ -216,6 +218,7 @@ def start(folder: Path, mode: str) -> subprocess.Popen[str]:
     return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
 
+@pytest.mark.slow
 def test_a_killed_process_resumes_to_the_bits_of_one_that_was_not(tmp_path: Path) -> None:
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     victim = start(killed, "fresh")

@@ -46,6 +46,7 @@ def test_a_head_that_begins_otherwise_is_refused() -> None:
         absorb_spread(head, measure_spread(FEATURES[:, :4], np.arange(9)))
 
 
+@pytest.mark.slow
 def test_what_hardly_varies_beside_what_is_large_is_learnt_from() -> None:
     targets = np.arange(80) % 2
     features = (1e3 + RNG.normal(size=(80, 1280))).astype(np.float32)

@@ -61,12 +61,14 @@ def pick(found: dict[str, Any], name: str) -> list[Any]:
 
 @needs_jax
 class TestJax:
+    @pytest.mark.slow
     def test_it_never_imports_tensorflow(self, trained: Any, fresh: list[Any]) -> None:
         _, notes = trained(fresh)
         assert notes["asked_in_training"] == 0
         assert notes["tensorflow"] is False
         assert notes["stepped"]["engine"] == notes["stepped"]["device"]["backend"] == "jax"
 
+    @pytest.mark.slow
     @pytest.mark.skipif(os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow", reason="compares both")
     def test_it_learns_and_answers_what_tensorflow_does(
         self, train: Any, trained: Any, fresh: list[Any], problem: Any, monkeypatch: pytest.MonkeyPatch

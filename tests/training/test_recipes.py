@@ -36,6 +36,7 @@ def assert_same_bits(first: Any, second: Any) -> None:
 
 
 class TestSigmoid:
+    @pytest.mark.slow
     @ENGINES
     def test_it_learns_and_gives_a_probability_for_each_label(
         self, train: Train, problem: Any, engine: str
@@ -58,6 +59,7 @@ class TestSigmoid:
         np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-6)
         assert (found.argmax(1) == problem.targets[problem.test]).mean() > 0.8
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(("network", "loss"), [(TINY, "auto"), (BODY, "binary_crossentropy")])
     def test_both_engines_agree_with_everything_on(
         self, train: Train, monkeypatch: pytest.MonkeyPatch, network: dict[str, str], loss: str
@@ -89,6 +91,7 @@ class TestSigmoid:
 
 
 class TestAugmentation:
+    @pytest.mark.slow
     def test_it_changes_what_is_learnt_and_one_seed_gives_equal_bits(
         self, train: Train, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -99,6 +102,7 @@ class TestAugmentation:
         monkeypatch.setattr(pixel_blocks, "BLOCK_BYTES", 2 * 16 * 256)
         assert_same_bits(first, train(network=TINY, augmentation=BENT)[0])
 
+    @pytest.mark.slow
     def test_it_needs_no_square_and_bends_colour(self, train: Train) -> None:
         pixels = np.random.default_rng(0).integers(0, 255, (140, 12, 20, 3), dtype=np.uint8)
         _, history = train(network=TINY, augmentation=BENT, pixels=pixels, training="none", epochs=1)
@@ -131,6 +135,7 @@ class TestRates:
         assert list_phases(recipe, 3, True) == [Phase(1, 3, True, 0.1)]
         assert list_phases(Recipe(epochs=9), 9, False) == [Phase(1, 9, False, 1e-3)]
 
+    @pytest.mark.slow
     @ENGINES
     def test_the_backbone_learns_in_the_second_phase_only(
         self, train: Train, problem: Any, engine: str
@@ -179,6 +184,7 @@ class TestRates:
         assert [row.learning_rate for row in history.epochs] == pytest.approx(rates)
 
     # Within the first phase, at its end, and within the second.
+    @pytest.mark.slow
     @pytest.mark.parametrize(("engine", "stop"), [("auto", 2), ("auto", 4), ("auto", 5), ("fit", 5)])
     def test_a_training_with_all_of_it_resumes_to_equal_bits(
         self, train: Train, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, engine: str, stop: int
@@ -238,6 +244,7 @@ class TestFrozen:
             whole.get_layer("body_conv").kernel, fresh.get_layer("body_conv").kernel
         )
 
+    @pytest.mark.slow
     @ENGINES
     def test_images_teach_the_head_what_their_features_do(
         self, train: Train, problem: Any, engine: str, monkeypatch: pytest.MonkeyPatch
@@ -266,6 +273,7 @@ class TestFrozen:
             check_features(self.RECIPE, ViewParams(training="none"))
         check_features(self.RECIPE, self.STILL)
 
+    @pytest.mark.slow
     def test_a_real_backbone_does_all_of_it(self, train: Train) -> None:
         rng = np.random.default_rng(0)
         pixels = rng.integers(0, 255, (24, 32, 32, 3), dtype=np.uint8)

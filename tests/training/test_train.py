@@ -24,6 +24,7 @@ def drop_seconds(history: History) -> list[dict[str, Any]]:
     return [row.model_dump(exclude={"seconds"}) for row in history.epochs]
 
 
+@pytest.mark.slow
 def test_a_network_learns_and_its_history_says_so(train: Train) -> None:
     seen: list[dict[str, Any]] = []
     model, history = train(epochs=12, learning_rate=0.003, on_epoch=seen.append)
@@ -39,6 +40,7 @@ def test_a_network_learns_and_its_history_says_so(train: Train) -> None:
     assert history.device.kind == "cpu"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["auto", "fit"])
 def test_one_seed_gives_equal_bits_and_another_seed_others(train: Train, engine: str) -> None:
     first, history = train(engine=engine, seed=1)
@@ -56,6 +58,7 @@ def test_a_training_leaves_nothing_to_the_next_one_on_the_same_program(train: Tr
     assert_same_bits(alone, after)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 @pytest.mark.parametrize("training", ["none", "random"])
 def test_both_engines_agree_without_dropout(
@@ -126,6 +129,7 @@ def test_random_views_and_class_weights_change_what_is_learnt(train: Train) -> N
     assert len(set(losses.values())) == 3
 
 
+@pytest.mark.slow
 def test_bfloat16_learns_and_is_another_program(train: Train) -> None:
     model, history = train(precision="bfloat16", epochs=12, learning_rate=0.003)
     assert history.epochs[-1].val_auc > 0.95
@@ -133,6 +137,7 @@ def test_bfloat16_learns_and_is_another_program(train: Train) -> None:
     assert model.layers[-1].compute_dtype == "float32"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["auto", "fit"])
 def test_a_loss_that_is_not_finite_stops_with_its_epoch_and_batch(train: Train, engine: str) -> None:
     with pytest.raises(MammoscanError, match=r"loss became (nan|inf) in epoch 1, batch [2-5]"):
@@ -155,6 +160,7 @@ def test_a_broken_batch_is_named_although_images_are_streamed(
     assert find_batch() == kept
 
 
+@pytest.mark.slow
 def test_two_trainings_at_once_do_not_share_a_program(train: Train) -> None:
     alone, _ = train(seed=8)
     inner: list[Any] = []
