@@ -215,7 +215,8 @@ def simulate_training(case: Case, signal: float, sets: int, resamples: int, seed
         highs.append(auc["high"])
         truths.append(truth)
         # What the interval was without the variance of training: on the logit scale narrower by the root of 2.
-        value, low, high = (np.log(auc[key] / (1 - auc[key])) for key in ("value", "low", "high"))
+        ends = np.clip([auc[key] for key in ("value", "low", "high")], 1e-9, 1 - 1e-9)
+        value, low, high = np.log(ends / (1 - ends))
         given.append([value - (value - low) / np.sqrt(2), value + (high - value) / np.sqrt(2)])
         leads.append((compared["low"] > 0, compared["high"] < 0))
     low, high, expected = np.array(lows), np.array(highs), float(np.mean(truths))
@@ -281,9 +282,7 @@ def tabulate_training(sets: int, resamples: int, seed: int) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sets", type=int, default=200, help="data sets per cell of networks that are given")
-    parser.add_argument(
-        "--trained", type=int, default=1000, help="data sets without a signal; with one, 300"
-    )
+    parser.add_argument("--trained", type=int, default=1000, help="data sets without a signal; with one, 300")
     parser.add_argument("--resamples", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
