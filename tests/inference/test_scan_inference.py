@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mammoscan.imaging.crops import cut_window
+from mammoscan.errors import MammoscanError
+from mammoscan.imaging.crops import cut_scales, cut_window
+from mammoscan.imaging.scan_grid import prepare_scales, prepare_scan
 from mammoscan.inference.predict import predict_probabilities
 from mammoscan.inference.scan_inference import convolve_network, map_scan
-from mammoscan.params import MachineParams, Recipe, ViewParams
+from mammoscan.models.registry import build_network
+from mammoscan.params import MachineParams, Recipe, ScanGridParams, ViewParams
 
 RECIPE = Recipe(epochs=1, scale="standard")
 MACHINE = MachineParams(device="cpu")
@@ -155,3 +158,27 @@ def test_networks_that_cannot_be_read_whole_are_asked_window_by_window(small: An
         padded, window, np.arange(1), recipe=RECIPE, views=ViewParams(prediction=False), machine=MACHINE
     )
     np.testing.assert_allclose(found.probabilities[1, 2], said, atol=1e-6)
+
+
+def test_windows_of_several_scales_are_those_that_training_cuts() -> None:
+    rng = np.random.default_rng(0)
+    scan = rng.integers(0, 256, (1024, 1024), dtype=np.uint8)
+    grid, _ = prepare_scan(scan, ScanGridParams())
+    mask = np.ones(grid.shape, bool)
+    others = prepare_scales(scan, mask, (0.5, 2))
+    assert [len(one) for one in others] == [384, 96]
+    model = build_network("small_cnn", (48, 48, 3), 2, seed=1)
+    views = ViewParams(prediction=True)
+    found = map_scan(model, grid, mask, 32, recipe=RECIPE, views=views, machine=MACHINE, others=others)
+    row, column = found.rows[2], found.columns[3]
+    side = 1024 / 192
+    [window] = cut_scales([grid, *others], row * side, column * side, 48, 1024)
+    [wanted] = predict_probabilities(
+        model, window[None], np.arange(1), recipe=RECIPE, views=views, machine=MACHINE
+    )
+    np.testing.assert_allclose(found.probabilities[2, 3], wanted, atol=1e-5)
+
+
+def test_a_scale_that_makes_no_whole_grid_is_refused() -> None:
+    with pytest.raises(MammoscanError, match=r"crop\.scales: 0\.7 makes a grid of 274\.286 pixels"):
+        prepare_scales(np.zeros((1024, 1024), np.uint8), np.ones((192, 192), bool), (0.7,))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 
 from mammoscan.data import mias
 from mammoscan.data.mias_regions import SCAN_SIDE
@@ -191,3 +192,37 @@ class TestOwnFolds:
             file.write_text(content)
         with pytest.raises(Exception, match=r"split.file .*folds.csv: found no readable table"):
             read_folds(file)
+
+
+class TestScales:
+    def test_channels_show_the_same_place_nearer_and_farther(
+        self, record: DatasetRecord, notes: tuple[pd.DataFrame, pd.DataFrame], grids: np.ndarray
+    ) -> None:
+        regions, _ = nodes.choose_regions(*notes, ABNORMALITY)
+        crop = CropParams(kind="window", size=48, scales=(0.5, 1, 2))
+        assert crop.scales == (1, 0.5, 2)
+        samples, pixels = cut(record, grids, regions, crop)
+        _, plain = cut(record, grids, regions, WINDOW)
+        assert pixels.shape == (len(samples), 48, 48, 3)
+        assert set(samples["scales"]) == {"1 0.5 2"}
+        np.testing.assert_array_equal(pixels[..., :1], plain)
+        # The middle half of a window shows what the finer one does, and a window is the middle half of the coarser.
+        near = pixels[..., 1].astype(float).reshape(-1, 24, 2, 24, 2).mean(axis=(2, 4))
+        far = plain[..., 0].astype(float).reshape(-1, 24, 2, 24, 2).mean(axis=(2, 4))
+        assert np.abs(near - plain[:, 12:36, 12:36, 0]).mean() < 4
+        assert np.abs(far - pixels[:, 12:36, 12:36, 2]).mean() < 4
+
+    def test_views_turn_all_channels_alike(
+        self, record: DatasetRecord, notes: tuple[pd.DataFrame, pd.DataFrame], grids: np.ndarray
+    ) -> None:
+        regions, _ = nodes.choose_regions(*notes, SEVERITY)
+        crop = CropParams(kind="window", size=48, scales=(1, 2))
+        _, pixels = cut(record, grids, regions, crop, "eight")
+        np.testing.assert_array_equal(pixels[3], make_view(pixels[0], 3))
+
+    @pytest.mark.parametrize("scales", [(0.5, 2), (1, 1), (1, 9), ()])
+    def test_scales_that_cannot_be_are_refused(self, scales: tuple[float, ...]) -> None:
+        with pytest.raises(ValidationError, match=r"crop\.scales is .*, expected"):
+            CropParams(kind="window", scales=scales)
+        with pytest.raises(ValidationError, match=r"crop\.scales is .* set crop\.kind to window"):
+            CropParams(kind="radius", scales=(1, 2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -13,7 +14,8 @@ from mammoscan.data.mias_notes import ABNORMALITIES, MALFORMED_TYPES, NO_PLACE, 
 from mammoscan.errors import MammoscanError
 from mammoscan.imaging.breast_coordinates import draw_matched_places, locate_in_breast
 from mammoscan.imaging.breast_mask import find_side
-from mammoscan.imaging.crops import crop_radius, cut_window
+from mammoscan.imaging.crops import crop_radius, cut_scales
+from mammoscan.imaging.scan_grid import prepare_scales
 from mammoscan.imaging.views import AUTHOR_VIEWS, N_VIEWS, make_view
 from mammoscan.params import CropParams, Question, ViewParams
 
@@ -215,8 +217,11 @@ def place_regions(
     return table.astype({"row": float, "column": float, "radius": float, "grid": int})
 
 
-def list_samples(placed: pd.DataFrame, views: ViewParams) -> pd.DataFrame:
-    """Return the ``samples`` table: one row per stored view of each placed region, in the order of the pixels."""
+def list_samples(placed: pd.DataFrame, views: ViewParams, crop: CropParams) -> pd.DataFrame:
+    """Return the ``samples`` table: one row per stored view of each placed region, in the order of the pixels.
+
+    Where the pixels' channels are windows of several scales, ``scales`` names these in each row.
+    """
     stored = STORED_VIEWS[views.stored]
     table = placed.loc[placed.index.repeat(len(stored))].reset_index(drop=True)
     names = [name for name, _ in stored] * len(placed)
@@ -224,6 +229,8 @@ def list_samples(placed: pd.DataFrame, views: ViewParams) -> pd.DataFrame:
         0, "sample_id", [f"{r}_{n}" if n else r for r, n in zip(table["region_id"], names, strict=True)]
     )
     table["view"] = names
+    if len(crop.scales) > 1:
+        table["scales"] = " ".join(f"{scale:g}" for scale in crop.scales)
     return table.drop(columns=["grid"])
 
 
@@ -234,25 +241,27 @@ def cut_blocks(
     views: ViewParams,
     read_scan: Callable[[str], NDArray[np.uint8]],
 ) -> Iterator[NDArray[np.uint8]]:
-    """Yield, for each placed region, its stored views ``[views, size, size, 1]``.
+    """Yield, for each placed region, its stored views ``[views, size, size, scales]``.
 
     Args:
         placed: What ``place_regions`` returned.
         grids: ``[N, h, w, 2]``, standardised scans; the ``window`` crop is cut from them.
         crop: How regions are cut.
         views: Which views are stored.
-        read_scan: Gives a raw scan by its file name; the ``radius`` crop is cut from it.
+        read_scan: Gives a raw scan by its file name; the ``radius`` crop is cut from it, and so are other scales.
     """
+
+    @lru_cache(maxsize=1)
+    def prepare(source: str, grid: int) -> list[NDArray[np.uint8]]:
+        own, mask = grids[grid, :, :, 0], grids[grid, :, :, 1].astype(bool)
+        others = [scale for scale in crop.scales if scale != 1]
+        return [own, *(prepare_scales(read_scan(source), mask, others) if others else [])]
+
     for _, region in placed.iterrows():
         if crop.kind == "window":
-            image = cut_window(
-                grids[region["grid"], :, :, 0],
-                region["row"],
-                region["column"],
-                crop.size,
-                grids.shape[1] / SCAN_SIDE,
-            )
+            levels = prepare(region["source"], region["grid"])
+            [image] = cut_scales(levels, region["row"], region["column"], crop.size, SCAN_SIDE)
         else:
             scan = read_scan(region["source"])
-            image = crop_radius(scan, region["row"], region["column"], region["radius"], crop.size)
-        yield np.stack([make_view(image, k) for _, k in STORED_VIEWS[views.stored]])[..., None]
+            image = crop_radius(scan, region["row"], region["column"], region["radius"], crop.size)[..., None]
+        yield np.stack([make_view(image, k) for _, k in STORED_VIEWS[views.stored]])

@@ -50,7 +50,7 @@ def predict_baselines(
     reject_label_leaks(known, columns, question)
     target = pd.Categorical(known["label"].astype(str), categories=list(question.labels)).codes.astype(int)
     patients = pd.factorize(known["patient_id"].astype(str), sort=True)[0]
-    texture = describe_textures(pixels, used)
+    texture = describe_textures(pixels, used, apart="scales" in samples)
     tables: dict[str, list[pd.DataFrame]] = {"majority": [], "metadata": [], "texture": []}
     for name, rows in parts.items():
         places = np.searchsorted(used, rows["row"].to_numpy())

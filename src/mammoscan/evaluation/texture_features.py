@@ -14,16 +14,20 @@ RINGS = 4
 BANDS = 6
 
 
-def describe_textures(pixels: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def describe_textures(pixels: np.ndarray, rows: np.ndarray, apart: bool = False) -> np.ndarray:
     """Describe images by intensity, gradients, local contrast, radial profile and spectrum.
 
     Args:
         pixels: uint8 ``[N, H, W, C]``; read in chunks.
         rows: Positions of the images to describe.
+        apart: Whether the channels are images of their own, e.g. windows of several scales; otherwise they are
+            colours, of which their mean is described and how they differ.
 
     Returns:
         float64 ``[len(rows), features]``, finite.
     """
+    if apart and pixels.shape[3] > 1:
+        return np.hstack([describe_textures(pixels[..., [k]], rows) for k in range(pixels.shape[3])])
     size = int(np.prod(pixels.shape[1:])) * 8
     step = max(1, CHUNK_BYTES // size)
     parts = [_describe_chunk(np.asarray(pixels[rows[at : at + step]])) for at in range(0, len(rows), step)]

@@ -57,6 +57,24 @@ def cut_windows(grid: NDArray, rows: ArrayLike, columns: ArrayLike, size: int, s
     return windows
 
 
+def cut_scales(
+    grids: Sequence[NDArray], rows: ArrayLike, columns: ArrayLike, size: int, side: int
+) -> NDArray:
+    """Cut the windows of several scales around many places, as channels.
+
+    Args:
+        grids: For each scale ``[h, h]``; a window of ``size`` pixels shows more of a coarser one.
+        rows: Rows of the N places.
+        columns: Their columns.
+        size: Side of the windows, in pixels of each grid.
+        side: Side of the scan, in the unit of the places.
+
+    Returns:
+        ``[N, size, size, scales]``.
+    """
+    return np.stack([cut_windows(grid, rows, columns, size, len(grid) / side) for grid in grids], axis=-1)
+
+
 def crop_radius(scan: NDArray, row: float, column: float, radius: float, size: int) -> NDArray:
     """Crop the square of a radius and resize it, pixel for pixel as the article's Pillow calls do.
 

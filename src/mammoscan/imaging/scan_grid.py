@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -54,6 +56,32 @@ def standardise_scan(small: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArr
         return np.full_like(small, LEVEL_OF_MEAN)
     scores = LEVELS_PER_DEVIATION * (levels - mean) / deviation + LEVEL_OF_MEAN
     return np.clip(np.rint(scores), 0, 255).astype(np.uint8)[small]
+
+
+def prepare_scales(
+    scan: NDArray[np.uint8], mask: NDArray[np.bool_], scales: Sequence[float]
+) -> list[NDArray[np.uint8]]:
+    """Standardise a scan on finer or coarser grids, from which windows of other scales are cut.
+
+    Args:
+        scan: uint8 ``[H, H]``, as published.
+        mask: The breast on the grid of scale 1.
+        scales: 0.5 is a grid of twice as many pixels a side, so that as many pixels show half as much.
+
+    Returns:
+        For each scale uint8 ``[h, h]``.
+    """
+    found = []
+    for scale in scales:
+        side = len(mask) / scale
+        if side != int(side) or side > len(scan):
+            raise MammoscanError(
+                f"crop.scales: {scale:g} makes a grid of {side:g} pixels out of one of {len(mask)} (grid.size), "
+                f"expected a whole number, at most the scan's {len(scan)}; change grid.size or the scale"
+            )
+        places = np.arange(int(side)) * len(mask) // int(side)
+        found.append(standardise_scan(shrink_scan(scan, int(side)), mask[np.ix_(places, places)]))
+    return found
 
 
 def prepare_scan(

@@ -5,14 +5,14 @@ A network for windows is split so that it reads the whole scan and predicts all 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mammoscan.imaging.crops import cut_windows
+from mammoscan.imaging.crops import cut_scales
 from mammoscan.imaging.views import N_VIEWS, invert_view
 from mammoscan.inference.predict import predict_probabilities
 from mammoscan.models.outputs import expand_probabilities
@@ -169,6 +169,7 @@ def map_scan(
     views: ViewParams,
     machine: MachineParams | None = None,
     convolve: bool = True,
+    others: Sequence[NDArray[np.uint8]] = (),
 ) -> ScanMap:
     """Predict the windows around all places of a scan's breast.
 
@@ -183,6 +184,8 @@ def map_scan(
         machine: On what it is computed.
         convolve: Whether the scan is read as a whole where that is exact; otherwise window by window, which gives
             the same numbers many times slower.
+        others: The scan on finer and coarser grids, whose windows are the network's further channels. Windows of
+            several scales do not shift by the same number of pixels, so such a scan is read window by window.
 
     Returns:
         The map, over the whole grid.
@@ -195,9 +198,10 @@ def map_scan(
     found = np.full((*inside.shape, outputs), np.nan, np.float32)
     if not inside.any():
         return ScanMap(found, rows, columns)
-    reader = _prepare(model, choose_scale(recipe), stride) if convolve else None
+    reader = _prepare(model, choose_scale(recipe), stride) if convolve and not others else None
     if reader is None:
-        found[inside] = _predict_windows(model, grid, rows, columns, inside, recipe, views, machine)
+        channels = [*np.moveaxis(grid, -1, 0), *others]
+        found[inside] = _predict_windows(model, channels, rows, columns, inside, recipe, views, machine)
     else:
         part = _find_box(inside)
         box, known = (
@@ -294,7 +298,7 @@ def _cut_box(image: NDArray, rows: NDArray[np.int64], columns: NDArray[np.int64]
 
 def _predict_windows(
     model: keras.Model,
-    grid: NDArray[np.uint8],
+    channels: Sequence[NDArray[np.uint8]],
     rows: NDArray[np.int64],
     columns: NDArray[np.int64],
     inside: NDArray[np.bool_],
@@ -306,7 +310,9 @@ def _predict_windows(
     parts = []
     for first in range(0, len(at_rows), _WINDOWS):
         part = slice(first, first + _WINDOWS)
-        windows = cut_windows(grid, rows[at_rows[part]], columns[at_columns[part]], model.input_shape[1])
+        windows = cut_scales(
+            channels, rows[at_rows[part]], columns[at_columns[part]], model.input_shape[1], len(channels[0])
+        )
         parts.append(
             predict_probabilities(
                 model, windows, np.arange(len(windows)), recipe=recipe, views=views, machine=machine

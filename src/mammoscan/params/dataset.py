@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from mammoscan.params.base import Block
 
@@ -55,8 +55,36 @@ class CropParams(Block):
         le=512,
         description="side of the image in pixels; 48 on a grid of 192 are 256 pixels of the scan",
     )
+    scales: tuple[float, ...] = Field(
+        (1,),
+        description="sides of the windows that become the image's channels, as multiples of `size` on the grid: "
+        "`[1, 0.5, 2]` shows the same place at three scales, each of `size` pixels; 1 comes first",
+    )
     normals_per_scan: int = Field(3, ge=1, le=20, description="regions drawn in each normal scan")
     seed: int = Field(0, ge=0, description="seed for the places of these regions")
+
+    @field_validator("scales", mode="before")
+    @classmethod
+    def _the_grids_own_comes_first(cls, value: Any) -> Any:
+        # Figures, audits and simple models that look at one channel look at the window of the grid itself.
+        return (
+            sorted(value, key=lambda scale: (scale != 1, scale)) if isinstance(value, list | tuple) else value
+        )
+
+    @model_validator(mode="after")
+    def _scales_suit_the_crop(self) -> CropParams:
+        known = 1 in self.scales and len(set(self.scales)) == len(self.scales) <= 8
+        if not known or not all(0.125 <= scale <= 8 for scale in self.scales):
+            raise ValueError(
+                f"crop.scales is {list(self.scales)}, expected up to eight different numbers from 0.125 to 8, with 1 "
+                "among them"
+            )
+        if len(self.scales) > 1 and self.kind != "window":
+            raise ValueError(
+                f"crop.scales is {list(self.scales)} and crop.kind is {self.kind}, expected [1]: several scales are "
+                "cut from grids; set crop.kind to window"
+            )
+        return self
 
 
 class PackParams(Block):

@@ -18,17 +18,19 @@ class WindowInput(Record):
         size: Its side, in pixels of the grid.
         grid: The grid that scans are brought to.
         scan_side: Side of a published scan in pixels.
+        scales: Of the windows that are the input's channels, as multiples of ``size``; 1 comes first.
     """
 
     kind: Literal["window", "radius"]
     size: int
     grid: ScanGridParams
     scan_side: int = 1024
+    scales: tuple[float, ...] = (1,)
 
     @property
     def window_side(self) -> int:
-        """The window's side in pixels of the scan."""
-        return round(self.size * self.scan_side / self.grid.size)
+        """The widest window's side in pixels of the scan."""
+        return round(max(self.scales) * self.size * self.scan_side / self.grid.size)
 
 
 class ImageInput(Record):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mammoscan.figures.style import NOTICE
-from mammoscan.records.card import Card
+from mammoscan.records.card import Card, WindowInput
 from mammoscan.reporting.render import render_text
 
 INTENDED_USE = (
@@ -93,7 +93,7 @@ def build_metadata(card: Card) -> dict[str, Any]:
                     "dtype": "uint8",
                     "value_range": [0, 255],
                     "is_patch_data": card.input.kind != "image",
-                    "channel_def": {"0": "grey"} if channels == 1 else {"0": "R", "1": "G", "2": "B"},
+                    "channel_def": _name_channels(card),
                 }
             },
             "outputs": {
@@ -111,3 +111,9 @@ def build_metadata(card: Card) -> dict[str, Any]:
         "mammoscan": card.model_dump(mode="json", exclude={"metrics", "versions"}),
         "limits": list_limits(card),
     }
+
+
+def _name_channels(card: Card) -> dict[str, str]:
+    if isinstance(card.input, WindowInput) and len(card.input.scales) > 1:
+        return {str(number): f"window of scale {scale:g}" for number, scale in enumerate(card.input.scales)}
+    return {"0": "grey"} if card.shape[2] == 1 else {"0": "R", "1": "G", "2": "B"}

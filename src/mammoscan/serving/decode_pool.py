@@ -83,7 +83,8 @@ class DecodePool:
         scan = None
         if found["size"]:
             height, width = found["size"]
-            scan = PreparedScan(arrays["grid"], arrays["mask"], height, width, arrays.get("preview"))
+            others = tuple(array for name, array in arrays.items() if name.startswith("other_"))
+            scan = PreparedScan(arrays["grid"], arrays["mask"], height, width, others, arrays.get("preview"))
         return PreparedImage(name, pixels, scan, found["notes"], found["warnings"])
 
     def view(self, content: bytes, name: str) -> tuple[dict[str, Any], bytes]:

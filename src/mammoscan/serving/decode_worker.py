@@ -111,6 +111,7 @@ def _prepare(content: bytes, header: dict[str, Any]) -> Message:
         grid=scan.grid if scan else None,
         mask=scan.mask if scan else None,
         preview=scan.preview if scan else None,
+        **{f"other_{number}": grid for number, grid in enumerate(scan.others if scan else ())},
     )
     return {
         **arrays,

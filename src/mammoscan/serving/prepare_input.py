@@ -10,7 +10,7 @@ from PIL import Image
 
 from mammoscan.errors import MammoscanError
 from mammoscan.imaging.image_reader import Limits, Picture, UnreadableImageError, decode_image, read_picture
-from mammoscan.imaging.scan_grid import prepare_scan, standardise_scan
+from mammoscan.imaging.scan_grid import prepare_scales, prepare_scan, standardise_scan
 from mammoscan.records.card import ImageInput, ModelInput, NetworkInput, WindowInput
 
 # A picture this much larger than the window that a model takes is a scan, not a window.
@@ -31,6 +31,7 @@ class PreparedScan:
     Attributes:
         grid: uint8 ``[size, size]``, standardised over the breast.
         mask: Bool of the same shape, the breast.
+        others: The scan on finer and coarser grids, where the model takes windows of several scales.
         height: Rows of the scan.
         width: Its columns.
         preview: uint8 ``[h, w]``, the scan made small; None where none was wanted.
@@ -40,6 +41,7 @@ class PreparedScan:
     mask: NDArray[np.bool_]
     height: int
     width: int
+    others: tuple[NDArray[np.uint8], ...] = ()
     preview: NDArray[np.uint8] | None = None
 
 
@@ -78,7 +80,7 @@ def prepare_image(
         MammoscanError: The file is no image, exceeds the limits, or cannot be an image of any study.
     """
     picture = read_picture(content, name, limits)
-    warnings = check_content(picture, takes.shape)
+    warnings = check_content(picture, takes)
     if is_whole_scan(picture, takes.input):
         notes = list(picture.notes)
         grey = flatten_grey(picture, notes)
@@ -89,8 +91,10 @@ def prepare_image(
     return PreparedImage(name, pixels, None, [*picture.notes, *notes], warnings)
 
 
-def check_content(picture: Picture, shape: tuple[int, int, int]) -> list[str]:
+def check_content(picture: Picture, takes: ModelInput) -> list[str]:
     """Reject a picture that shows nothing; return warnings of one that shows next to nothing or is of another kind."""
+    shape = takes.shape
+    grey = shape[2] == 1 or takes.input.kind == "window"
     array, name = picture.array, picture.name
     height, width = array.shape[:2]
     if min(height, width) < min(MIN_SIDE, *shape[:2]):
@@ -117,9 +121,9 @@ def check_content(picture: Picture, shape: tuple[int, int, int]) -> list[str]:
         warnings.append(f"nearly blank: {100 * same:.1f} % of its pixels have one and the same value")
     if 2 * max(height, width) < max(shape[:2]):
         warnings.append(f"only {width} x {height} pixels, while the network looks at {shape[1]} x {shape[0]}")
-    if shape[2] == 1 and _is_coloured(array):
+    if grey and _is_coloured(array):
         warnings.append("a colour image, while the model was trained on grey ones")
-    if shape[2] == 3 and array.ndim == 2:
+    if shape[2] == 3 and array.ndim == 2 and not grey:
         warnings.append("a grey image, while the model was trained on colour")
     return warnings
 
@@ -153,13 +157,15 @@ def prepare_whole_scan(
             f"{name} is a whole scan of {grey.shape[1]} x {grey.shape[0]} pixels, expected sides of at most "
             f"{round(MAX_PADDED_PIXELS**0.5)}: make it smaller"
         )
-    grid, mask = prepare_scan(np.pad(grey, [(0, side - length) for length in grey.shape]), how.grid)
+    square = np.pad(grey, [(0, side - length) for length in grey.shape])
+    grid, mask = prepare_scan(square, how.grid)
+    others = prepare_scales(square, mask, how.scales[1:])
     small = None
     if preview:
         image = Image.fromarray(grey)
         image.thumbnail((preview, preview))
         small = np.asarray(image)
-    return PreparedScan(grid, mask, grey.shape[0], grey.shape[1], small)
+    return PreparedScan(grid, mask, grey.shape[0], grey.shape[1], tuple(others), small)
 
 
 def fit_picture(
@@ -182,10 +188,11 @@ def fit_picture(
     notes: list[str] = []
     if how.kind == "image":
         return _fit_image(picture, how, shape, notes), notes
-    array = _fit_channels(_fit_depth(picture.array, notes), channels, notes)
+    scales = how.scales if isinstance(how, WindowInput) else (1,)
+    array = _fit_channels(_fit_depth(picture.array, notes), 1 if len(scales) > 1 else channels, notes)
     found = array.shape[:2]
     size = f"{width} x {height}"
-    if found == (height, width):
+    if found == (height, width) and len(scales) == 1:
         if how.kind == "window":
             notes.append(f"taken as it is: {size} pixels, already cut and standardised")
         return _as_channels(array), notes
@@ -194,13 +201,18 @@ def fit_picture(
     array = _cut_square(array, notes)
     if how.kind == "radius":
         return _resize(array, width, height, Image.Resampling.BICUBIC), notes
-    small = _resize(array, width, height, Image.Resampling.BOX)
     notes.append(
         f"shrunk from {array.shape[1]} x {array.shape[0]} to {size} pixels and standardised over itself: expected is a "
         f"window of {how.window_side} x {how.window_side} pixels of the scan"
     )
-    grey = small[..., 0]
-    return standardise_scan(grey, grey > 0)[..., None], notes
+    parts = []
+    for scale in scales:
+        # A picture shows the widest window; the others are its middle.
+        edge = round(len(array) * (1 - scale / max(scales)) / 2)
+        middle = array[edge : len(array) - edge, edge : len(array) - edge]
+        grey = _resize(middle, width, height, Image.Resampling.BOX)[..., 0]
+        parts.append(standardise_scan(grey, grey > 0))
+    return np.stack(parts, axis=-1), notes
 
 
 def reject_scan(name: str, height: int, width: int, how: NetworkInput) -> MammoscanError:

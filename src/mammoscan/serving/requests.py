@@ -204,7 +204,9 @@ class Predictor:
             out_of_distribution=any(text.startswith(OUT_OF_DISTRIBUTION_WARNING) for text in warnings),
             warnings=[*warnings, *image.warnings],
             notes=image.notes,
-            seen=None if heat is None else encode_picture(image.pixels),
+            seen=None
+            if heat is None
+            else encode_picture(image.pixels[..., :1] if card.input.kind == "window" else image.pixels),
             heat_map=None
             if heat is None
             else encode_picture(colour_heat(heat, warm=not two or row["label"] == card.positive)),

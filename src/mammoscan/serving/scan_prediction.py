@@ -60,7 +60,15 @@ def map_prepared(
 ) -> tuple[ScanMap, pd.DataFrame]:
     """Return the map and the regions of a scan on its grid; see ``map_picture``."""
     card = classifier.card
-    found = map_scan(classifier.network, scan.grid, scan.mask, stride, recipe=card.training, views=card.views)
+    found = map_scan(
+        classifier.network,
+        scan.grid,
+        scan.mask,
+        stride,
+        recipe=card.training,
+        views=card.views,
+        others=scan.others,
+    )
     inside = np.isfinite(found.probabilities[..., 0])
     calibrated = found.probabilities.copy()
     calibrated[inside] = apply_temperature(calibrated[inside], card.temperature)

@@ -137,9 +137,9 @@ def subsample_rois(
         ``samples``, and ``pixels`` as a stream in the same order.
     """
     placed = place_regions(regions, mias.list_scans(record), grids, crop)
-    samples = list_samples(placed, views)
+    samples = list_samples(placed, views, crop)
     blocks = cut_blocks(placed, grids, crop, views, lambda name: mias.read_scan(record, name))
-    shape = (len(placed) * len(STORED_VIEWS[views.stored]), crop.size, crop.size, 1)
+    shape = (len(placed) * len(STORED_VIEWS[views.stored]), crop.size, crop.size, len(crop.scales))
     return samples, ArrayStream(shape, "uint8", blocks)
 
 

@@ -134,12 +134,17 @@ def draw_class_counts(record: DatasetRecord, counts: pd.DataFrame) -> Figure:
     return figures.draw_class_counts(counts, choose_stamp(record))
 
 
+def pick_shown(record: DatasetRecord, pixels: np.ndarray) -> np.ndarray:
+    """Return what a person is shown of each sample: of windows at several scales the first, not false colours."""
+    return pixels[..., :1] if record.unit == "scans" else pixels
+
+
 def draw_sample_sheet(
     record: DatasetRecord, pixels: np.ndarray, samples: pd.DataFrame, folds: pd.DataFrame
 ) -> Figure:
     """Draw samples of each label as the network sees them; those of the lockbox stay unseen."""
     shown = np.setdiff1d(np.arange(len(samples)), find_lockbox_rows(folds))
-    return figures.draw_sample_sheet(pixels, samples, choose_stamp(record), rows=shown)
+    return figures.draw_sample_sheet(pick_shown(record, pixels), samples, choose_stamp(record), rows=shown)
 
 
 def draw_views(record: DatasetRecord, pixels: np.ndarray, folds: pd.DataFrame, views: ViewParams) -> Figure:
@@ -148,7 +153,9 @@ def draw_views(record: DatasetRecord, pixels: np.ndarray, folds: pd.DataFrame, v
         title, reason = "The views of one image", "This recipe shows every image as it is: nothing is turned."
         return draw_nothing(new_figure(1.2, title, choose_stamp(record)), reason)
     names = AUTHOR_VIEWS if views.stored == "twelve" else None
-    return figures.draw_views(pixels[find_used_rows(folds)[0]], choose_stamp(record), names)
+    return figures.draw_views(
+        pick_shown(record, pixels)[find_used_rows(folds)[0]], choose_stamp(record), names
+    )
 
 
 def draw_wrong_gallery(
@@ -164,7 +171,7 @@ def draw_wrong_gallery(
     """Draw what the network got wrong, the most confident first, each with where it saw what it said."""
     keys = zip(explained["sample_id"].astype(str), explained["fold"].astype(int), strict=True)
     return figures.draw_wrong_gallery(
-        pixels,
+        pick_shown(record, pixels),
         predictions,
         samples,
         question,

@@ -230,7 +230,7 @@ HEADLINE = "auc"
 
 def describe_windows(crop: CropParams, grid: ScanGridParams, pixels: np.ndarray) -> ModelInput:
     """Describe the network's input: a window of a scan's standardised grid, or the square of a region's radius."""
-    window = WindowInput(kind=crop.kind, size=crop.size, grid=grid, scan_side=SCAN_SIDE)
+    window = WindowInput(kind=crop.kind, size=crop.size, grid=grid, scan_side=SCAN_SIDE, scales=crop.scales)
     return ModelInput(input=window, shape=_read_shape(pixels))
 
 
