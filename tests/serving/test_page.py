@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from pictures import encode_dicom
 from services import CARD, FakeClassifier, Service, draw_png, run_service
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -109,7 +111,9 @@ def test_a_person_with_only_a_keyboard_gets_every_answer(service: Service, page:
         ]
     )
     status = page.get_by_role("status")
-    status.get_by_text("All 4 answered: 1 benign, 2 malignant, 1 without an answer.").wait_for()
+    status.get_by_text(
+        "All 4 answered: 1 benign, 1 malignant, 1 of an unknown kind, 1 without an answer."
+    ).wait_for()
     assert status.get_attribute("aria-live") == "polite"
 
     dark, bright, white, text = page.locator(".answer").all()
@@ -125,6 +129,8 @@ def test_a_person_with_only_a_keyboard_gets_every_answer(service: Service, page:
     warning = white.get_by_role("list", name="Warnings").inner_text()
     assert warning == "This does not look like what the model was trained on"
     assert bright.get_by_role("list", name="Warnings").count() == 0
+    assert white.locator(".verdict b").inner_text() == "I do not know this kind of image"
+    assert "the answer would be “malignant”" in white.locator(".verdict").inner_text()
     assert "text.png is no image that can be read here" in text.inner_text()
 
     heat = bright.locator(".heat")
@@ -154,6 +160,118 @@ def test_a_person_with_only_a_keyboard_gets_every_answer(service: Service, page:
     assert focus_on(page) == "choose"
     assert page.said == []
     assert all(url.startswith((service.address, "data:", "blob:")) for url in page.asked)
+
+
+def count_colours(page: Any) -> int:
+    """How many grey levels the enlarged original shows."""
+    return page.locator("#original").evaluate(
+        """canvas => new Set(canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data
+        .filter((_, at) => at % 4 === 0)).size"""
+    )
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+def test_a_picture_is_enlarged_zoomed_moved_and_windowed_on_its_own_sixteen_bits(
+    service: Service, page: Any, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 844})
+    ramp = np.linspace(0, 4095, 64 * 64).astype(np.uint16).reshape(64, 64)
+    dicom = encode_dicom(ramp, WindowCenter=30, WindowWidth=4)
+    page.goto(service.address)
+    page.set_input_files("#choose", [make_file("film.dcm", dicom)])
+    page.get_by_text("Answered.").wait_for()
+    page.get_by_role("button", name="Enlarge", exact=True).click()
+    viewer = page.get_by_role("dialog", name="film.dcm")
+    viewer.get_by_text("The original, 64 × 64 pixels of 16 bits").wait_for()
+    canvas = page.locator("#original")
+    page.wait_for_function("document.getElementById('original').dataset.zoom === '1.00'")
+    assert count_colours(page) > 100
+    # A window of one value: all else is black or white.
+    page.locator("#width").fill("1")
+    page.wait_for_timeout(200)
+    assert count_colours(page) <= 20
+    canvas.focus()
+    page.keyboard.press("+")
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_function("document.getElementById('original').dataset.zoom === '1.50'")
+    assert canvas.get_attribute("data-at") != "0,0"
+    viewer.get_by_role("button", name="Reset").click()
+    page.wait_for_function("document.getElementById('original').dataset.zoom === '1.00'")
+    over = page.locator("#viewer-over")
+    assert over.is_visible()
+    viewer.get_by_role("button", name="Heat map").click()
+    assert not over.is_visible()
+    assert "what speaks for" in page.locator("#viewer-seen-words").inner_text()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.keyboard.press("Escape")
+    assert not viewer.is_visible()
+    assert page.said == []
+
+
+def test_what_speaks_against_the_finding_is_not_red(service: Service, page: Any) -> None:
+    page.goto(service.address)
+    page.set_input_files("#choose", [make_file("dark.png", draw_png(25)), make_file("b.png", draw_png(204))])
+    page.get_by_text("All 2 answered").wait_for()
+    colours = page.locator(".answer .heat").evaluate_all(
+        """images => images.map(image => { const canvas = new OffscreenCanvas(8, 8);
+        const context = canvas.getContext("2d"); context.drawImage(image, 0, 0);
+        return [...context.getImageData(7, 7, 1, 1).data]; })"""
+    )
+    (red, _, blue, _), (warm, _, cool, _) = colours
+    assert red < blue
+    assert warm > cool
+    captions = page.locator(".seen figcaption").all_inner_texts()
+    assert "what speaks for “benign”" in captions[0]
+    assert "what speaks for “malignant”" in captions[1]
+
+
+def test_many_answers_are_a_table_that_can_be_sorted(service: Service, page: Any) -> None:
+    page.goto(service.address)
+    names = {"b10.png": 204, "b9.png": 25, "a.png": 120}
+    files = [make_file(name, draw_png(value)) for name, value in names.items()]
+    page.set_input_files("#choose", [*files, make_file("bad.png", b"no image")])
+    page.get_by_text("All 4 answered").wait_for()
+    page.get_by_role("button", name="As a table").click()
+
+    def column(at: int) -> list[str]:
+        return page.locator(f"#table tbody td:nth-child({at})").all_inner_texts()
+
+    assert column(1) == [*names, "bad.png"]
+    page.get_by_role("button", name="File").click()
+    assert column(1) == ["a.png", "b9.png", "b10.png", "bad.png"]
+    head = page.get_by_role("button", name="Probability of “malignant”")
+    head.click()
+    assert column(3) == ["0.8000", "0.4706", "0.0980", "–"]
+    assert page.locator("#table th").nth(2).get_attribute("aria-sort") == "descending"
+    head = page.get_by_role("button", name="Probability of “malignant”")
+    head.click()
+    assert column(3) == ["0.0980", "0.4706", "0.8000", "–"]
+    page.get_by_role("button", name="b9.png").click()
+    assert page.get_by_role("dialog", name="b9.png").is_visible()
+
+
+def test_ratings_are_offered_only_where_they_are_kept(page: Any, service: Service, tmp_path: Path) -> None:
+    page.goto(service.address)
+    page.set_input_files("#choose", [make_file("a.png", draw_png(204))])
+    page.get_by_text("Answered.").wait_for()
+    assert not page.get_by_role("button", name="Right").is_visible()
+    file = tmp_path / "ratings.csv"
+    with run_service(feedback=file) as asking:
+        page.goto(asking.address)
+        page.set_input_files("#choose", [make_file("a.png", draw_png(204))])
+        page.get_by_role("button", name="Wrong").click()
+        page.get_by_text("Noted as wrong.").wait_for()
+        assert page.get_by_role("button", name="Wrong").get_attribute("aria-pressed") == "true"
+    assert file.read_text().count("False") == 2  # known to the model, and wrong
+
+
+def test_a_name_that_begins_like_a_formula_is_saved_as_text(service: Service, page: Any) -> None:
+    page.goto(service.address)
+    page.set_input_files("#choose", [make_file("=1+1.png", draw_png(204))])
+    page.get_by_text("Answered.").wait_for()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save as CSV").click()
+    assert Path(download.value.path()).read_text().splitlines()[1].startswith('"\'=1+1.png"')
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -1,20 +1,44 @@
 // One image's answer on the page.
 
-export function fillAnswer(item, result, file) {
+import { describeHeat, openViewer } from "./viewer.js";
+
+export function fillAnswer(item, entry, feedback) {
+  const { result, file } = entry;
   const two = result.threshold !== null;
   const positive = two && result.label === result.positive;
-  item.className = `answer is-${positive ? "positive" : "negative"}`;
+  const unknown = result.out_of_distribution;
+  item.className = `answer is-${unknown ? "unknown" : positive ? "positive" : "negative"}`;
   const verdict = item.querySelector(".verdict");
   const name = document.createElement("b");
-  name.textContent = result.label;
-  verdict.replaceChildren(name, two ? describeSide(result, positive) : "the likeliest of the labels");
+  name.textContent = unknown ? "I do not know this kind of image" : result.label;
+  const side = two ? describeSide(result, positive) : "the likeliest of the labels";
+  verdict.replaceChildren(name, unknown ? `It is unlike those that the model was trained on. If it were one of them, the answer would be “${result.label}”: ${side}.` : side);
   const bars = item.querySelector(".bars");
   const shown = two ? [result.positive] : Object.keys(result.probabilities);
   bars.replaceChildren(...shown.map((label) => drawBar(label, result)));
   fillList(item.querySelector(".warnings"), result.warnings);
   fillList(item.querySelector(".notes"), result.notes);
   if (result.places.length) fillPlaces(item, result);
-  if (result.seen) fillPictures(item.querySelector(".pictures"), result, file);
+  if (result.seen) fillPictures(item.querySelector(".pictures"), entry);
+  if (feedback) offerRating(item.querySelector(".rating"), result);
+}
+
+function offerRating(box, result) {
+  box.hidden = false;
+  const said = box.querySelector(".rated");
+  for (const button of box.querySelectorAll("button")) {
+    button.addEventListener("click", async () => {
+      const right = button.value === "right";
+      const reply = await fetch("feedback", {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify({ sha256: result.sha256, right }),
+      }).catch(() => null);
+      said.textContent = reply?.ok ? `Noted as ${button.value}.` : "This could not be noted.";
+      if (!reply?.ok) return;
+      for (const other of box.querySelectorAll("button")) other.setAttribute("aria-pressed", String(other === button));
+    });
+  }
 }
 
 export function failAnswer(item, reason) {
@@ -94,19 +118,21 @@ function fillPlaces(item, result) {
   );
 }
 
-function fillPictures(pictures, result, file) {
+function fillPictures(pictures, entry) {
+  const { result, file } = entry;
   pictures.hidden = false;
   const under = pictures.querySelector(".under");
   under.addEventListener("load", () => {
     pictures.querySelector(".seen figcaption").textContent = result.size
-      ? `The scan, coloured by the probability of “${result.positive ?? result.label}” at each place`
-      : `What the network saw, ${under.naturalWidth} × ${under.naturalHeight}`;
+      ? `The scan. ${describeHeat(result)}`
+      : `${describeHeat(result)} (${under.naturalWidth} × ${under.naturalHeight})`;
   });
   under.src = result.seen;
   under.alt = "What the network saw";
   const heat = pictures.querySelector(".heat");
   heat.src = result.heat_map;
-  heat.alt = result.size ? "Map of the probabilities" : `Heat map: what spoke for ${result.label}`;
+  heat.alt = result.size ? "Map of the probabilities" : `Heat map: what speaks for ${result.label}`;
+  for (const button of pictures.querySelectorAll("button")) button.addEventListener("click", () => openViewer(entry));
   if (!result.size) showSent(pictures.querySelector(".sent"), file);
 }
 

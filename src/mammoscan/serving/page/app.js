@@ -1,14 +1,17 @@
 import { fillAnswer, failAnswer } from "./answer.js";
 import { fillCard } from "./card.js";
+import { fillTable, nameAnswer } from "./table.js";
+import { openViewer, startViewer } from "./viewer.js";
 
 const AT_ONCE = 2;
-const MOST_TRIES = 20;
+const MAX_TRIES = 20;
 const find = (id) => document.getElementById(id);
 
 const work = [];
 let answers = [];
 let running = 0;
 let stop = new AbortController();
+let feedback = false;
 let limits = { images: 32, megabytes: 64, megapixels: 50, seconds: 60 };
 
 async function start() {
@@ -19,6 +22,7 @@ async function start() {
     if (!reply.ok) throw new Error(`status ${reply.status}`);
     const about = await reply.json();
     limits = about.limits;
+    feedback = about.feedback;
     find("allowed").textContent =
       `PNG, JPEG, PGM, TIFF or DICOM, each up to ${limits.megabytes} MB and ${limits.megapixels} megapixels.`;
     find("threshold").textContent = about.threshold_meaning || "The answer is the likeliest label.";
@@ -68,7 +72,7 @@ async function askAbout(entry, signal) {
       entry.result = reply.results ? reply.results[0] : null;
       if (!entry.result) failAnswer(entry.item, reply.detail || "The service gave no answer.");
       else if (entry.result.error) failAnswer(entry.item, entry.result.error);
-      else fillAnswer(entry.item, entry.result, entry.file);
+      else fillAnswer(entry.item, entry, feedback);
     }
   } catch (error) {
     if (signal.aborted) return;
@@ -84,7 +88,7 @@ async function sendFile(file, signal) {
     const form = new FormData();
     form.append("images", file);
     const reply = await fetch("predict?explain=true", { method: "POST", body: form, signal });
-    if (reply.status !== 503 || tries === MOST_TRIES) {
+    if (reply.status !== 503 || tries === MAX_TRIES) {
       return (reply.headers.get("Content-Type") || "").includes("json")
         ? reply.json()
         : { detail: `The service failed with status ${reply.status}.` };
@@ -98,14 +102,16 @@ async function sendFile(file, signal) {
 
 function tellProgress(entry) {
   const done = answers.filter((one) => one.done).length;
-  const last = entry.result && !entry.result.error ? `${entry.file.name}: ${entry.result.label}` : `${entry.file.name}: no answer`;
+  const named = nameAnswer(entry.result);
+  const last = `${entry.file.name}: ${entry.result && !entry.result.error ? named : "no answer"}`;
+  if (!find("sheet").hidden) showTable();
   if (done < answers.length) {
     say(`${count(done)} of ${count(answers.length)} answered. ${last}.`);
     return;
   }
   const tally = new Map();
   for (const one of answers) {
-    const name = one.result && !one.result.error ? one.result.label : "without an answer";
+    const name = nameAnswer(one.result);
     tally.set(name, (tally.get(name) || 0) + 1);
   }
   const parts = [...tally].map(([name, number]) => `${count(number)} ${name}`);
@@ -114,13 +120,15 @@ function tellProgress(entry) {
 
 function saveTable() {
   const labels = [...new Set(answers.flatMap((one) => Object.keys(one.result?.probabilities ?? {})))];
-  const rows = [["file", "label", ...labels.map((label) => `p_${label}`), "threshold", "warnings", "notes", "error"]];
+  const rows = [["file", "label", ...labels.map((label) => `p_${label}`), "threshold", "out_of_distribution", "warnings", "notes", "error"]];
   for (const { file, result } of answers) {
     const chances = labels.map((label) => result?.probabilities?.[label] ?? "");
     const said = [result?.warnings, result?.notes].map((sentences) => (sentences ?? []).join("; "));
-    rows.push([file.name, result?.label ?? "", ...chances, result?.threshold ?? "", ...said, result?.error ?? ""]);
+    rows.push([file.name, result?.label ?? "", ...chances, result?.threshold ?? "", result?.out_of_distribution ?? "", ...said, result?.error ?? ""]);
   }
-  const quote = (cell) => `"${String(cell).replaceAll('"', '""')}"`;
+  // A spreadsheet must not take a file's name for a formula.
+  const defuse = (cell) => (/^[=+\-@\t\r]/.test(cell) ? `'${cell}` : cell);
+  const quote = (cell) => `"${defuse(String(cell)).replaceAll('"', '""')}"`;
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([rows.map((row) => row.map(quote).join(",")).join("\r\n") + "\r\n"], { type: "text/csv" }));
   link.download = "mammoscan.csv";
@@ -135,9 +143,17 @@ function clearAll() {
   running = 0;
   answers = [];
   find("answers").replaceChildren();
+  showTable();
   find("results").hidden = true;
   say("");
   find("choose").focus();
+}
+
+function showTable() {
+  fillTable(find("table"), answers, (entry) => {
+    if (entry.result?.seen) openViewer(entry);
+    else entry.item.scrollIntoView();
+  });
 }
 
 const say = (text) => { find("status").textContent = text; };
@@ -149,6 +165,14 @@ find("choose").addEventListener("change", (event) => {
 });
 find("clear").addEventListener("click", clearAll);
 find("save").addEventListener("click", saveTable);
+find("as-table").addEventListener("click", (event) => {
+  const shown = event.currentTarget.getAttribute("aria-pressed") !== "true";
+  event.currentTarget.setAttribute("aria-pressed", String(shown));
+  find("sheet").hidden = !shown;
+  find("answers").hidden = shown;
+  if (shown) showTable();
+});
+startViewer();
 find("heat").addEventListener("click", (event) => {
   const shown = event.currentTarget.getAttribute("aria-pressed") !== "true";
   event.currentTarget.setAttribute("aria-pressed", String(shown));
