@@ -93,6 +93,102 @@ def serve(
     run_server(app, listener, limits, announce)
 
 
+@main.command(context_settings=SHOW_DEFAULTS)
+@click.argument("name")
+@click.option("--images", metavar="PATH", help="Folder of images, a .zip or .tar.gz, or an http(s) address.")
+@click.option(
+    "--table", metavar="FILE", help="CSV, TSV, Parquet, JSON Lines or Excel table: one row per image."
+)
+@click.option("--image", metavar="COLUMN", help="The table's column of paths.")
+@click.option("--label", metavar="COLUMN", help="The table's column of labels.")
+@click.option("--patient", metavar="COLUMN", help="The table's column of patients.")
+@click.option(
+    "--label-from", metavar="WAY", help="folder, folder:2, path:REGEX, column:NAME or tag:NAME (DICOM)."
+)
+@click.option(
+    "--patients",
+    metavar="WAY",
+    help="A regular expression on the path, folder:2, column:NAME, tag:NAME, or unknown.",
+)
+@click.option(
+    "--labels", metavar="MAP", help="Which labels, and what the data call them: 'normal=0;ill=1,2'."
+)
+@click.option("--positive", metavar="LABEL", help="The label whose recall matters.")
+@click.option(
+    "--recipe",
+    default="laptop",
+    type=click.Choice(["laptop", "pretrained"]),
+    help="What is trained, and at which size.",
+)
+@click.option("--folds", type=click.IntRange(2, 20), help="[default: 2 to 10, by the number of patients]")
+@click.option("--replace", is_flag=True, help="Write over the study's file.")
+@click.option("--look", is_flag=True, help="Look at the images and write the page, but no study.")
+def new(
+    name: str,
+    images: str | None,
+    table: str | None,
+    image: str | None,
+    label: str | None,
+    patient: str | None,
+    label_from: str | None,
+    patients: str | None,
+    labels: str | None,
+    positive: str | None,
+    recipe: str,
+    folds: int | None,
+    replace: bool,
+    look: bool,
+) -> None:
+    """Make a study NAME of your own images: look at them, and write its one file of parameters."""
+    import sys
+
+    from mammoscan import new_study
+    from mammoscan.errors import MammoscanError
+    from mammoscan.plugins import load_extensions
+    from mammoscan.resolvers import find_project_root
+
+    load_extensions()
+    root = Path(find_project_root())
+    file = root / "conf" / "base" / f"parameters_{name}.yml"
+    if file.exists() and not (replace or look):
+        raise MammoscanError(
+            f"{file} is there already; pass --replace to write it anew, or choose another name"
+        )
+    wishes = new_study.Wishes(
+        name=name,
+        images=images,
+        table=table,
+        image_column=image,
+        label_from=label_from or (f"column:{label}" if label else None),
+        patient_from=new_study.read_patients(patients) or (f"column:{patient}" if patient else None),
+        labels=labels,
+        positive=positive,
+        recipe=recipe,
+        folds=folds,
+    )
+    folder = root / "data" / "01_raw" / name
+    words = ["new", name, *sys.argv[3:]] if sys.argv[1:3] == ["new", name] else ["new", *sys.argv[2:]]
+    try:
+        found = new_study.examine_images(wishes, folder)
+    except new_study.AmbiguousError as error:
+        if not sys.stdin.isatty() or not error.candidates:
+            raise
+        wishes = new_study.ask_for_patients(wishes, error.candidates)
+        words += ["--patients", str(wishes.patient_from)]
+        found = new_study.examine_images(wishes, folder)
+    block = new_study.write_block(found, wishes, new_study.quote_command(words))
+    page = root / "data" / "08_reporting" / name / "images.html"
+    new_study.write_page(found, name, block, page)
+    for line in new_study.describe_findings(found):
+        click.echo(line)
+    click.echo(f"page: {page}")
+    if look:
+        return
+    file.write_text(block, encoding="utf-8")
+    click.echo(f"study: {file}")
+    click.echo(f"run it: kedro run --pipeline {name}")
+
+
 def open_classifier(study: str, model: str, runtime: Runtime, public_key: Path | None = None) -> Classifier:
     """Find, load and warm up a model, so that the first request takes no longer than the others."""
     import numpy as np

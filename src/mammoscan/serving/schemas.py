@@ -163,7 +163,9 @@ class HealthAnswer(BaseModel):
 def _describe_form(many: bool) -> dict[str, Any]:
     """Return the OpenAPI description of a form of files, which the routes parse themselves."""
     file = {"type": "string", "format": "binary"}
-    about = "PNG, JPEG, PGM, TIFF, BMP, WebP, GIF or DICOM; " + ("one or many parts of this name." if many else "one file.")
+    about = "PNG, JPEG, PGM, TIFF, BMP, WebP, GIF or DICOM; " + (
+        "one or many parts of this name." if many else "one file."
+    )
     images = {"type": "array", "items": file, "minItems": 1} if many else file
     schema = {
         "type": "object",
