@@ -16,16 +16,16 @@ WORKDIR /app
 ENV PATH=/venv/bin:$PATH
 RUN python -m venv /venv
 # What is installed changes less often than the code: this layer is built again only when it does.
-COPY --chown=mammoscan constraints.txt pyproject.toml README.md LICENSE ./
-RUN mkdir -p src/mammoscan \
-    && touch src/mammoscan/__init__.py \
-    && pip install -e . -c constraints.txt
+# The versions are those of constraints.txt, each file checked by its hash.
+COPY --chown=mammoscan requirements.lock ./
+RUN pip install --require-hashes --no-deps -r requirements.lock
+COPY --chown=mammoscan pyproject.toml README.md LICENSE ./
 COPY --chown=mammoscan src ./src
 COPY --chown=mammoscan conf ./conf
 # MLflow's database lies beside its artifacts, so that one volume keeps both.
 RUN install -d data mlartifacts conf/local \
     && printf 'server:\n  mlflow_tracking_uri: "sqlite:////app/mlartifacts/mlflow.db"\n' > conf/local/mlflow.yml \
-    && pip install -e . --no-deps
+    && pip install -e . --no-deps --no-build-isolation
 
 FROM base AS pipeline
 # Data, reports and MLflow's records belong in volumes, not in the image.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -66,6 +67,18 @@ def nest(dotted: str, value: str) -> dict[str, Any]:
     for key in reversed(dotted.split(".")):
         value = {key: value}  # type: ignore[assignment]
     return value  # type: ignore[return-value]
+
+
+CONTRIBUTING_SAYS_HOW = "write requirements.lock anew, as CONTRIBUTING.md says"
+
+
+def simplify(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def read_pins(text: str) -> dict[str, str]:
+    pins = re.findall(r"^([\w.-]+)==([^\s;\\]+)", text, flags=re.MULTILINE)
+    return {simplify(name): version for name, version in pins}
 
 
 def list_blocks() -> list[type[Block]]:
@@ -216,9 +229,21 @@ class TestProjectFiles:
     def test_both_images_are_built_from_the_tested_versions(self) -> None:
         text = (ROOT / "Dockerfile").read_text()
         assert re.findall(r"^FROM \S+ AS (\w+)$", text, flags=re.MULTILINE) == ["base", "pipeline", "serve"]
-        assert "-c constraints.txt" in text
+        assert "pip install --require-hashes --no-deps -r requirements.lock" in text
         for file in re.findall(r"^COPY \S+ (.+) \S+$", text, flags=re.MULTILINE):
             assert all((ROOT / name).exists() for name in file.split()), file
+
+    def test_the_lock_file_has_the_tested_versions_of_all_that_a_run_needs(self) -> None:
+        lock = (ROOT / "requirements.lock").read_text()
+        locked = read_pins(lock)
+        tested = read_pins((ROOT / "constraints.txt").read_text())
+        assert {name: tested.get(name) for name in locked} == locked, CONTRIBUTING_SAYS_HOW
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+        needed = {simplify(re.split(r"[\[<>=!;~ ]", line)[0]) for line in project["dependencies"]}
+        assert needed - set(locked) == set(), CONTRIBUTING_SAYS_HOW
+        assert lock.count("--hash=sha256:") > len(locked)
+        # No address of a registry: whoever installs takes the files from where they like.
+        assert "://" not in lock
 
     def test_every_page_is_on_the_site(self) -> None:
         index = (ROOT / "docs" / "index.md").read_text()
