@@ -1,17 +1,24 @@
 import base64
+import csv
+import hashlib
+import io
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from mammoscan.figures.confusion_matrix import draw_confusion_matrix
 from mammoscan.figures.style import NOTICE, PHANTOM_STAMP, render_png
+from mammoscan.params import Question, Recipe
 from mammoscan.records.section import Section
-from mammoscan.reporting.report import build_report, measure_png
-from mammoscan.reporting.report_content import Picture, ReportContent
+from mammoscan.reporting.cells import build_cells
+from mammoscan.reporting.embed import measure_png
+from mammoscan.reporting.facts import Picture, ReportContent
+from mammoscan.reporting.report import build_report
 from records import make_dataset_record
 
 
@@ -120,13 +127,15 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        self.texts.append(data)
+        if self.open and self.open[-1] not in ("style", "script"):
+            self.texts.append(data)
 
     def find(self, tag):
         return [attributes for name, attributes in self.elements if name == tag]
 
     @property
     def text(self):
+        """The page's words, without those of its style and script."""
         return " ".join(" ".join(self.texts).split())
 
 
@@ -135,11 +144,20 @@ def test_the_page_needs_nothing_but_itself(full):
 
     page = Page(html)
     assert not page.open
-    assert not page.find("script") + page.find("link") + page.find("iframe")
+    assert not page.find("link") + page.find("iframe")
+    # The one script is inline, and only it may run.
+    [script] = page.find("script")
+    assert script == {}
+    text = html.split("<script>")[1].split("</script>")[0]
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    policy = next(meta["content"] for meta in page.find("meta") if meta.get("http-equiv"))
+    assert policy.startswith("default-src 'none';")
+    assert f"script-src 'sha256-{digest}';" in policy
+    assert not re.search("https?:|fetch|XMLHttp|import", text)
     sources = [image["src"] for image in page.find("img")]
     assert len(sources) == 5
     assert all(source.startswith("data:image/png;base64,") for source in sources)
-    assert all(link["href"].startswith("#") for link in page.find("a"))
+    assert all(link["href"].startswith(("#", "data:text/csv;")) for link in page.find("a"))
     assert not re.search(r"url\(|@import|\bon\w+=", html)
 
 
@@ -147,7 +165,7 @@ def test_every_link_leads_to_a_section_and_headings_are_in_order(full):
     page = Page(build_report(full))
 
     ids = {attributes["id"] for _, attributes in page.elements if attributes.get("id")}
-    assert {link["href"][1:] for link in page.find("a")} <= ids
+    assert {link["href"][1:] for link in page.find("a") if link["href"].startswith("#")} <= ids
     assert len(page.find("h1")) == 1
     levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch("h[1-6]", tag)]
     assert all(after - before <= 1 for before, after in pairwise(levels))
@@ -187,7 +205,8 @@ def test_hostile_words_stay_words(full, png):
     )  # fmt: skip
 
     page = Page(html)
-    assert not page.find("script")
+    assert len(page.find("script")) == 1
+    assert "alert" not in html.split("<script>")[1].split("</script>")[0]
     assert len(page.find("img")) == 1
     assert not any("onerror" in attributes for _, attributes in page.elements)
     assert not any("javascript" in str(link) for link in page.find("a"))
@@ -198,7 +217,7 @@ def test_the_headline_stands_on_top_in_words_with_its_interval(bare):
 
     assert "AUC 0.72 (95 % interval 0.62 to 0.82) on 119 regions" not in text
     assert "AUC 0.72 (95 % interval 0.62 to 0.82) on 119 images of 104 patients" in text
-    assert text.index("(95 % interval") < text.index("How it was measured")
+    assert text.index("(95 % interval") < text.rindex("How it was measured")
 
 
 @pytest.mark.parametrize(
@@ -279,10 +298,10 @@ def test_sections_without_content_are_left_out(bare, full):
     def list_headings(content):
         return re.findall(r"<h2 id=\"(\w+)-heading", build_report(content))
 
-    assert list_headings(bare) == ["measured", "comparison", "data", "repeat"]
+    assert list_headings(bare) == ["measured", "comparison", "data", "numbers", "methods", "repeat"]
     assert list_headings(full) == [
         "measured", "audit", "article", "ablation", "comparison", "subgroups", "curves", "errors",
-        "calibration", "data", "training", "more", "limits", "repeat",
+        "calibration", "data", "training", "more", "limits", "numbers", "methods", "repeat",
     ]  # fmt: skip
 
 
@@ -382,3 +401,101 @@ def test_a_section_of_a_studys_own_shows_its_words_tables_and_figures_once(bare,
     assert "40 1,200 0.83 [0.73, 0.93] 400 3 –" in text
     assert page.count('id="figure-probability_map"') == 1
     assert "More figures" not in page
+
+
+@pytest.fixture
+def cells():
+    question = Question(
+        title="T", text="Is it?", unit="regions", labels=("benign", "malignant"), positive="malignant"
+    )
+    shares = np.array([0.1, 0.9, 0.2, 0.7])
+    predictions = pd.DataFrame(
+        {
+            "model": "cnn", "fold": [0, 0, 1, 1], "sample_id": [f"<s{k}>" for k in range(4)],
+            "label": ["benign", "benign", "malignant", "malignant"],
+            "p_benign": 1 - shares, "p_malignant": shares,
+        }
+    )  # fmt: skip
+    samples = pd.DataFrame({"sample_id": predictions["sample_id"], "patient_id": list("abcd")})
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 1), dtype=np.uint8)
+    heats = {("<s1>", 0): np.full((8, 8), 255, np.uint8)}
+    return build_cells(predictions, samples, pixels, question, 0.5, heats)
+
+
+def test_every_cell_of_the_matrix_leads_to_its_images(full, cells):
+    html = build_report(replace(full, cells=cells))
+
+    page = Page(html)
+    links = [link["href"] for link in page.find("a") if link["href"].startswith("#cell-")]
+    assert set(links) == {f"#cell-{row}-{column}" for row in (0, 1) for column in (0, 1)}
+    assert len(links) == 8
+    panel = html.split('id="cell-0-1"')[1].split('id="cell-1-0"')[0]
+    assert "truly benign, called malignant" in panel
+    assert "malignant 90.0 %" in panel
+    assert "wrong: it is benign" in panel
+    assert "&lt;s1&gt;" in panel
+    # The image, and beside it where the evidence lies.
+    assert panel.count("<img") == 2
+    assert html.split('id="cell-1-0"')[1].split('id="cell-1-1"')[0].count("<img") == 1
+
+
+def test_the_first_screen_shows_roc_matrix_and_gallery_and_what_is_not_said(full, cells):
+    html = build_report(
+        replace(full, cells=cells, curves={"cnn": [(0, 0), (0.2, 0.8), (1, 1)], "texture": [(0, 0), (1, 1)]})
+    )
+
+    summary = html.split('id="summary"')[1].split("<section")[0]
+    words = " ".join(re.sub(r"<[^>]+>", " ", summary).split())
+    assert 'role="img" aria-label="ROC curves. Network: AUC 0.72 [0.62, 0.82].' in summary
+    assert 'points="0.0,100.0 20.0,20.0 100.0,0.0 "' in summary
+    assert summary.count("<img") == 4
+    for part in (
+        "What it does not say",
+        "another hospital",
+        "One hospital.",
+        "Leaks: None of the 119 test images",
+    ):
+        assert part in words
+
+
+def test_the_numbers_can_be_saved_as_csv(full):
+    page = Page(build_report(full))
+
+    [link] = [link for link in page.find("a") if "download" in link]
+    assert link["download"] == "mias_metrics.csv"
+    rows = list(csv.reader(io.StringIO(base64.b64decode(link["href"].split(",")[1]).decode())))
+    assert rows[0] == ["Model", "Measure", "Value", "Low", "High", "Interval"]
+    assert ["Network", "AUC", "0.72", "0.62", "0.82", ""] in rows
+
+
+def test_a_methods_paragraph_takes_its_numbers_from_the_run(full):
+    recipe = Recipe(epochs=30, patience=7, batch_size=16, learning_rate=0.001)
+    text = Page(build_report(replace(full, recipe=recipe))).text
+
+    methods = text[text.rindex("Methods and citation") :]
+    for part in (
+        "322 scans of 161 patients",
+        "at most 30 epochs in batches of 16",
+        "had not improved for 7 epochs",
+        "AUC 0.72 (95 % interval 0.62 to 0.82)",
+        "Texture baseline: AUC 0.60 [0.50, 0.70]",
+        "no coordinates: 1",
+        "commit 0c8edba",
+        "Run: a1b2",
+    ):
+        assert part in methods, part
+
+
+def test_a_figures_alternative_has_its_numbers(full, cells, png):
+    figures = dict.fromkeys(("roc", "confusion_matrix", "ablation", "class_counts", "wrong_gallery"), png)
+    page = Page(build_report(replace(full, cells=cells, figures=figures)))
+
+    words = " ".join(image["alt"] for image in page.find("img"))
+    for part in (
+        "Network: AUC 0.72 [0.62, 0.82].",
+        "Of 2 truly benign, 1 were called benign, 1 were called malignant.",
+        "as published: AUC 0.90 [0.80, 1.00]",
+        "CALC benign : 12 before, 10 after balancing",
+        "the surest with probability 0.90",
+    ):
+        assert part in words, part

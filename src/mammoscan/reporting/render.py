@@ -97,3 +97,9 @@ def say_paragraphs(section: str, **values: Any) -> tuple[str, ...]:
     macro = getattr(load_environment(escape=False).get_template("sections.j2").module, section)
     paragraphs = re.split(r"\n\s*\n", str(macro(**values)))
     return tuple(" ".join(text.split()) for text in paragraphs if text.strip())
+
+
+def say_alternative(figure: str, *values: Any) -> str:
+    """Return the numbers of a figure in words, for its text alternative; nothing for a figure without any."""
+    macro = getattr(load_environment(escape=False).get_template("alternatives.j2").module, figure, None)
+    return " ".join(str(macro(*values)).split()) if macro else ""

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import base64
-import struct
-from collections.abc import Mapping
+import csv
+import hashlib
+import io
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
+from markupsafe import Markup
 
-from mammoscan.figures.style import DPI, MODEL_NAMES, STAMPS, is_number
+from mammoscan.figures.style import MODEL_NAMES, STAMPS, is_number, name_model
 from mammoscan.reporting import verdicts
 from mammoscan.reporting.captions import CAPTIONS
-from mammoscan.reporting.render import MEASURES, name_measure, render_page, say
-from mammoscan.reporting.report_content import Picture, ReportContent
+from mammoscan.reporting.cells import pick_gallery
+from mammoscan.reporting.embed import embed_png, embed_text, measure_png
+from mammoscan.reporting.facts import Picture, ReportContent
+from mammoscan.reporting.render import FOLDER, MEASURES, name_measure, render_page, say, say_alternative
+from mammoscan.safe_text import defuse_formula
 
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+NUMBER_COLUMNS = ("Model", "Measure", "Value", "Low", "High", "Interval")
 
 
 def build_report(content: ReportContent) -> str:
-    """Return the report as one HTML page that needs no other file, no script and no network.
+    """Return the report as one HTML page that needs no other file and no network; its script only folds and copies.
 
     Args:
         content: All that it says; sections without content are left out.
@@ -34,9 +40,22 @@ def build_report(content: ReportContent) -> str:
     best = verdicts.find_best_baseline(content.metrics, content.headline)
     if tone == "good" and _is_matched(best, measure):
         tone = "doubt"
+    sentence = say("headline", content.headline, measures, content.unit, content.protocol, content.level)
+    numbers = _tabulate_numbers(content)
+    script = (FOLDER / "report.js").read_text(encoding="utf-8")
     return render_page(
         "report.html.j2",
         content=content,
+        script=Markup(script),
+        script_hash="sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
+        gallery=pick_gallery(content.cells),
+        silent=list_silences(content),
+        roc_alt=say_alternative("roc", content),
+        number_columns=NUMBER_COLUMNS,
+        number_rows=numbers,
+        numbers_csv=_write_csv(numbers),
+        methods_text=say("methods", content, sentence),
+        citation_text=say("citation", content),
         banner=(STAMPS.get(content.data.kind, ""), say("banner", content.data.kind)),
         headline={
             "name": name_measure(content.headline),
@@ -44,9 +63,7 @@ def build_report(content: ReportContent) -> str:
             "shown": f"{measure['value']:.2f}" if is_number(measure.get("value")) else "–",
             "bar": _scale_bar(measure, chance),
             "tone": tone,
-            "sentence": say(
-                "headline", content.headline, measures, content.unit, content.protocol, content.level
-            ),
+            "sentence": sentence,
             "meaning": say("meaning", content.headline, measure.get("value"), content.positive),
             "verdict": verdict,
             "baselines": verdicts.say_baselines(content.metrics, content.headline, content.difference),
@@ -61,7 +78,10 @@ def build_report(content: ReportContent) -> str:
         protocol=say("protocol", content.protocol, content.folds),
         data=say("data", content.data),
         duration=say("duration", content.seconds) if content.seconds is not None else "",
-        pictures={name: embed_picture(name, picture) for name, picture in content.figures.items()},
+        pictures={
+            name: embed_picture(name, picture, _say_numbers(content, name))
+            for name, picture in content.figures.items()
+        },
         known=list(CAPTIONS),
         placed=[name for section in content.sections.values() for name in section.figures],
         models=_order_models(content.metrics),
@@ -93,36 +113,58 @@ def _scale_bar(measure: Mapping[str, Any], chance: float | None) -> dict[str, fl
     return {**places, "chance": None if chance is None else 100 * chance}
 
 
-def embed_picture(name: str, picture: bytes | Picture) -> dict[str, Any]:
-    """Return what a page needs to show a picture within itself: its data, size and words."""
+def embed_picture(name: str, picture: bytes | Picture, numbers: str = "") -> dict[str, Any]:
+    """Return what a page needs to show a picture within itself: its data, size and words.
+
+    Args:
+        name: The figure's name.
+        picture: Its PNG, or a picture with words of its own.
+        numbers: What its text alternative says besides the caption.
+    """
     whole = picture if isinstance(picture, Picture) else Picture(picture)
     caption = whole.caption or CAPTIONS.get(name, name.replace("_", " ").capitalize())
     width, height = measure_png(whole.png)
     return {
-        "uri": "data:image/png;base64," + base64.b64encode(whole.png).decode("ascii"),
+        "uri": embed_png(whole.png),
         "caption": caption,
-        "alt": whole.alt or caption,
+        "alt": whole.alt or f"{caption} {numbers}".strip(),
         "width": width,
         "height": height,
     }
 
 
-def measure_png(png: bytes) -> tuple[int, int]:
-    """Return the size in CSS pixels at which a PNG's text has its intended size, whatever its resolution.
+def _say_numbers(content: ReportContent, name: str) -> str:
+    """Return the numbers of a figure for those who cannot see it; of a section's own figure, its first table."""
+    for section in content.sections.values():
+        if name in section.figures and section.tables:
+            return say_alternative("table", content, section.tables[0])
+    return say_alternative(name, content)
 
-    Args:
-        png: A PNG; where it states its dots an inch, they are reduced to the figures' own.
-    """
-    if not png.startswith(_PNG_SIGNATURE):
-        raise ValueError(f"figure: found bytes that start with {png[:8]!r}, expected a PNG; render it as one")
-    width, height = struct.unpack(">II", png[16:24])
-    found = png.find(b"pHYs", 24, 4096)
-    scale = 1.0
-    if found > 0:
-        per_metre, _, unit = struct.unpack(">IIB", png[found + 4 : found + 13])
-        if unit == 1 and per_metre:
-            scale = DPI / (per_metre * 0.0254)
-    return round(width * scale), round(height * scale)
+
+def _tabulate_numbers(content: ReportContent) -> list[list[str]]:
+    """Return one row per model and measure, with enough digits to calculate with."""
+    rows = []
+    for model in _order_models(content.metrics):
+        for name, measure in content.metrics[model].items():
+            if isinstance(measure, Mapping) and "value" in measure:
+                ends = (measure.get(key) for key in ("value", "low", "high"))
+                values = [f"{float(end):.6g}" if is_number(end) else "" for end in ends]  # type: ignore[arg-type]
+                rows.append([name_model(model), name_measure(name), *values, str(measure.get("method", ""))])
+    return rows
+
+
+def _write_csv(rows: Sequence[Sequence[str]]) -> str:
+    file = io.StringIO()
+    writer = csv.writer(file)
+    writer.writerow(NUMBER_COLUMNS)
+    writer.writerows([[defuse_formula(cell) for cell in row] for row in rows])
+    return embed_text(file.getvalue(), "text/csv")
+
+
+def list_silences(content: ReportContent) -> list[str]:
+    """Return what the headline does not say, in at most three sentences."""
+    found = [say("silence_data", content.data.kind), say("silence_protocol", content.protocol)]
+    return [sentence for sentence in [*found, *content.limits] if sentence][:3]
 
 
 def _order_models(metrics: Mapping[str, Any]) -> list[str]:

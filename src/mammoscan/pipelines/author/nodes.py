@@ -13,9 +13,9 @@ from mammoscan.params import EvaluationParams, Question, Recipe
 from mammoscan.pipelines.reporting.nodes import announce, choose_stamp, describe_study, sort_parts
 from mammoscan.records.dataset import DatasetRecord
 from mammoscan.records.section import Section
+from mammoscan.reporting.facts import Picture, ReportContent
 from mammoscan.reporting.format import format_percent
 from mammoscan.reporting.report import build_report
-from mammoscan.reporting.report_content import Picture, ReportContent
 from mammoscan.reporting.verdicts import say_worth
 from mammoscan.studies import ABLATION, EXPERIMENTS
 

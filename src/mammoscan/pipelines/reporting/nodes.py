@@ -32,8 +32,8 @@ from mammoscan.models.preprocessing import choose_scale
 from mammoscan.params import EvaluationParams, MachineParams, Question, Recipe, SplitParams, ViewParams
 from mammoscan.records.dataset import DatasetRecord
 from mammoscan.records.history import History
+from mammoscan.reporting.facts import ReportContent
 from mammoscan.reporting.report import build_report
-from mammoscan.reporting.report_content import ReportContent
 from mammoscan.reporting.verdicts import find_best_baseline, say_worth
 from mammoscan.studies import STUDIES
 

@@ -8,8 +8,10 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from mammoscan.params import EvaluationParams, Recipe
 from mammoscan.records.dataset import DatasetRecord
 from mammoscan.records.section import Section
+from mammoscan.reporting.cells import Cell
 
 
 @dataclass(frozen=True)
@@ -18,8 +20,8 @@ class Picture:
 
     Attributes:
         png: The image.
-        caption: What it shows; the house's own words for the figure's name when empty.
-        alt: What a reader who cannot see it is told; the caption when empty.
+        caption: What it shows; when empty, that of ``captions.CAPTIONS``.
+        alt: Its text alternative; when empty, the caption and the figure's numbers.
     """
 
     png: bytes
@@ -62,6 +64,10 @@ class ReportContent:
         experiments: Rows of ``experiment``, ``recall`` and ``precision``.
         sections: What this study says besides, by the anchors of its sections.
         training: Facts on the network and its training, by name.
+        recipe: How the networks were trained.
+        evaluation: How they were measured.
+        cells: The confusion matrix with images of each cell, row by row.
+        curves: The points of each model's ROC curve.
         parameters: The run's parameters, flattened.
         versions: Package names with versions.
         run_id: The tracking run.
@@ -99,6 +105,10 @@ class ReportContent:
     experiments: Sequence[Mapping[str, Any]] = ()
     sections: Mapping[str, Section] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
+    recipe: Recipe | None = None
+    evaluation: EvaluationParams | None = None
+    cells: Sequence[Sequence[Cell]] = ()
+    curves: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     run_id: str = ""
