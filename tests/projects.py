@@ -56,9 +56,16 @@ class Project:
         } | {"COLUMNS": "200"}
 
     def start_kedro(self, *words: str) -> subprocess.Popen[str]:
-        """Start a command in a process group of its own, as a terminal does."""
+        """Start Kedro in a process group of its own, as a terminal does."""
+        return self._start("kedro", *words)
+
+    def start_command(self, *words: str) -> subprocess.Popen[str]:
+        """Start ``mammoscan``."""
+        return self._start("mammoscan.commands", *words)
+
+    def _start(self, module: str, *words: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "kedro", *words],
+            [sys.executable, "-m", module, *words],
             cwd=self.folder,
             env=self.environment,
             stdout=subprocess.PIPE,

@@ -245,5 +245,19 @@ def sign(folder: Path | None, key: Path | None, new_key: Path | None) -> None:
             click.echo(f"signature: {sign_manifest(inside, key)}")
 
 
+@main.command()
+@click.argument("pipeline")
+@click.option("--env", help="The environment that it was run in, as in kedro run --env.")
+@click.option("--params", default="", help="What stood behind --params of the run.")
+def track(pipeline: str, env: str | None, params: str) -> None:
+    """Send a finished run's results to MLflow from disk, where its tracking was lost."""
+    from kedro.framework.cli.utils import _split_params
+
+    from mammoscan.tracking.resend import send_run
+
+    values = _split_params(click.get_current_context(), None, params) if params else {}
+    click.echo(f"MLflow run {send_run(Path.cwd(), pipeline, env, values)}")
+
+
 if __name__ == "__main__":
     main()

@@ -4,5 +4,6 @@ from mammoscan.hooks.mlflow_run import TrackingHooks
 from mammoscan.hooks.parameters import ParameterHooks
 from mammoscan.hooks.provenance_notes import ProvenanceHooks
 from mammoscan.hooks.run_lock import RUN_LOCK
+from mammoscan.hooks.tracking_loss import TRACKING_LOSS
 
-__all__ = ["RUN_LOCK", "ParameterHooks", "ProvenanceHooks", "TrackingHooks"]
+__all__ = ["RUN_LOCK", "TRACKING_LOSS", "ParameterHooks", "ProvenanceHooks", "TrackingHooks"]

@@ -28,7 +28,6 @@ from mlflow.data.sources import LocalArtifactDatasetSource
 from mammoscan.datasets.run_info import read_command, read_commit
 from mammoscan.hooks.provenance_notes import find_file, find_registered
 from mammoscan.hooks.run_lock import RUN_LOCK
-from mammoscan.provenance import CLOCK_SLACK_S
 from mammoscan.records.card import Card
 from mammoscan.records.dataset import DatasetRecord
 from mammoscan.seals import RUN_VARIABLE, read_seal
@@ -147,7 +146,7 @@ def end_killed_runs(run_ids: list[str]) -> None:
 def is_of_this_run(file: Path) -> bool:
     """Return whether a file holds what this run wrote there."""
     seal = read_seal(file)
-    return seal is not None and seal.run == os.environ.get(RUN_VARIABLE)
+    return seal is not None and (seal.run or "") in os.environ.get(RUN_VARIABLE, "").split(",")
 
 
 class TrackingHooks:
@@ -247,12 +246,11 @@ class TrackingHooks:
     def _tag_data(run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         """Tag the run with the kind of data and log each data set with its fingerprint."""
         made = pipeline.all_outputs()
-        started = float(os.environ[STARTED_VARIABLE]) - CLOCK_SLACK_S
         for name in find_registered(run_params).datasets():
             file = find_file(catalog, name) if name.endswith(".raw") else None
             if file is None or not file.is_file():
                 continue
-            if name in made and file.stat().st_mtime < started:
+            if name in made and not is_of_this_run(file):
                 continue  # the run failed before it wrote this record: the one that lies here is of other data
             record = DatasetRecord.model_validate_json(file.read_text(encoding="utf-8"))
             mlflow.set_tag("data", record.kind)

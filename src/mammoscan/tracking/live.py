@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import time
@@ -24,6 +25,8 @@ STARTED_VARIABLE = "MAMMOSCAN_STARTED"
 COMMAND_VARIABLE = "MAMMOSCAN_COMMAND"
 
 FLUSH_EVERY_S = 1.0
+
+logger = logging.getLogger("mammoscan")
 
 
 def list_variables() -> dict[str, str]:
@@ -72,11 +75,22 @@ class EpochLog:
     def flush(self) -> None:
         """Send what waits."""
         if self._run_id and self._waiting:
-            from mlflow.tracking import MlflowClient
+            from mlflow import MlflowClient
+            from mlflow.exceptions import MlflowException
+            from sqlalchemy.exc import SQLAlchemyError
 
-            client = MlflowClient(os.environ[TRACKING_URI_VARIABLE])
-            for start in range(0, len(self._waiting), 1000):
-                client.log_batch(self._run_id, metrics=self._waiting[start : start + 1000], synchronous=True)
+            try:
+                client = MlflowClient(os.environ[TRACKING_URI_VARIABLE])
+                for start in range(0, len(self._waiting), 1000):
+                    client.log_batch(
+                        self._run_id, metrics=self._waiting[start : start + 1000], synchronous=True
+                    )
+            except (MlflowException, SQLAlchemyError) as error:
+                # A curve is in the fold's history too: the training is worth more than its picture in MLflow.
+                logger.warning(
+                    "MLflow does not take the epochs of %s: %s", self._prefix, str(error).split("\n")[0][:200]
+                )
+                self._run_id = None
         self._waiting.clear()
         self._flushed = time.monotonic()
 
