@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import FastAPI, HTTPException, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.datastructures import UploadFile
@@ -18,6 +19,7 @@ from starlette.staticfiles import StaticFiles
 from mammoscan import __version__
 from mammoscan.errors import MammoscanError
 from mammoscan.records.card import Card
+from mammoscan.safe_text import make_printable
 from mammoscan.serving.decode_pool import DecodePool
 from mammoscan.serving.docs_page import write_manual
 from mammoscan.serving.feedback import FeedbackFile
@@ -139,6 +141,7 @@ def create_app(
     app.add_middleware(RequestLimits, limits=limits, allowed_hosts=allowed_hosts)
     app.add_middleware(MetricsMiddleware, metrics=service.metrics)
     app.add_exception_handler(Exception, _answer_failure)
+    app.add_exception_handler(RequestValidationError, _answer_invalid)
     _add_prediction(app, service)
     _add_model(app, service)
     if service.feedback is not None:
@@ -157,6 +160,14 @@ class Service:
     predictor: Predictor
     metrics: ServiceMetrics
     feedback: FeedbackFile | None
+
+
+async def _answer_invalid(request: Request, error: Exception) -> JSONResponse:
+    """Answer invalid fields without repeating what was sent, which need not be text."""
+    del request
+    assert isinstance(error, RequestValidationError)
+    found = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
+    return JSONResponse({"detail": make_printable("; ".join(found))}, 422)
 
 
 async def _answer_failure(request: Request, error: Exception) -> JSONResponse:
