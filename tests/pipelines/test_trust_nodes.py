@@ -26,6 +26,7 @@ from mammoscan.pipelines.trust import nodes
 from mammoscan.pipelines.trust.nodes import say_rule, write_trust_section
 from mammoscan.records.card import Card, ImageInput, ModelInput
 from mammoscan.reporting.model_card import list_limits, write_markdown
+from mammoscan.serving.log_model import name_registered
 from records import make_dataset_record
 
 QUESTION = Question(
@@ -89,7 +90,9 @@ def measure(value: float) -> dict[str, Any]:
     return {"value": value, "low": value - 0.1, "high": value + 0.1, "undefined": 0, "note": ""}
 
 
-def write_card(kind: str = "phantom", pipeline: str = "mias", **more: Any) -> Card:
+def write_card(
+    kind: str = "phantom", pipeline: str = "mias", known: bool = True, shared: int = 0, **more: Any
+) -> Card:
     subgroups = pd.DataFrame(
         {
             "model": ["cnn", "majority", "cnn"],
@@ -104,7 +107,9 @@ def write_card(kind: str = "phantom", pipeline: str = "mias", **more: Any) -> Ca
             "note": ["", "", "too few patients to say anything"],
         }
     )
-    record = make_dataset_record(kind=kind, citation="Someone (1994)", licence="research", limits=("Films.",))
+    record = make_dataset_record(
+        kind=kind, patients_known=known, citation="Someone (1994)", licence="research", limits=("Films.",)
+    )
     run_info = {
         "pipeline": pipeline,
         "run_id": "r1",
@@ -126,6 +131,7 @@ def write_card(kind: str = "phantom", pipeline: str = "mias", **more: Any) -> Ca
             "cnn": {"auc": measure(0.8), "accuracy": measure(0.7)},
             "majority": {"auc": measure(0.5)},
         },
+        "leak_audit": {"patient": {"count": shared, "share": shared / 100}},
         "histories": {"folds": 3, "best_epochs": [2, 3, 4], "parameters": 1234},
     }
     if "trust" not in more:
@@ -282,3 +288,21 @@ def test_the_card_of_an_articles_own_procedure_says_so(trust: dict[str, Any]) ->
 def test_an_image_file_is_taken_whole() -> None:
     found = nodes.describe_images(PackParams(size=32, channels=3), np.zeros((2, 32, 32, 3), np.uint8))
     assert found == ModelInput(input=ImageInput(kind="image", size=(32, 32), channels=3), shape=(32, 32, 3))
+
+
+def test_what_the_division_kept_apart_is_said_from_the_audit(trust: dict[str, Any]) -> None:
+    apart, unknown, shared = (
+        write_card("real", trust=trust, known=known, shared=shared)
+        for known, shared in ((True, 0), (False, 0), (True, 97))
+    )
+    assert (apart.division, apart.patients_apart) == ("patients kept apart", True)
+    assert (unknown.division, unknown.patients_apart) == ("images kept apart; patients unknown", True)
+    assert (unknown.patients, "Images kept apart; patients unknown." in unknown.notice) == (None, True)
+    assert shared.division == "images divided; 97 % of the test images share a patient with training"
+    assert not shared.patients_apart
+    assert name_registered(apart) == name_registered(unknown) == "mammoscan-mias"
+    assert name_registered(shared) is None
+    for card in (unknown, shared):
+        text = nodes.write_model_card(card)[0]
+        assert card.division in text
+        assert "patients kept apart" not in text

@@ -20,20 +20,22 @@ def measure(value, low=None, high=None):
 def test_the_headline_tells_value_interval_amount_and_that_patients_were_new():
     measures = {"auc": measure(0.7234, 0.61, 0.82), "samples": 1190, "patients": 104}
 
-    assert say("headline", "auc", measures, "regions", "patient") == (
+    assert say("headline", "auc", measures, "regions", "patients") == (
         "AUC 0.72 (95 % interval 0.61 to 0.82) on 1,190 regions of 104 patients, each measured by a network "
         "that had not seen that patient."
     )
 
 
 def test_the_authors_headline_claims_nothing_about_new_patients():
-    sentence = say("headline", "recall", {"recall": measure(0.97), "samples": 60}, "images", "author")
+    sentence = say("headline", "recall", {"recall": measure(0.97), "samples": 60}, "images", "article")
 
     assert sentence == "Recall 0.97 on 60 images, divided the way the article did."
 
 
 def test_a_headline_that_was_not_measured_says_so():
-    assert say("headline", "auc", {"auc": measure(None)}, "images", "patient") == "AUC could not be measured."
+    assert (
+        say("headline", "auc", {"auc": measure(None)}, "images", "patients") == "AUC could not be measured."
+    )
 
 
 @pytest.mark.parametrize(
@@ -134,10 +136,10 @@ def test_without_baselines_nothing_is_said_of_them():
 
 
 def test_the_protocol_is_told():
-    assert "no patient is on both sides" in say("protocol", "patient", 5)
-    assert "5 folds" in say("protocol", "patient", 5)
+    assert "no patient is on both sides" in say("protocol", "patients", 5)
+    assert "5 folds" in say("protocol", "patients", 5)
     assert "do not tell how the network does on new patients" in " ".join(
-        say("protocol", "author", 1).split()
+        say("protocol", "article", 1).split()
     )
 
 

@@ -94,6 +94,10 @@ class Card(Record):
         calibration: Brier score and calibration error ``before`` and ``after`` calibration.
         operation: Sensitivity, specificity and what follows, at the ``chosen`` threshold and at ``even_odds``.
         out_of_distribution: None where the model has no such check.
+        division: What the division kept apart, by the leak audit, e.g. ``patients kept apart``.
+        patients_apart: False where a known patient is in training and test.
+        verified: Whether every file has the checksum that its publisher's file has.
+        patients: None where patients are unknown.
         epochs: Of the final training; None for an article's own model, whose epoch its training chose.
     """
 
@@ -115,6 +119,9 @@ class Card(Record):
     title: str = ""
     question: str = ""
     unit: str = "images"
+    division: str = ""
+    patients_apart: bool = True
+    verified: bool = False
     dataset: str = ""
     data_fingerprint: str = ""
     citation: str = ""

@@ -6,6 +6,7 @@ from typing import Any
 
 from mammoscan.figures.style import NOTICE
 from mammoscan.records.card import Card, WindowInput
+from mammoscan.reporting.division import Division
 from mammoscan.reporting.render import render_text
 
 INTENDED_USE = (
@@ -15,19 +16,23 @@ INTENDED_USE = (
 MEASURES = ("auc", "accuracy", "sensitivity", "specificity", "average_precision", "brier")
 
 
-def choose_notice(kind: str, protocol: str) -> str:
+def choose_notice(kind: str, division: Division) -> str:
     """Return the sentences that go with every answer of a model.
 
     Args:
         kind: ``real``, ``phantom`` or ``modified`` data.
-        protocol: ``patient`` or ``author``.
+        division: What the division kept apart.
     """
     words = [NOTICE]
     if kind == "phantom":
         words.append("Trained on a phantom: synthetic images, not patients.")
     if kind == "modified":
         words.append("Trained on modified data: not the published images.")
-    if protocol == "author":
+    if division == "images":
+        words.append("Images kept apart; patients unknown.")
+    if division == "shared":
+        words.append("Images of one patient are in training and test: its figures are too good.")
+    if division == "article":
         words.append("Trained by an article's own procedure, in which test images are known from training.")
     return " ".join(words)
 
@@ -42,11 +47,12 @@ def write_markdown(card: Card) -> str:
 def list_limits(card: Card) -> list[str]:
     """Return what a user of the model must know, in sentences."""
     limits = list(card.limits)
+    who = "images" if card.patients is None or not card.patients_apart else "patients"
     if card.protocol == "patient":
         limits.append(
-            f"The figures are those of {card.folds} networks, each measured on patients that it had not seen. The "
-            "model itself was trained on all patients, so that none is left to measure it on. Each "
-            "of them learnt from fewer patients than it, and its temperature and threshold come from their answers."
+            f"The figures are those of {card.folds} networks, each measured on {who} that it had not seen. The "
+            f"model itself was trained on all {who}, so that none is left to measure it on. Each "
+            f"of them learnt from fewer {who} than it, and its temperature and threshold come from their answers."
         )
     else:
         limits.append(

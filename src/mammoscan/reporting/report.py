@@ -7,6 +7,7 @@ import csv
 import hashlib
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -16,6 +17,7 @@ from mammoscan.figures.style import MODEL_NAMES, STAMPS, is_number, name_model
 from mammoscan.reporting import verdicts
 from mammoscan.reporting.captions import CAPTIONS
 from mammoscan.reporting.cells import pick_gallery
+from mammoscan.reporting.division import Division, find_division, name_division
 from mammoscan.reporting.embed import embed_png, embed_text, measure_png
 from mammoscan.reporting.facts import Picture, ReportContent
 from mammoscan.reporting.render import FOLDER, MEASURES, name_measure, render_page, say, say_alternative
@@ -30,6 +32,12 @@ def build_report(content: ReportContent) -> str:
     Args:
         content: All that it says; sections without content are left out.
     """
+    division = find_division(content.protocol, content.data.patients_known, content.audit)
+    if not content.data.patients_known:
+        # Groups of images that look alike are no patients.
+        content = replace(
+            content, metrics={name: {**rows, "patients": None} for name, rows in content.metrics.items()}
+        )
     measures = content.metrics.get("cnn", {})
     measure = measures.get(content.headline) or {}
     chance = verdicts.find_chance(content.metrics, content.headline)
@@ -40,7 +48,7 @@ def build_report(content: ReportContent) -> str:
     best = verdicts.find_best_baseline(content.metrics, content.headline)
     if tone == "good" and _is_matched(best, measure):
         tone = "doubt"
-    sentence = say("headline", content.headline, measures, content.unit, content.protocol, content.level)
+    sentence = say("headline", content.headline, measures, content.unit, division, content.level)
     numbers = _tabulate_numbers(content)
     script = (FOLDER / "report.js").read_text(encoding="utf-8")
     return render_page(
@@ -49,12 +57,12 @@ def build_report(content: ReportContent) -> str:
         script=Markup(script),
         script_hash="sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
         gallery=pick_gallery(content.cells),
-        silent=list_silences(content),
+        silent=list_silences(content, division),
         roc_alt=say_alternative("roc", content),
         number_columns=NUMBER_COLUMNS,
         number_rows=numbers,
         numbers_csv=_write_csv(numbers),
-        methods_text=say("methods", content, sentence),
+        methods_text=say("methods", content, sentence, division),
         citation_text=say("citation", content),
         banner=(STAMPS.get(content.data.kind, ""), say("banner", content.data.kind)),
         headline={
@@ -75,7 +83,8 @@ def build_report(content: ReportContent) -> str:
             if isinstance(value, Mapping)
         },
         subgroup_rows=_tabulate_subgroups(content),
-        protocol=say("protocol", content.protocol, content.folds),
+        protocol=say("protocol", division, content.folds, content.audit),
+        division=name_division(division, content.audit),
         data=say("data", content.data),
         duration=say("duration", content.seconds) if content.seconds is not None else "",
         pictures={
@@ -161,9 +170,9 @@ def _write_csv(rows: Sequence[Sequence[str]]) -> str:
     return embed_text(file.getvalue(), "text/csv")
 
 
-def list_silences(content: ReportContent) -> list[str]:
+def list_silences(content: ReportContent, division: Division) -> list[str]:
     """Return what the headline does not say, in at most three sentences."""
-    found = [say("silence_data", content.data.kind), say("silence_protocol", content.protocol)]
+    found = [say("silence_data", content.data.kind), say("silence_protocol", division)]
     return [sentence for sentence in [*found, *content.limits] if sentence][:3]
 
 

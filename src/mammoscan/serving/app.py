@@ -56,7 +56,13 @@ _AUTHOR = "Trained by the article's own protocol, with images of one patient on 
 def list_cautions(card: Card) -> list[str]:
     """Return why a model's answers must not be relied on: a phantom, changed files, an author's protocol."""
     cautions = [_DATA[card.data]] if card.data in _DATA else []
-    return [*cautions, _AUTHOR] if card.protocol == "author" else cautions
+    if card.protocol == "author":
+        return [*cautions, _AUTHOR]
+    if not card.patients_apart:
+        cautions.append(f"Its figures are too good: {card.division}.")
+    elif card.patients is None and card.division:
+        cautions.append(f"Its figures may be too good: {card.division}.")
+    return cautions
 
 
 def describe_threshold(card: Card) -> str | None:

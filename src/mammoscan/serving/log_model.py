@@ -61,14 +61,14 @@ def log_model(network: Path, card: Card, files: Mapping[str, Path] | None = None
             pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in REQUIREMENTS],
             signature=ModelSignature(outputs=describe_answer(card)),
             input_example=np.zeros((1, *card.shape), dtype=np.uint8),
-            metadata=card.model_dump(include={"study", "protocol", "data", "notice"}),
+            metadata=card.model_dump(include={"study", "protocol", "division", "data", "notice"}),
             registered_model_name=name_registered(card),
         )
 
 
 def name_registered(card: Card) -> str | None:
     """Return under which name a model is registered; None where it must be named by its run."""
-    worthy = card.protocol == "patient" and card.data in REGISTERED
+    worthy = card.protocol == "patient" and card.patients_apart and card.data in REGISTERED
     return f"mammoscan-{card.study}" if worthy else None
 
 

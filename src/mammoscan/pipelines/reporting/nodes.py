@@ -279,7 +279,7 @@ def write_report(
     if best is not None:
         network, baseline = (predictions[predictions["model"] == name] for name in ("cnn", best[0]))
         difference = compare_predictions(network, baseline, question, evaluation)
-    announce(question, metrics)
+    announce(question, metrics, patients_known=record.patients_known)
     return build_report(
         ReportContent(
             **content,
@@ -388,8 +388,15 @@ def describe_study(
     }
 
 
-def announce(question: Question, metrics: dict[str, Any], name: str = "") -> None:
+def announce(
+    question: Question, metrics: dict[str, Any], name: str = "", patients_known: bool = True
+) -> None:
     """Say the headline on the console."""
+    people = (
+        f"of {metrics['cnn']['patients']} patients"
+        if patients_known
+        else "(images kept apart; patients unknown)"
+    )
     measure = metrics["cnn"][HEADLINE]
     baselines = ", ".join(
         f"{model} {measures[HEADLINE]['value']:.2f}"
@@ -397,7 +404,7 @@ def announce(question: Question, metrics: dict[str, Any], name: str = "") -> Non
         if model not in ("cnn", "majority")
     )
     logger.info(
-        "%sAUC for %s: %.2f [%.2f, %.2f] on %d %s of %d patients%s",
+        "%sAUC for %s: %.2f [%.2f, %.2f] on %d %s %s%s",
         f"{name}: " if name else "",
         question.positive,
         measure["value"],
@@ -405,6 +412,6 @@ def announce(question: Question, metrics: dict[str, Any], name: str = "") -> Non
         measure["high"],
         metrics["cnn"]["samples"],
         question.unit,
-        metrics["cnn"]["patients"],
+        people,
         f"; baselines: {baselines}" if baselines else "",
     )

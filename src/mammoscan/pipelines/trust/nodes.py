@@ -49,6 +49,7 @@ from mammoscan.records.card import (
 from mammoscan.records.dataset import DatasetRecord
 from mammoscan.records.history import History
 from mammoscan.records.section import Section
+from mammoscan.reporting.division import find_division, name_division
 from mammoscan.reporting.model_card import build_metadata, choose_notice, write_markdown
 from mammoscan.reporting.render import name_measure
 
@@ -255,6 +256,7 @@ def write_card(
     views: ViewParams,
     evaluation: EvaluationParams,
     metrics: dict[str, Any],
+    leak_audit: dict[str, Any],
     histories: dict[str, Any],
     final: History,
     trust: dict[str, Any],
@@ -262,7 +264,17 @@ def write_card(
 ) -> Card:
     """Gather the final model's card."""
     card = _describe(
-        record, run_info, model_input, samples, question, training, views, evaluation, metrics, histories
+        record,
+        run_info,
+        model_input,
+        samples,
+        question,
+        training,
+        views,
+        evaluation,
+        metrics,
+        leak_audit,
+        histories,
     )
     chosen = subgroups[(subgroups["model"] == MAIN_MODEL) & (subgroups["metric"] == HEADLINE)]
     columns = ["by", "subgroup", "samples", "patients", "value", "low", "high", "note"]
@@ -296,11 +308,22 @@ def write_author_card(
     views: ViewParams,
     evaluation: EvaluationParams,
     metrics: dict[str, Any],
+    leak_audit: dict[str, Any],
     histories: dict[str, Any],
 ) -> Card:
     """Gather the card of an article's own model: nothing in it would hold on new patients."""
     card = _describe(
-        record, run_info, model_input, samples, question, training, views, evaluation, metrics, histories
+        record,
+        run_info,
+        model_input,
+        samples,
+        question,
+        training,
+        views,
+        evaluation,
+        metrics,
+        leak_audit,
+        histories,
     )
     return Card(**card, threshold=evaluation.cut, threshold_rule=f"fixed at {evaluation.cut:g}")
 
@@ -320,15 +343,21 @@ def _describe(
     views: ViewParams,
     evaluation: EvaluationParams,
     metrics: dict[str, Any],
+    leak_audit: dict[str, Any],
     histories: dict[str, Any],
 ) -> dict[str, Any]:
     study = run_info["pipeline"]
+    protocol = find_protocol(study)
+    division = find_division(protocol, record.patients_known, leak_audit)
     return {
         "study": study,
         "title": question.title,
         "question": question.text,
+        "division": name_division(division, leak_audit),
+        "patients_apart": division in ("patients", "images"),
+        "verified": record.verified,
         "unit": question.unit,
-        "protocol": find_protocol(study),
+        "protocol": protocol,
         "data": record.kind,
         "dataset": record.dataset,
         "data_fingerprint": record.fingerprint,
@@ -339,7 +368,7 @@ def _describe(
         "labels": list(question.labels),
         "positive": question.positive,
         "samples": len(samples),
-        "patients": int(samples["patient_id"].nunique()),
+        "patients": int(samples["patient_id"].nunique()) if record.patients_known else None,
         "label_samples": {label: int((samples["label"] == label).sum()) for label in question.labels},
         "level": evaluation.level,
         "training": training,
@@ -351,7 +380,7 @@ def _describe(
         "parameters": histories["parameters"],
         "metrics": metrics[MAIN_MODEL],
         "baselines": {name: values[HEADLINE] for name, values in metrics.items() if name != MAIN_MODEL},
-        "notice": choose_notice(record.kind, find_protocol(study)),
+        "notice": choose_notice(record.kind, division),
         "run_id": run_info["run_id"] or "",
         "commit": run_info["commit"] or "",
         "command": run_info["command"] or f"kedro run --pipeline {study}",

@@ -91,6 +91,7 @@ def create_card(study: Study) -> Pipeline:
         "views": "params:views",
         "evaluation": "params:evaluation",
         "metrics": "metrics",
+        "leak_audit": "leak_audit",
         "histories": "training_facts",
     }
     if study.protocol == "patient":

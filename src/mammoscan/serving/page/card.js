@@ -1,7 +1,7 @@
 // The model's card on the page.
 
 const DATA = {
-  real: "the published images, every file checked",
+  real: "real images, as they were found: no published checksums were compared",
   modified: "files that differ from the published ones",
   phantom: "a phantom: synthetic images",
 };
@@ -23,9 +23,9 @@ export function fillCard(about) {
     ["Meant for", about.notice],
     ["Answers", card.labels.join(", ")],
     ["Threshold", about.threshold_meaning],
-    ["Trained on", DATA[model.data] || model.data],
-    ["Measured on", card.samples && `${card.samples} ${card.unit} of ${card.patients} patients`],
-    ["Division", PROTOCOL[model.protocol] || model.protocol],
+    ["Trained on", card.verified ? "the published images, every file checked" : DATA[model.data] || model.data],
+    ["Measured on", card.samples && `${card.samples} ${card.unit}${card.patients ? ` of ${card.patients} patients` : ""}`],
+    ["Division", (model.protocol === "patient" && card.division) || PROTOCOL[model.protocol] || model.protocol],
     ["Takes", `${card.shape[1]} × ${card.shape[0]} pixels, ${card.shape[2] === 1 ? "grey" : "colour"}`],
     ["Study", model.study],
     ["Model", model.id],

@@ -1,0 +1,39 @@
+"""What a study's division keeps apart: said from the audit of what was done, not from what was meant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+Division = Literal["patients", "images", "shared", "article"]
+
+
+def find_division(protocol: str, patients_known: bool, audit: Mapping[str, Any]) -> Division:
+    """Return what the test and training sides have in common.
+
+    Args:
+        protocol: ``patient`` or ``author``.
+        patients_known: Whether anything says whom an image is of.
+        audit: The leak audit.
+
+    Returns:
+        ``article``: an article's own division; ``shared``: patients are known, and some are on both sides; ``images``:
+        images are apart, and patients unknown; ``patients``: no patient is on both sides.
+    """
+    if protocol == "author":
+        return "article"
+    if (audit.get("patient") or {}).get("count"):
+        return "shared"
+    return "patients" if patients_known else "images"
+
+
+def name_division(division: Division, audit: Mapping[str, Any]) -> str:
+    """Return a division in a few words, e.g. ``patients kept apart``."""
+    if division == "shared":
+        share = (audit.get("patient") or {}).get("share", 0.0)
+        return f"images divided; {100 * share:.0f} % of the test images share a patient with training"
+    return {
+        "patients": "patients kept apart",
+        "images": "images kept apart; patients unknown",
+        "article": "the article's own division",
+    }[division]
