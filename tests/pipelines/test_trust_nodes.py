@@ -244,6 +244,7 @@ def test_the_card_holds_what_an_answer_needs_and_what_must_be_known(
         "size": 24,
         "grid": {"size": 192, "margin": 2},
         "scan_side": 1024,
+        "scales": (1.0,),
     }
     assert (card.epochs, card.run_id, card.shape) == (3, "r1", (24, 24, 1))
     assert card.subgroups[1].value is None
