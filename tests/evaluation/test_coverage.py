@@ -20,6 +20,7 @@ def coverage() -> ModuleType:
     return module
 
 
+@pytest.mark.slow
 def test_without_a_signal_none_is_said(coverage: ModuleType) -> None:
     # A bootstrap of the out-of-fold scores says "signal" or "below chance" in about one of seven of these data sets.
     found = coverage.simulate_training(coverage.Case(100, 0.5, 0.5), 0.0, 120, 50, seed=3)
@@ -28,6 +29,7 @@ def test_without_a_signal_none_is_said(coverage: ModuleType) -> None:
     assert found["signal would be said of given networks"] > found["signal is said"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("prevalence", "auc"), [(0.1, 0.8), (0.5, 0.95)])
 def test_intervals_cover_the_truth(coverage: ModuleType, prevalence: float, auc: float) -> None:
     outcomes: dict[str, list[tuple[bool, bool]]] = {}

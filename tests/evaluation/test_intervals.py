@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from mammoscan.evaluation import intervals
-from mammoscan.evaluation.bootstrap import TOO_FEW
+from mammoscan.evaluation.intervals import TOO_FEW
 from mammoscan.evaluation.metrics import measure_predictions
 from mammoscan.evaluation.predictions import read_scored
 
@@ -97,3 +98,30 @@ def test_a_single_patient_of_a_label_has_no_interval(make_predictions, question,
     one = table[(table["target"] == 0) | (table["patient_id"] == "p1")]
     auc = measure_predictions(one, question, evaluation)["cnn"]["auc"]
     assert (auc["low"], auc["high"], auc["note"]) == (None, None, TOO_FEW)
+
+
+def test_undefined_resamples_are_counted_and_noted_when_many():
+    draws = np.concatenate([np.linspace(0.3, 0.7, 95), np.full(5, np.nan)])
+    fine = intervals.interval_resampled(0.5, draws, 20, 0.9)
+    assert (fine["undefined"], fine["note"]) == (5, "")
+    assert fine["low"] < 0.5 < fine["high"]
+    assert intervals.interval_resampled(0.5, np.append(draws, np.nan), 20, 0.9)["note"] == TOO_FEW
+    assert intervals.interval_resampled(0.5, draws, 19, 0.9)["note"] == TOO_FEW
+    nothing = intervals.interval_resampled(np.nan, np.full(50, np.nan), 30, 0.9)
+    assert (nothing["value"], nothing["low"], nothing["note"]) == (None, None, TOO_FEW)
+
+
+def cover(tables, question, truth, unit):
+    measures = [
+        intervals.measure_auc(read_scored(table.assign(patient_id=table[unit], fold=0), question), 0.95)
+        for table in tables
+    ]
+    return np.mean([measure["low"] <= truth <= measure["high"] for measure in measures])
+
+
+def test_intervals_over_patients_cover_the_truth_and_those_over_images_do_not(make_predictions, question):
+    # Ten images per patient share a label and half of the score's variance: images are far from independent.
+    tables = [make_predictions(patients=60, each=10, seed=seed, gap=1.0) for seed in range(150)]
+    truth = norm.cdf(1.0 / 2.0)
+    assert 0.9 <= cover(tables, question, truth, "patient_id") <= 0.99
+    assert cover(tables, question, truth, "sample_id") < 0.8

@@ -6,7 +6,7 @@ import pytest
 from sklearn import metrics as sk
 
 from mammoscan.errors import MammoscanError
-from mammoscan.evaluation.bootstrap import TOO_FEW
+from mammoscan.evaluation.intervals import TOO_FEW
 from mammoscan.evaluation.metrics import measure_predictions, measure_subgroups
 from mammoscan.evaluation.predictions import read_scored
 from mammoscan.evaluation.weighted_metrics import build_measures

@@ -96,4 +96,4 @@ def test_flagged_images_are_counted_with_an_interval_over_patients() -> None:
     assert found["as it is"]["samples"] == 80
     # Eight images of two patients are two patients: an interval over images would end below 0.19.
     assert found["as it is"]["high"] > 0.2
-    assert found["noise"]["low"] == 1
+    assert 0.7 < found["noise"]["low"] < found["noise"]["high"] == 1

@@ -10,14 +10,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from mammoscan.records.measures import Measure
-
-TOO_FEW = "too few patients to say anything"
-# With fewer patients of a label, percentiles cover less than they say: docs/explanation/coverage.md.
-MIN_PATIENTS = 20
-MAX_UNDEFINED = 0.05
 CHUNK_VALUES = 4_000_000
-METHOD = "bootstrap over patients, given these networks"
 
 WeightedMeasures = Callable[[np.ndarray], dict[str, np.ndarray]]
 
@@ -61,31 +54,3 @@ def resample_measures(
     chunk = max(1, CHUNK_VALUES // max(samples, patients))
     parts = [measure(weights) for weights in draw_weights(patients, resamples, seed, chunk)]
     return values, {name: np.concatenate([part[name] for part in parts]) for name in values}
-
-
-def summarise_draws(value: float, draws: np.ndarray, level: float, fewest: int) -> Measure:
-    """Turn resampled values into an interval between two percentiles.
-
-    Args:
-        value: The value on the data.
-        draws: The values on the resamples, NaN where undefined; those are left out and counted.
-        level: The interval's level, e.g. 0.95.
-        fewest: Patients of the rarest class.
-    """
-    defined = draws[np.isfinite(draws)]
-    low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2]) if len(defined) else (np.nan, np.nan)
-    undefined = len(draws) - len(defined)
-    doubtful = fewest < MIN_PATIENTS or undefined > MAX_UNDEFINED * len(draws) or not np.isfinite(value)
-    return Measure(
-        value=none_if_nan(value),
-        low=none_if_nan(low),
-        high=none_if_nan(high),
-        undefined=int(undefined),
-        note=TOO_FEW if doubtful else "",
-        method=METHOD,
-    )
-
-
-def none_if_nan(value: float) -> float | None:
-    """Return a number that JSON can hold."""
-    return float(value) if np.isfinite(value) else None

@@ -12,13 +12,15 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mammoscan.evaluation.bootstrap import MAX_UNDEFINED, TOO_FEW, none_if_nan
-from mammoscan.evaluation.bootstrap import MIN_PATIENTS as MIN_RESAMPLED_PATIENTS
 from mammoscan.evaluation.predictions import Scored
 from mammoscan.records.measures import Measure
 
 # With fewer patients of a label, intervals in closed form cover less than they say: docs/explanation/coverage.md.
 MIN_PATIENTS = 10
+# Where the variance comes from resamples, it takes more.
+MIN_RESAMPLED_PATIENTS = 20
+MAX_UNDEFINED = 0.05
+TOO_FEW = "too few patients to say anything"
 # In cross-validation each pair of patients of different folds counts twice: once the first helps to train the network
 # that scores the second, once the other way round. The folds' measures are correlated by that, and without a signal the
 # variance of their mean is twice what it is for networks that were given.
@@ -305,12 +307,17 @@ def build_measure(
     value: float, low: float, high: float, patients: int, method: str, undefined: int = 0
 ) -> Measure:
     """Return a measure; its note says where it rests on too few patients of the rarest label."""
-    enough = patients >= MIN_PATIENTS and np.isfinite([value, low, high]).all()
+    bounded = bool(np.isfinite([value, low, high]).all())
     return Measure(
         value=none_if_nan(value),
-        low=none_if_nan(low),
-        high=none_if_nan(high),
+        low=none_if_nan(low) if bounded else None,
+        high=none_if_nan(high) if bounded else None,
         undefined=undefined,
-        note="" if enough else TOO_FEW,
+        note="" if bounded and patients >= MIN_PATIENTS else TOO_FEW,
         method=method,
     )
+
+
+def none_if_nan(value: float) -> float | None:
+    """Return a number that JSON can hold."""
+    return float(value) if np.isfinite(value) else None

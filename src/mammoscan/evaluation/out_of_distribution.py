@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from mammoscan.evaluation.bootstrap import resample_measures, summarise_draws
-from mammoscan.evaluation.weighted_metrics import divide
+from mammoscan.evaluation.intervals import interval_share
 from mammoscan.params import EvaluationParams
 
 MAX_DIRECTIONS = 16
@@ -118,13 +117,13 @@ def _fit_shape(values: NDArray[np.float64], floor: ArrayLike) -> dict[str, Any]:
 AS_IS = "as it is"
 
 
-def measure_flagged_shares(table: pd.DataFrame, evaluation: EvaluationParams) -> dict[str, dict]:
+def measure_flagged_shares(table: pd.DataFrame, evaluation: EvaluationParams) -> dict[str, dict[str, Any]]:
     """Measure the share of images that were flagged as out of distribution.
 
     Args:
         table: One row per image: ``patient_id``, ``shown`` (``as it is`` or how it was altered) and
             ``out_of_distribution``.
-        evaluation: Resamples, level and seed.
+        evaluation: The interval's level.
 
     Returns:
         For each way of showing the share with its interval over patients, and ``samples``.
@@ -134,15 +133,6 @@ def measure_flagged_shares(table: pd.DataFrame, evaluation: EvaluationParams) ->
         codes, patients = pd.factorize(rows["patient_id"].astype(str), sort=True)
         flagged = np.bincount(codes, rows["out_of_distribution"].astype(float), minlength=len(patients))
         counts = np.bincount(codes, minlength=len(patients)).astype(float)
-
-        def measure(
-            weights: np.ndarray, flagged: np.ndarray = flagged, counts: np.ndarray = counts
-        ) -> dict[str, np.ndarray]:
-            return {"share": divide(weights @ flagged, weights @ counts)}
-
-        values, draws = resample_measures(
-            measure, len(patients), len(rows), evaluation.resamples, evaluation.seed
-        )
-        summary = summarise_draws(values["share"], draws["share"], evaluation.level, len(patients))
-        result[str(shown)] = summary | {"samples": len(rows)}
+        summary = interval_share(flagged, counts, evaluation.level)
+        result[str(shown)] = {**summary, "samples": len(rows)}
     return result

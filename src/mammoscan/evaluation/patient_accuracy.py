@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mammoscan.evaluation.bootstrap import TOO_FEW
-from mammoscan.evaluation.intervals import MIN_PATIENTS, interval_share
+from mammoscan.evaluation.intervals import MIN_PATIENTS, TOO_FEW, interval_share
 from mammoscan.evaluation.predictions import MAIN_MODEL, read_scored
 from mammoscan.params import EvaluationParams, Question
 

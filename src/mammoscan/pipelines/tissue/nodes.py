@@ -9,8 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from mammoscan.data.idc import SIDE
-from mammoscan.evaluation.bootstrap import TOO_FEW
-from mammoscan.evaluation.intervals import MIN_PATIENTS
+from mammoscan.evaluation.intervals import MIN_PATIENTS, TOO_FEW
 from mammoscan.evaluation.patient_accuracy import EVERYTHING, score_patients
 from mammoscan.evaluation.predictions import MAIN_MODEL
 from mammoscan.figures.slide_map import draw_probability_map as draw_map
