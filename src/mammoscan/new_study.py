@@ -40,7 +40,7 @@ from mammoscan.data.own_images import (
 )
 from mammoscan.data.tables import read_table
 from mammoscan.errors import MammoscanError
-from mammoscan.evaluation.near_copies import find_near, hash_looks
+from mammoscan.evaluation.difference_hash import difference_hash, find_near
 from mammoscan.imaging.contact_sheet import tile_images
 from mammoscan.imaging.image_reader import TWELVE_BITS, UnreadableImageError, decode_image
 from mammoscan.own_studies import KEY, NAME, read_defaults
@@ -595,7 +595,7 @@ def _find_levels(content: bytes) -> int:
 
 def _count_near(found: Findings, rows: pd.DataFrame, pixels: np.ndarray) -> None:
     """Count decoded images that look like an image of another patient."""
-    hashes = hash_looks(pixels)
+    hashes = difference_hash(pixels)
     patients = pd.factorize(rows["patient_id"])[0]
     near = 0
     # Of two halves of the patients, drawn three times: enough to see whether there are any.

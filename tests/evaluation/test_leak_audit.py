@@ -117,7 +117,7 @@ def test_what_the_validation_side_has_seen_of_training_is_counted_and_said(toy):
     assert audit["patient"]["count"] == 0
     assert audit["validation"]["patient"] == {"count": 2, "share": 1.0, "shared": 1}
     assert audit["validation"]["exact"] == {"count": 1, "share": 0.5, "shared": 1}
-    assert "1 patient stands in the training and the validation side: 2 of the images" in audit["sentence"]
+    assert "1 patient is in both the training and the validation side: 2 of the images" in audit["sentence"]
     assert "chose the epoch 1 are exact copies of training images" in audit["sentence"]
 
 

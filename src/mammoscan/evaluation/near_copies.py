@@ -1,7 +1,7 @@
 """Copies of images that are not equal byte for byte: another compression, size, brightness, crop or a slight turn.
 
-Two stages: thumbnails in eight views find the candidates, and a correlation after alignment decides. The limit comes from
-the images at hand: from the nearest pairs of different patients.
+Two stages: thumbnails in eight views find the candidates, and a correlation after alignment decides. The limit comes
+from the images at hand: from the nearest pairs of different patients.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ ROUGH_SIDE = 16  # of those that are searched
 CANDIDATES = 6
 # Thumbnails are compared in a band of spatial frequencies: below it lies the exposure, above it noise and compression.
 ROUGH_BAND = (0.7, 4.0)
-# Coarse before fine, so that a crop or a turn is followed too.
-ALIGN_BANDS = ((2.0, 8.0), (0.7, 8.0))
+ALIGN_BAND = (0.7, 8.0)
 SMOOTHING = 1.8
 # The correlation is averaged over windows of this side, so that one strong edge does not decide for the whole image;
 # windows with less variance than this, in grey levels squared, count for little.
@@ -39,6 +38,8 @@ FALSE_ALARMS = 0.01
 # Beyond the stricter limit not one in all images is expected, save once in twenty data sets.
 FAMILY_ERROR = 0.05
 PLAIN = 1.0
+# The limit where there are no two patients to set it from.
+FALLBACK = 0.99
 # Share of the images without a copy that is lost when copies are left out of the fit of the limit.
 TRIMMED = 0.001
 
@@ -122,16 +123,17 @@ def measure_limits(
     same = patients[queries][:, None] == patients[rows][None, :]
     queries, same = queries[~same.all(axis=1)], same[~same.all(axis=1)]
     if len(queries) < 2:
-        return Limits(1.0, 1.0, len(queries))
+        return Limits(FALLBACK, FALLBACK, len(queries))
     found, views = _find_candidates(thumbnails, queries, rows, same)
     scores = np.max(_score_candidates(thumbnails, queries, found, views), axis=1)
     values = np.arctanh(np.clip(scores[scores > -1], -0.999999, 0.999999))
     if len(values) < 2:
-        return Limits(1.0, 1.0, len(values))
-    # First a limit from the lower half alone, by the quantiles of the Gumbel distribution: no copy can raise it.
-    low, middle = np.quantile(values, [0.2, 0.5])
-    scale = (middle - low) / (np.log(np.log(5)) - np.log(np.log(2)))
-    beyond = middle + scale * np.log(np.log(2)) - scale * np.log(-np.log1p(-FALSE_ALARMS))
+        return Limits(FALLBACK, FALLBACK, len(values))
+    # First a limit from the lower third alone, by the quantiles of the Gumbel distribution: copies of up to half of all
+    # images cannot raise it.
+    low, middle = np.quantile(values, [0.1, 0.3])
+    scale = (middle - low) / (np.log(-np.log(0.1)) - np.log(-np.log(0.3)))
+    beyond = middle + scale * np.log(-np.log(0.3)) - scale * np.log(-np.log1p(-FALSE_ALARMS))
     for _ in range(20):
         kept = values[values <= beyond]
         middle, high, near = np.quantile(kept, [0.5, 0.9, 1 - FALSE_ALARMS])
@@ -183,9 +185,7 @@ def _score_candidates(
         some = pairs[start : start + PAIRS_AT_ONCE]
         first = make_views(thumbnails[asked[some]].astype(np.float32))[np.arange(len(some)), view[some]]
         second = thumbnails[found[some]].astype(np.float32)
-        maps = np.tile(np.eye(3, dtype=np.float32), (len(some), 1, 1))
-        for band in ALIGN_BANDS:
-            maps = _align(_filter_band(first, band), _filter_band(second, band), maps)
+        maps = _align(_filter_band(first, ALIGN_BAND), _filter_band(second, ALIGN_BAND))
         scores[some] = _correlate_windows(_smooth(first, SMOOTHING), _smooth(second, SMOOTHING), maps)
     return scores.reshape(rows.shape)
 
@@ -200,8 +200,8 @@ def _describe(thumbnails: NDArray[np.float16], views: int = 1) -> Array:
     return vectors / np.maximum(np.linalg.norm(vectors, axis=2, keepdims=True), 1e-3)
 
 
-def _align(first: Array, second: Array, maps: Array) -> Array:
-    """Improve the affine maps ``[P, 3, 3]`` that bring the second images onto the first (Lucas and Kanade).
+def _align(first: Array, second: Array) -> Array:
+    """Return the affine maps ``[P, 3, 3]`` that bring the second images onto the first (Lucas and Kanade).
 
     The inverse compositional form: what depends on the first image alone is computed once. Places are in half sides
     from the middle.
@@ -215,13 +215,16 @@ def _align(first: Array, second: Array, maps: Array) -> Array:
     normal = slopes @ slopes.transpose(0, 2, 1)
     ridge = 2e-3 * np.trace(normal[:, :6, :6], axis1=1, axis2=2)[:, None, None] / 6 + 1e-6
     inverse = np.linalg.inv(normal + np.eye(7, dtype=np.float32) * ridge)
+    maps = np.tile(np.eye(3, dtype=np.float32), (len(first), 1, 1))
     still = np.eye(3, dtype=np.float32)[:2]
     for _ in range(STEPS):
         moved, inside = _sample(second, maps)
         count = inside.sum(axis=1, keepdims=True) + 1e-3
         moved = (moved - (moved * inside).sum(axis=1, keepdims=True) / count) * inside
         target = (goal - (goal * inside).sum(axis=1, keepdims=True) / count) * inside
-        gain = (moved * target).sum(axis=1, keepdims=True) / np.maximum((moved**2).sum(axis=1, keepdims=True), 1e-6)
+        gain = (moved * target).sum(axis=1, keepdims=True) / np.maximum(
+            (moved**2).sum(axis=1, keepdims=True), 1e-6
+        )
         error = np.maximum(gain, 0.2) * moved - target
         change = np.clip((inverse @ (slopes @ error[:, :, None]))[:, :6, 0], -0.08, 0.08)
         warp = np.tile(np.eye(3, dtype=np.float32), (len(first), 1, 1))
@@ -297,5 +300,7 @@ def _resize_axis(images: Array, axis: int) -> Array:
     part = (edges - whole).reshape(shape)
     start = np.zeros_like(np.take(images, [0], axis=axis), dtype=np.float64)
     sums = np.concatenate([start, np.cumsum(images, axis=axis, dtype=np.float64)], axis=axis)
-    at_edges = np.take(sums, whole, axis) * (1 - part) + np.take(sums, np.minimum(whole + 1, size), axis) * part
+    at_edges = (
+        np.take(sums, whole, axis) * (1 - part) + np.take(sums, np.minimum(whole + 1, size), axis) * part
+    )
     return (np.diff(at_edges, axis=axis) * (SIDE / size)).astype(np.float32)

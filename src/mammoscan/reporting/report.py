@@ -48,7 +48,9 @@ def build_report(content: ReportContent) -> str:
     best = verdicts.find_best_baseline(content.metrics, content.headline)
     if tone == "good" and _is_matched(best, measure):
         tone = "doubt"
-    sentence = say("headline", content.headline, measures, content.unit, division, content.level)
+    sentence = say(
+        "headline", content.headline, measures, content.unit, division, content.level, content.audit
+    )
     numbers = _tabulate_numbers(content)
     script = (FOLDER / "report.js").read_text(encoding="utf-8")
     return render_page(
@@ -204,7 +206,7 @@ def _tabulate_measures(content: ReportContent) -> list[dict[str, Any]]:
 def _tabulate_audit(audit: Mapping[str, Any]) -> list[tuple[str, int, str]]:
     names = (
         ("exact", "is there byte for byte"),
-        ("near", "is there or nearly so, by a perceptual hash"),
+        ("near", "is there or nearly so (brightness, compression, size, crop, slight turn)"),
         ("views", "is there as it is, turned or mirrored"),
         ("region", "has another image of its region there"),
         ("source", "has another image of its scan there"),

@@ -58,9 +58,12 @@ def find_best_baseline(
 
 
 def find_leak(audit: Mapping[str, Any]) -> bool:
-    """Return whether an audit found any test image, scan or patient on the training side."""
+    """Return whether an audit found any test image, its near copy, scan or patient on the training side."""
     shared = (audit.get(name) for name in ("exact", "views", "region", "source", "patient"))
-    return any(isinstance(found, Mapping) and found.get("count") for found in shared)
+    near = audit.get("near") or {}
+    return bool(near.get("beyond_chance")) or any(
+        isinstance(found, Mapping) and found.get("count") for found in shared
+    )
 
 
 def say_baselines(

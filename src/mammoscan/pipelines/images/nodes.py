@@ -8,7 +8,7 @@ import pandas as pd
 
 from mammoscan.data import image_dataset, image_selection, own_images, packing
 from mammoscan.datasets import ArrayFile
-from mammoscan.evaluation.near_copies import group_near, hash_looks
+from mammoscan.evaluation.difference_hash import difference_hash, group_near
 from mammoscan.params import ImagesParams, PackParams, PhantomParams, Question, Source, UnpackLimit
 from mammoscan.progress import show_progress
 from mammoscan.records.dataset import DatasetRecord
@@ -123,7 +123,7 @@ def pack_images(
 
 def keep_near_copies_together(samples: pd.DataFrame, pixels: np.ndarray) -> pd.DataFrame:
     """Let images that look alike count as one patient's, where nobody knows whose they are."""
-    groups = group_near(hash_looks(pixels))
+    groups = group_near(difference_hash(pixels))
     first = pd.Series(samples["sample_id"].to_numpy()).groupby(groups).transform("first")
     alike = len(samples) - first.nunique()
     if alike:

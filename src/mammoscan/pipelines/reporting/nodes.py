@@ -60,10 +60,10 @@ def measure_subgroups(
 
 
 def audit_leaks(
-    samples: pd.DataFrame, pixels: np.ndarray, folds: pd.DataFrame, split: SplitParams
+    record: DatasetRecord, samples: pd.DataFrame, pixels: np.ndarray, folds: pd.DataFrame, split: SplitParams
 ) -> dict[str, Any]:
     """Count how much of the test sides the training sides have already seen."""
-    return leak_audit.audit_leaks(samples, pixels, folds, split.choose_epoch_on)
+    return leak_audit.audit_leaks(samples, pixels, folds, split.choose_epoch_on, record.patients_known)
 
 
 def report_classification(

@@ -16,7 +16,7 @@ def create_measuring(study: Study) -> Pipeline:
         Node(nodes.measure_predictions, list(MEASURED), "metrics", name="measure_predictions"),
         Node(
             nodes.audit_leaks,
-            ["samples", "pixels", "folds", "params:split"],
+            ["raw", "samples", "pixels", "folds", "params:split"],
             "leak_audit",
             name="audit_leaks",
         ),
