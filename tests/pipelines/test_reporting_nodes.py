@@ -85,11 +85,13 @@ class TestMeasuring:
         for count in counts.drop(columns="true").to_numpy().ravel():
             assert any(str(count) in text for text in shown)
 
-    def test_the_audit_is_told_what_chose_the_epoch(self, samples: pd.DataFrame, pixels: np.ndarray) -> None:
+    def test_the_audit_is_told_what_chose_the_epoch(
+        self, record: DatasetRecord, samples: pd.DataFrame, pixels: np.ndarray
+    ) -> None:
         split = SplitParams(folds=1, together="image", choose_epoch_on="test")
         folds = divide_samples(samples, split)
         honest = split.model_copy(update={"choose_epoch_on": "validation"})
-        audits = [nodes.audit_leaks(samples, pixels, folds, each) for each in (split, honest)]
+        audits = [nodes.audit_leaks(record, samples, pixels, folds, each) for each in (split, honest)]
         assert audits[0] != audits[1]
         assert audits[0]["test_images"] == (folds["fold_0"] == "test").sum()
 
@@ -180,7 +182,7 @@ class TestWriting:
             recipe,
             predictions,
             metrics,
-            nodes.audit_leaks(samples, pixels, divide_samples(samples, split), split),
+            nodes.audit_leaks(record, samples, pixels, divide_samples(samples, split), split),
             counts.assign(after=counts["before"]),
             pd.DataFrame({"reason": ["a normal scan"]}),
             report,
