@@ -214,6 +214,94 @@ def open_classifier(study: str, model: str, runtime: Runtime, public_key: Path |
     return classifier
 
 
+@main.command(context_settings=SHOW_DEFAULTS)
+@click.option("--study", help="Only this study's. [default: all]")
+@click.option("--last", default=20, type=click.IntRange(1), help="How many, the newest first.")
+def runs(study: str | None, last: int) -> None:
+    """List what was run: id, time, study, data, headline and report."""
+    from mammoscan.serving.model_files import read_tracking_uri
+    from mammoscan.tracking.summaries import list_summaries
+
+    found = list_summaries(read_tracking_uri(), study)
+    if not found:
+        click.echo(f"no run of {study}" if study else "no run yet: kedro run --pipeline mias")
+    for run in found[:last]:
+        headline = run.headline or run.status
+        click.echo(
+            f"{run.id}  {run.started:%Y-%m-%d %H:%M}  {run.study:<20} {run.data:<8} {run.protocol:<7}  {headline}"
+        )
+        if run.report:
+            click.echo(f"{'':34}{run.report}")
+
+
+@main.command("open")
+@click.argument("run", required=False)
+@click.option("--study", help="The newest report of this study. [default: of any]")
+@click.option("--print", "only_print", is_flag=True, help="Print where it lies, and open nothing.")
+def open_report(run: str | None, study: str | None, only_print: bool) -> None:
+    """Open the newest report in the browser, or that of RUN, an MLflow run's id or its first characters."""
+    from mammoscan.errors import MammoscanError
+    from mammoscan.serving.model_files import read_tracking_uri
+    from mammoscan.tracking.summaries import list_summaries
+
+    found = [one for one in list_summaries(read_tracking_uri(), study) if one.report]
+    found = [one for one in found if one.id.startswith(run or "")]
+    if not found:
+        named = f"run {run}" if run else f"a run of {study}" if study else "any run"
+        raise MammoscanError(
+            f"open: found no report of {named}, expected one of those that mammoscan runs lists"
+        )
+    report = found[0].report
+    assert report is not None
+    click.echo(report)
+    if not only_print:
+        click.launch(report.as_uri())
+
+
+@main.command(context_settings=SHOW_DEFAULTS)
+@click.option("--study", help="Only this study's runs. [default: all]")
+@click.option("--keep", default=3, type=click.IntRange(0), help="Newest runs of each study that are kept.")
+@click.option("--yes", is_flag=True, help="Delete without asking.")
+def clean(study: str | None, keep: int, yes: bool) -> None:
+    """Show what old runs take on the disk, and delete them if you agree.
+
+    Deleted are MLflow runs and their files: reports, tables, models. A run whose model is registered is kept, and so
+    is everything in the data folder.
+    """
+    from mammoscan.serving.model_files import read_tracking_uri
+    from mammoscan.tracking.summaries import delete_runs, list_summaries
+
+    uri, kept, old = read_tracking_uri(), dict[str, int](), []
+    for run in list_summaries(uri, study):
+        kept[run.study] = kept.get(run.study, 0) + 1
+        if kept[run.study] > keep and not run.registered and run.status != "running":
+            old.append(run)
+    sizes = [run.measure_bytes() for run in old]
+    for run, size in zip(old, sizes, strict=True):
+        click.echo(
+            f"{run.id}  {run.started:%Y-%m-%d %H:%M}  {run.study:<20} {size / 1e6:8.1f} MB  {run.headline}"
+        )
+    if not old:
+        click.echo("nothing to delete")
+    elif yes or click.confirm(f"delete these {len(old)} runs ({sum(sizes) / 1e6:.1f} MB)?"):
+        delete_runs(uri, old)
+        click.echo(f"deleted {len(old)} runs, {sum(sizes) / 1e6:.1f} MB")
+
+
+@main.command()
+def version() -> None:
+    """Print the versions that a question or a report of an error should name."""
+    import importlib.metadata
+    import platform
+
+    click.echo(f"mammoscan {__version__}, Python {platform.python_version()}, {platform.platform()}")
+    for name in ("kedro", "keras", "tensorflow", "jax", "onnxruntime", "mlflow", "numpy", "pandas"):
+        try:
+            click.echo(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            click.echo(f"{name} is not installed")
+
+
 @main.command()
 @click.argument("folder", type=FOLDER, required=False)
 @click.option("--key", type=FILE, help="Private key to sign with. [default: only the digests are written]")
