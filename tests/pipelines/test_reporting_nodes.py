@@ -19,6 +19,8 @@ from mammoscan.pipelines.reporting import nodes
 from mammoscan.records.dataset import DatasetRecord
 from mammoscan.records.history import History
 from mammoscan.records.section import Section
+from mammoscan.reporting.compose import describe_study
+from mammoscan.reporting.facts import ReportInputs
 
 
 @pytest.fixture
@@ -124,9 +126,16 @@ class TestWriting:
         assert facts["seconds"] == 2.5
 
     def test_figures_and_sections_go_by_their_bare_names(self) -> None:
-        parts = nodes.sort_parts({"roc_figure": b"1", "trust_section": Section(title="Trust")})
-        assert parts["figures"] == {"roc": b"1"}
-        assert parts["sections"] == {"trust": Section(title="Trust")}
+        needed = dict.fromkeys(
+            (
+                *("record", "run_info", "question", "evaluation", "training", "metrics", "leak_audit"),
+                *("class_counts", "rejected", "histories"),
+            )
+        )
+        entries = needed | {"roc_figure": b"1", "trust_section": Section(title="Trust")}
+        inputs = ReportInputs.gather(entries)
+        assert inputs.figures == {"roc": b"1"}
+        assert inputs.sections == {"trust": Section(title="Trust")}
 
     @pytest.mark.parametrize(("pipeline", "protocol"), [("mias", "patient"), ("mias_author_all", "author")])
     def test_a_report_without_a_typed_command_says_how_to_repeat_it(
@@ -139,17 +148,19 @@ class TestWriting:
         pipeline: str,
         protocol: str,
     ) -> None:
-        content = nodes.describe_study(
-            record,
-            RUN_INFO | {"pipeline": pipeline},
-            question,
-            evaluation,
-            recipe,
-            {},
-            {},
-            pd.DataFrame(),
-            pd.DataFrame({"reason": ["a", "a", "b"]}),
-            nodes.gather_histories(*histories),
+        content = describe_study(
+            ReportInputs(
+                record=record,
+                run_info=RUN_INFO | {"pipeline": pipeline},
+                question=question,
+                evaluation=evaluation,
+                training=recipe,
+                metrics={},
+                leak_audit={},
+                class_counts=pd.DataFrame(),
+                rejected=pd.DataFrame({"reason": ["a", "a", "b"]}),
+                histories=nodes.gather_histories(*histories),
+            )
         )
         assert content["command"] == f"kedro run --pipeline {pipeline}"
         assert content["protocol"] == protocol
@@ -174,26 +185,26 @@ class TestWriting:
         split = SplitParams(folds=2)
         _, report, _ = nodes.report_classification(predictions, question, evaluation)
         counts = samples.groupby(["group", "severity"]).size().rename("before").reset_index()
-        written = (
-            record,
-            RUN_INFO,
-            question,
-            evaluation,
-            recipe,
-            predictions,
-            metrics,
-            nodes.audit_leaks(record, samples, pixels, divide_samples(samples, split), split),
-            counts.assign(after=counts["before"]),
-            pd.DataFrame({"reason": ["a normal scan"]}),
-            report,
-            nodes.gather_histories(*histories),
-            nodes.measure_calibration(predictions, question, evaluation),
-            nodes.measure_subgroups(predictions, samples, question, evaluation),
-        )
+        entries = {
+            "record": record,
+            "run_info": RUN_INFO,
+            "question": question,
+            "evaluation": evaluation,
+            "training": recipe,
+            "predictions": predictions,
+            "metrics": metrics,
+            "leak_audit": nodes.audit_leaks(record, samples, pixels, divide_samples(samples, split), split),
+            "class_counts": counts.assign(after=counts["before"]),
+            "rejected": pd.DataFrame({"reason": ["a normal scan"]}),
+            "classification": report,
+            "histories": nodes.gather_histories(*histories),
+            "calibration": nodes.measure_calibration(predictions, question, evaluation),
+            "subgroups": nodes.measure_subgroups(predictions, samples, question, evaluation),
+        }
         picture = io.BytesIO()
         Image.new("L", (3, 2)).save(picture, "PNG")
         page, plain = (
-            nodes.write_report(*written, views, views_figure=picture.getvalue())
+            nodes.write_report(**entries, views=views, views_figure=picture.getvalue())
             for views in (ViewParams(), ViewParams(stored="one", training="none", prediction=False))
         )
         assert ("<img" in page, "<img" in plain) == (True, False)

@@ -14,6 +14,7 @@ from mammoscan.figures.style import GREEN, NOTICE, VERMILION, draw_nothing, name
 from mammoscan.params import Question
 
 MAX_SHOWN = 24
+MAX_PER_CELL = 16
 GALLERY_SIDE = 3
 _SCALE_INCHES = 0.55
 
@@ -167,7 +168,7 @@ def find_wrong(predictions: pd.DataFrame, question: Question, threshold: float =
 
 
 def pick_cells(
-    predictions: pd.DataFrame, question: Question, threshold: float = 0.5, limit: int = MAX_SHOWN
+    predictions: pd.DataFrame, question: Question, threshold: float = 0.5, limit: int = MAX_PER_CELL
 ) -> pd.DataFrame:
     """Return the network's most confident answers in each cell of the confusion matrix, at most ``limit`` of each."""
     answers = decide_answers(predictions[predictions["model"] == "cnn"], question, threshold)

@@ -16,6 +16,7 @@ CAPTIONS: dict[str, str] = {
     "wrong_gallery": "The mistakes that the network was surest of: "
     "look here for a pattern, or for a wrong label. The bright places speak most for what was said (Grad-CAM); "
     "where they lie beside the finding, the network judged something else.",
+    "answer_gallery": "Right answers and wrong ones alike, from the least to the most likely.",
     "class_counts": "How many samples of each class there were to learn from.",
     "scan_sheet": "Scans as they were read, with the annotated regions as rings.",
     "sample_sheet": "What the network was shown. "

@@ -1,4 +1,4 @@
-"""What a report is made of."""
+"""What a report is made from, and what it says."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
-from mammoscan.params import EvaluationParams, Recipe
+from mammoscan.params import EvaluationParams, Question, Recipe, ViewParams
 from mammoscan.records.dataset import DatasetRecord
 from mammoscan.records.section import Section
 from mammoscan.reporting.cells import Cell
@@ -27,6 +28,63 @@ class Picture:
     png: bytes
     caption: str = ""
     alt: str = ""
+
+
+HEADLINE = "auc"
+
+
+@dataclass(frozen=True)
+class ReportInputs:
+    """The catalog entries that a report is written from. Whatever is missing leaves its section out.
+
+    Attributes:
+        record: The data set.
+        run_info: The run.
+        histories: What is said of the folds' trainings together.
+        explained: Which predictions are explained, and ``explanations`` the heat of each.
+        experiments: The variants of an article's study, one row each.
+        reproduction: The article's claims beside what came out here.
+        figures: PNG bytes by the bare names of their entries.
+        sections: The study's own sections likewise.
+    """
+
+    record: DatasetRecord
+    run_info: Mapping[str, Any]
+    question: Question
+    evaluation: EvaluationParams
+    training: Recipe
+    metrics: Mapping[str, Any]
+    leak_audit: Mapping[str, Any]
+    class_counts: pd.DataFrame
+    rejected: pd.DataFrame
+    histories: Mapping[str, Any]
+    predictions: pd.DataFrame | None = None
+    samples: pd.DataFrame | None = None
+    pixels: np.ndarray | None = None
+    views: ViewParams | None = None
+    classification: Mapping[str, Any] = field(default_factory=dict)
+    calibration: Mapping[str, Any] = field(default_factory=dict)
+    subgroups: pd.DataFrame | None = None
+    explained: pd.DataFrame | None = None
+    explanations: np.ndarray | None = None
+    experiments: pd.DataFrame | None = None
+    reproduction: pd.DataFrame | None = None
+    figures: Mapping[str, bytes] = field(default_factory=dict)
+    sections: Mapping[str, Section] = field(default_factory=dict)
+
+    @classmethod
+    def gather(cls, entries: Mapping[str, Any]) -> ReportInputs:
+        """Return the inputs from entries: figures and sections by their bare names, ``roc`` for ``roc_figure``."""
+        kinds = {
+            kind: {
+                name.removesuffix(f"_{kind}"): entry
+                for name, entry in entries.items()
+                if name.endswith(f"_{kind}")
+            }
+            for kind in ("figure", "section")
+        }
+        named = {name: entry for name, entry in entries.items() if not name.endswith(("_figure", "_section"))}
+        return cls(**named, figures=kinds["figure"], sections=kinds["section"])
 
 
 @dataclass(frozen=True)

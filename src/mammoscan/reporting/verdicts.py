@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from mammoscan.figures.style import is_number
 from mammoscan.reporting.render import say
+from mammoscan.studies import STUDIES
 
 Tone = Literal["good", "doubt", "nothing", "worse", "unknown"]
 
@@ -102,3 +103,12 @@ def say_folds(measures: Mapping[str, Any]) -> str:
     """Return the folds' own AUCs in words, or nothing where there are not several."""
     values = list(((measures.get("fold_auc") or {}).get("values") or {}).values())
     return say("folds", values) if len(values) > 1 else ""
+
+
+def find_protocol(study: str) -> Literal["patient", "author"]:
+    """Return the protocol of a study, or of the variants that a page compares."""
+    return next(
+        record.protocol
+        for record in STUDIES.values()
+        if record.name == study or record.name.startswith(f"{study}.")
+    )

@@ -2,40 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from mammoscan import figures
-from mammoscan.params import EvaluationParams, Question, Recipe
-from mammoscan.pipelines.reporting.nodes import announce, choose_stamp, describe_study, sort_parts
+from mammoscan.pipelines.reporting.nodes import choose_stamp
 from mammoscan.records.dataset import DatasetRecord
-from mammoscan.records.section import Section
-from mammoscan.reporting.facts import Picture, ReportContent
 from mammoscan.reporting.format import format_percent
-from mammoscan.reporting.report import build_report
-from mammoscan.reporting.verdicts import say_worth
-from mammoscan.studies import ABLATION, EXPERIMENTS
-
-MEASURES = ("auc", "accuracy", "sensitivity", "precision")
-
-VARIANTS = {
-    "published": "as published",
-    "without_copies": "without the four exact copies",
-    "without_rotations": "views of a region on one side",
-    "without_crop_scale": "fixed window instead of the radius",
-    "without_epoch_choice": "epoch chosen on validation images",
-    "without_any": "all of these, patients apart",
-    "unbalanced": "unbalanced, without copies, 275 epochs",
-    "calcifications_class": "calcifications, class-balanced",
-    "calcifications_full": "calcifications, fully balanced",
-    "masses_class": "masses, class-balanced",
-    "masses_full": "masses, fully balanced",
-    "all_classes_class": "all classes, class-balanced",
-    "all_classes_full": "all classes, fully balanced",
-}
+from mammoscan.reporting.variants import MEASURES, VARIANTS, list_experiments, read_variants
+from mammoscan.studies import ABLATION
 
 
 def tabulate_variants(**results: Any) -> pd.DataFrame:
@@ -62,17 +39,6 @@ def tabulate_variants(**results: Any) -> pd.DataFrame:
             row |= {f"{name}_low": measured[name]["low"], f"{name}_high": measured[name]["high"]}
         rows.append(row)
     return pd.DataFrame(rows)
-
-
-def read_variants(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    """Yield the rows of ``tabulate_variants`` with their measures as value, low and high."""
-    for row in table.to_dict("records"):
-        measures = {
-            name: {"value": row[name], "low": row[f"{name}_low"], "high": row[f"{name}_high"]}
-            for name in MEASURES
-        }
-        facts = {name: row[name] for name in ("variant", "name", "best_epoch", "patients")}
-        yield {**facts, "samples": row["images"], **measures}
 
 
 def tabulate_reproduction(
@@ -141,10 +107,6 @@ def tabulate_comparisons(experiments: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(claims, columns=["claim", "article", "ours", "note"])
 
 
-# What the article states: recall and precision on malignant cases of its best experiment.
-CLAIMED = {"calcifications_class": {"claimed_recall": 0.97, "claimed_precision": 1.0}}
-
-
 def draw_ablation(record: DatasetRecord, experiments: pd.DataFrame) -> Figure:
     """Draw what is left of the claim as each flaw is taken away."""
     rows = [row for row in read_variants(experiments) if row["variant"] in ("published", *ABLATION)]
@@ -153,122 +115,5 @@ def draw_ablation(record: DatasetRecord, experiments: pd.DataFrame) -> Figure:
 
 def draw_experiments(record: DatasetRecord, experiments: pd.DataFrame) -> Figure:
     """Draw recall and precision on malignant cases of the six experiments: the article's closing chart."""
-    rows = _list_experiments(experiments)
+    rows = list_experiments(experiments)
     return figures.draw_experiment_chart(rows, choose_stamp(record), positive="malignant")
-
-
-def write_ablation_report(
-    record: DatasetRecord,
-    run_info: dict[str, Any],
-    question: Question,
-    evaluation: EvaluationParams,
-    training: Recipe,
-    metrics: dict[str, Any],
-    leak_audit: dict[str, Any],
-    class_counts: pd.DataFrame,
-    rejected: pd.DataFrame,
-    histories: dict[str, Any],
-    classification: dict[str, Any],
-    experiments: pd.DataFrame,
-    reproduction: pd.DataFrame,
-    **pictures: bytes,
-) -> str:
-    """Write the article's number, what it is worth and why, and what each flaw carries."""
-    content = describe_study(
-        record,
-        run_info,
-        question,
-        evaluation,
-        training,
-        metrics,
-        leak_audit,
-        class_counts,
-        rejected,
-        histories,
-    )
-    rows = list(read_variants(experiments))
-    apart = next(row for row in rows if row["variant"] == "without_any")
-    announce(question, metrics)
-    return build_report(
-        ReportContent(
-            **content,
-            classification=classification,
-            worth=say_worth(leak_audit, metrics["cnn"]["auc"], apart["auc"]),
-            ablation=[_keep_measures(row) for row in rows if row["variant"] in ("published", *ABLATION)],
-            reproduction=_list_claims(reproduction),
-            **sort_parts(pictures),
-        )
-    )
-
-
-def write_experiments_report(
-    record: DatasetRecord,
-    run_info: dict[str, Any],
-    question: Question,
-    evaluation: EvaluationParams,
-    training: Recipe,
-    metrics: dict[str, Any],
-    leak_audit: dict[str, Any],
-    class_counts: pd.DataFrame,
-    rejected: pd.DataFrame,
-    histories: dict[str, Any],
-    experiments: pd.DataFrame,
-    reproduction: pd.DataFrame,
-    **pictures: bytes,
-) -> str:
-    """Write the six experiments on one page; its headline is the article's own, calcifications class-balanced."""
-    content = describe_study(
-        record,
-        run_info,
-        question,
-        evaluation,
-        training,
-        metrics,
-        leak_audit,
-        class_counts,
-        rejected,
-        histories,
-    )
-    for row in read_variants(experiments):
-        announce(question, {"cnn": row}, row["name"])
-    return build_report(
-        ReportContent(
-            **content,
-            worth=say_worth(leak_audit, metrics["cnn"]["auc"], None),
-            experiments=_list_experiments(experiments),
-            reproduction=_list_claims(reproduction),
-            **_name_matrices(pictures),
-        )
-    )
-
-
-def _name_matrices(pictures: dict[str, bytes]) -> dict[str, Any]:
-    """Say under each confusion matrix which experiment it is of, and show them together."""
-    figures: dict[str, bytes | Picture] = dict(sort_parts(pictures)["figures"])
-    matrices = {f"confusion_matrix_{name}": VARIANTS[name] for name in EXPERIMENTS}
-    figures |= {name: Picture(pictures[f"{name}_figure"], title) for name, title in matrices.items()}
-    section = Section(title="Right and wrong, experiment by experiment", figures=tuple(matrices))
-    return {"figures": figures, "sections": {"matrices": section}}
-
-
-def _list_experiments(experiments: pd.DataFrame) -> list[dict[str, Any]]:
-    return [
-        {
-            "experiment": row["name"],
-            "recall": row["sensitivity"],
-            "precision": row["precision"],
-            **CLAIMED.get(row["variant"], {}),
-        }
-        for row in read_variants(experiments)
-        if row["variant"] in EXPERIMENTS
-    ]
-
-
-def _keep_measures(row: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in row.items() if key == "name" or key in MEASURES}
-
-
-def _list_claims(reproduction: pd.DataFrame) -> list[dict[str, Any]]:
-    return [
-        {str(key): value for key, value in row.items()} for row in reproduction.fillna("").to_dict("records")
-    ]

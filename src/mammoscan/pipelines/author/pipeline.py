@@ -3,7 +3,7 @@ from __future__ import annotations
 from kedro.pipeline import Node, Pipeline
 
 from mammoscan.pipelines.author import nodes
-from mammoscan.pipelines.reporting.nodes import gather_histories
+from mammoscan.pipelines.reporting.nodes import gather_histories, write_report
 from mammoscan.pipelines.reporting.pipeline import describe_inputs, draw, name_parts, wrap
 from mammoscan.studies import ABLATION, EXPERIMENTS, SIDE_CLAIM, STUDIES, Study
 
@@ -34,15 +34,19 @@ def create_ablation_page() -> Pipeline:
         draw("roc", "predictions", "params:question", "metrics"),
         draw("metric_intervals", "metrics"),
         draw("training_curves", "params:split", *histories),
-        draw("class_counts", "class_counts"),
+        draw("class_counts", "class_counts", "params:training"),
         draw("sample_sheet", "pixels", "samples", "folds"),
         draw("views", "pixels", "folds", "params:views"),
-        draw("topology", "network"),
+        draw("topology", "network", "params:question"),
         Node(gather_histories, histories, "training_facts", name="gather_histories"),
         Node(
-            nodes.write_ablation_report,
+            write_report,
             describe_inputs()
             | {
+                "predictions": "predictions",
+                "samples": "samples",
+                "pixels": "pixels",
+                "views": "params:views",
                 "classification": "classification_report",
                 "experiments": "experiments",
                 "reproduction": "reproduction",
@@ -73,7 +77,7 @@ def create_experiments_page() -> Pipeline:
         ),
         Node(gather_histories, f"{EXPERIMENTS[0]}.fold_0.history", "training_facts", name="gather_histories"),
         Node(
-            nodes.write_experiments_report,
+            write_report,
             inputs
             | {
                 "experiments": "experiments",

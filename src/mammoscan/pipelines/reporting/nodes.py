@@ -10,9 +10,8 @@ The node that explains what went wrong.
 from __future__ import annotations
 
 import logging
-import time
-from datetime import UTC, datetime
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,9 +20,8 @@ from matplotlib.figure import Figure
 from mammoscan import figures
 from mammoscan.errors import MammoscanError
 from mammoscan.evaluation import calibration, classification_report, leak_audit, metrics
-from mammoscan.evaluation.comparison import compare_predictions
 from mammoscan.evaluation.splits import find_lockbox_rows, find_used_rows
-from mammoscan.figures.error_gallery import MAX_SHOWN, find_wrong
+from mammoscan.figures.error_gallery import pick_cells
 from mammoscan.figures.style import STAMPS, draw_nothing, new_figure
 from mammoscan.imaging.views import AUTHOR_VIEWS
 from mammoscan.inference.backbone_features import compose_model, is_head
@@ -32,10 +30,11 @@ from mammoscan.models.preprocessing import choose_scale
 from mammoscan.params import EvaluationParams, MachineParams, Question, Recipe, SplitParams, ViewParams
 from mammoscan.records.dataset import DatasetRecord
 from mammoscan.records.history import History
-from mammoscan.reporting.facts import ReportContent
+from mammoscan.reporting.compose import compose_report
+from mammoscan.reporting.facts import HEADLINE, ReportInputs
 from mammoscan.reporting.report import build_report
-from mammoscan.reporting.verdicts import find_best_baseline, say_worth
-from mammoscan.studies import STUDIES
+from mammoscan.reporting.variants import read_variants
+from mammoscan.studies import EXPERIMENTS
 
 
 def measure_predictions(
@@ -129,9 +128,11 @@ def draw_training_curves(record: DatasetRecord, split: SplitParams, *histories: 
     )
 
 
-def draw_class_counts(record: DatasetRecord, counts: pd.DataFrame) -> Figure:
+def draw_class_counts(record: DatasetRecord, counts: pd.DataFrame, training: Recipe) -> Figure:
     """Draw how many samples each class has before and after balancing."""
-    return figures.draw_class_counts(counts, choose_stamp(record))
+    return figures.draw_class_counts(
+        counts, choose_stamp(record), weighted=training.class_weights == "balanced"
+    )
 
 
 def pick_shown(record: DatasetRecord, pixels: np.ndarray) -> np.ndarray:
@@ -181,9 +182,28 @@ def draw_wrong_gallery(
     )
 
 
-def draw_topology(record: DatasetRecord, network: list[dict[str, Any]]) -> Figure:
-    """Draw the network's layers with their output shapes."""
-    return figures.draw_topology(network, choose_stamp(record))
+def draw_topology(record: DatasetRecord, network: list[dict[str, Any]], question: Question) -> Figure:
+    """Draw the network from input to target; a backbone is one box."""
+    return figures.draw_topology(network, choose_stamp(record), labels=question.labels)
+
+
+def draw_answer_gallery(
+    record: DatasetRecord,
+    pixels: np.ndarray,
+    predictions: pd.DataFrame,
+    samples: pd.DataFrame,
+    question: Question,
+    evaluation: EvaluationParams,
+) -> Figure:
+    """Draw nine predictions, right and wrong, with per cent and true label."""
+    return figures.draw_answer_gallery(
+        pick_shown(record, pixels),
+        predictions,
+        samples,
+        question,
+        choose_stamp(record),
+        threshold=evaluation.cut,
+    )
 
 
 logger = logging.getLogger("mammoscan")
@@ -199,14 +219,14 @@ def explain_errors(
     views: ViewParams,
     *models: Any,
 ) -> tuple[pd.DataFrame, np.ndarray]:
-    """Explain the wrong predictions that the report shows, each by the fold's model that made it.
+    """Explain the predictions that the report shows, each by the fold's model that made it.
 
     Returns:
-        ``sample_id``, ``fold`` and ``said`` of each, and uint8 ``[error, row, column]``: 255 where most speaks for
-        what was said. Both without rows where the network cannot be explained.
+        ``sample_id``, ``fold`` and ``said`` of each, and uint8 ``[prediction, row, column]``: 255 where most speaks for
+        the answer. Both without rows where the network cannot be explained.
     """
-    wrong = find_wrong(predictions[predictions["model"] == "cnn"], question, evaluation.cut).head(MAX_SHOWN)
-    explained = wrong[["sample_id", "fold", "said"]].reset_index(drop=True)
+    picked = pick_cells(predictions, question, evaluation.cut)
+    explained = picked[["sample_id", "fold", "said"]].reset_index(drop=True)
     positions = pd.Series(range(len(samples)), index=samples["sample_id"].astype(str))
     heats = np.zeros((len(explained), *pixels.shape[1:3]), np.uint8)
     whole = None
@@ -229,91 +249,27 @@ def explain_errors(
                 method=evaluation.explanation,
             )
         except MammoscanError as error:
-            logger.warning("the wrong predictions stay unexplained: %s", error)
+            logger.warning("the predictions stay unexplained: %s", error)
             return explained.iloc[:0], heats[:0]
         heats[rows.index.to_numpy()] = np.rint(255 * found)
     return explained, heats
 
 
-HEADLINE = "auc"
-
-
-def write_report(
-    record: DatasetRecord,
-    run_info: dict[str, Any],
-    question: Question,
-    evaluation: EvaluationParams,
-    training: Recipe,
-    predictions: pd.DataFrame,
-    metrics: dict[str, Any],
-    leak_audit: dict[str, Any],
-    class_counts: pd.DataFrame,
-    rejected: pd.DataFrame,
-    classification: dict[str, Any],
-    histories: dict[str, Any],
-    calibration: dict[str, Any],
-    subgroups: pd.DataFrame,
-    views: ViewParams,
-    **parts: Any,
-) -> str:
+def write_report(**entries: Any) -> str:
     """Put a study's results on one self-contained HTML page.
 
-    ``parts`` are the page's figures and the study's own sections, by the names of their entries.
+    Args:
+        entries: The catalog entries that it shows, by the names of ``ReportInputs``' fields, and its figures and
+            sections as ``<name>_figure`` and ``<name>_section``.
     """
-    if not views.used:
-        parts.pop("views_figure", None)
-    content = describe_study(
-        record,
-        run_info,
-        question,
-        evaluation,
-        training,
-        metrics,
-        leak_audit,
-        class_counts,
-        rejected,
-        histories,
-    )
-    best = find_best_baseline(metrics, HEADLINE)
-    difference = None
-    if best is not None:
-        network, baseline = (predictions[predictions["model"] == name] for name in ("cnn", best[0]))
-        difference = compare_predictions(network, baseline, question, evaluation)
-    announce(question, metrics, patients_known=record.patients_known)
-    return build_report(
-        ReportContent(
-            **content,
-            classification=classification,
-            difference=difference,
-            calibration=calibration,
-            subgroups=subgroups,
-            worth=say_worth(leak_audit, metrics["cnn"][HEADLINE], None)
-            if content["protocol"] == "author"
-            else "",
-            **sort_parts(parts),
-        )
-    )
-
-
-def sort_parts(parts: dict[str, Any]) -> dict[str, Any]:
-    """Return the figures and sections of a report under their bare names, e.g. ``roc`` for ``roc_figure``."""
-    return {
-        "figures": {
-            name.removesuffix("_figure"): part for name, part in parts.items() if name.endswith("_figure")
-        },
-        "sections": {
-            name.removesuffix("_section"): part for name, part in parts.items() if name.endswith("_section")
-        },
-    }
-
-
-def find_protocol(study: str) -> Literal["patient", "author"]:
-    """Return the protocol of a study, or of the variants that a page compares."""
-    return next(
-        record.protocol
-        for record in STUDIES.values()
-        if record.name == study or record.name.startswith(f"{study}.")
-    )
+    inputs = ReportInputs.gather(entries)
+    variants = [] if inputs.experiments is None else list(read_variants(inputs.experiments))
+    experiments = [row for row in variants if row["variant"] in EXPERIMENTS]
+    for row in experiments:
+        announce(inputs.question, {"cnn": row}, row["name"])
+    if not experiments:
+        announce(inputs.question, inputs.metrics, patients_known=inputs.record.patients_known)
+    return build_report(compose_report(inputs))
 
 
 def gather_histories(*histories: History) -> dict[str, Any]:
@@ -330,66 +286,8 @@ def gather_histories(*histories: History) -> dict[str, Any]:
     }
 
 
-def describe_study(
-    record: DatasetRecord,
-    run_info: dict[str, Any],
-    question: Question,
-    evaluation: EvaluationParams,
-    training: Recipe,
-    metrics: dict[str, Any],
-    leak_audit: dict[str, Any],
-    class_counts: pd.DataFrame,
-    rejected: pd.DataFrame,
-    histories: dict[str, Any],
-) -> dict[str, Any]:
-    """Return the fields of a report's content that every study has."""
-    study = run_info["pipeline"]
-    command = run_info["command"] or f"kedro run --pipeline {study}"
-    return {
-        "title": question.title,
-        "study": study,
-        "question": question.text,
-        "labels": question.labels,
-        "positive": question.positive,
-        "protocol": find_protocol(study),
-        "folds": histories["folds"],
-        "data": record,
-        "metrics": metrics,
-        "command": command,
-        "headline": HEADLINE,
-        "unit": question.unit,
-        "level": evaluation.level,
-        "threshold": evaluation.cut if len(question.labels) == 2 else None,
-        "audit": leak_audit,
-        "limits": record.limits,
-        "counts": class_counts,
-        "rejected": rejected["reason"].value_counts().to_dict(),
-        "training": {
-            "Network": f"{training.network.name}, {histories['parameters']:,} parameters",
-            "Epochs at most": training.epochs,
-            "Epochs run, fold by fold": ", ".join(map(str, histories["epochs"])),
-            "Best epochs": ", ".join(map(str, histories["best_epochs"])),
-            "Batch": training.batch_size,
-            "Optimiser": f"{training.optimizer}, learning rate {training.learning_rate:g}",
-            "Device": histories["device"].get("name", histories["device"].get("kind", "")),
-            "Engine": histories["engine"],
-            "Machine": run_info["machine"],
-        },
-        "parameters": {
-            f"{block}.{key}": value
-            for block, values in (("training", training), ("evaluation", evaluation))
-            for key, value in values.model_dump(mode="json").items()
-        },
-        "versions": {"python": run_info["python"], **run_info["versions"]},
-        "run_id": run_info["run_id"] or "",
-        "git_commit": run_info["commit"] or "",
-        "seconds": time.time() - run_info["started"] if run_info["started"] else None,
-        "created": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-    }
-
-
 def announce(
-    question: Question, metrics: dict[str, Any], name: str = "", patients_known: bool = True
+    question: Question, metrics: Mapping[str, Any], name: str = "", patients_known: bool = True
 ) -> None:
     """Say the headline on the console."""
     people = (

@@ -59,7 +59,7 @@ def create_page(study: Study, figures: Iterable[str] = (), sections: Iterable[st
         draw("metric_intervals", "metrics"),
         draw("reliability", "calibration", "params:question"),
         draw("training_curves", "params:split", *histories),
-        draw("class_counts", "class_counts"),
+        draw("class_counts", "class_counts", "params:training"),
         draw("sample_sheet", "pixels", "samples", "folds"),
         draw("views", "pixels", "folds", "params:views"),
         Node(
@@ -77,7 +77,11 @@ def create_page(study: Study, figures: Iterable[str] = (), sections: Iterable[st
             *("pixels", "predictions", "samples", "params:question", "params:evaluation"),
             *("explained", "explanations"),
         ),
-        draw("topology", "network"),
+        draw(
+            "answer_gallery",
+            *("pixels", "predictions", "samples", "params:question", "params:evaluation"),
+        ),
+        draw("topology", "network", "params:question"),
     ]
     shown = [
         "confusion_matrix",
@@ -91,6 +95,10 @@ def create_page(study: Study, figures: Iterable[str] = (), sections: Iterable[st
             describe_inputs()
             | {
                 "predictions": "predictions",
+                "samples": "samples",
+                "pixels": "pixels",
+                "explained": "explained",
+                "explanations": "explanations",
                 "classification": "classification_report",
                 "calibration": "calibration",
                 "subgroups": "subgroup_metrics",
@@ -111,7 +119,7 @@ def name_parts(figures: Iterable[str], sections: Iterable[str] = ()) -> dict[str
 
 
 def describe_inputs() -> dict[str, str]:
-    """Return what every report takes: the arguments of ``nodes.describe_study`` and their entries."""
+    """Return what every report takes: the required fields of ``ReportInputs`` and their entries."""
     return {
         "record": "raw",
         "run_info": "run_info",

@@ -37,7 +37,7 @@ from mammoscan.params import (
     ScanGridParams,
     ViewParams,
 )
-from mammoscan.pipelines.reporting.nodes import choose_stamp, find_protocol
+from mammoscan.pipelines.reporting.nodes import choose_stamp
 from mammoscan.records.card import (
     Card,
     CardOutOfDistribution,
@@ -52,6 +52,7 @@ from mammoscan.records.section import Section
 from mammoscan.reporting.division import find_division, name_division
 from mammoscan.reporting.model_card import build_metadata, choose_notice, write_markdown
 from mammoscan.reporting.render import name_measure
+from mammoscan.reporting.verdicts import find_protocol
 
 # (key, name, as a share)
 OPERATION = (

@@ -1,4 +1,4 @@
-"""The wrong predictions are explained by the models that made them."""
+"""The predictions that the report shows are explained by the models that made them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mammoscan.figures.error_gallery import MAX_PER_CELL
 from mammoscan.inference.gradcam import explain_images
 from mammoscan.params import EvaluationParams, Question, Recipe, ViewParams
 from mammoscan.pipelines.reporting.nodes import explain_errors
@@ -30,7 +31,7 @@ def predictions(samples: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([network, baseline], ignore_index=True)
 
 
-def test_each_error_is_explained_by_the_model_of_its_fold(
+def test_each_cell_is_explained_by_the_models_of_the_folds(
     samples: pd.DataFrame,
     pixels: np.ndarray,
     predictions: pd.DataFrame,
@@ -45,13 +46,15 @@ def test_each_error_is_explained_by_the_model_of_its_fold(
     models = [build_network("small_cnn", (16, 16, 1), 2, seed=seed) for seed in (1, 2)]
     words: Any = (samples, pixels, predictions, question, evaluation, recipe, ViewParams())
     explained, heats = explain_errors(*words, *models)
-    assert sorted(explained["sample_id"]) == [samples["sample_id"][row] for row in (4, 9, 30)]
-    assert heats.shape == (3, 16, 16)
+    truths = samples.set_index("sample_id")["label"]
+    wrong = explained[explained["said"].to_numpy() != truths[explained["sample_id"]].to_numpy()]
+    assert sorted(wrong["sample_id"]) == [samples["sample_id"][row] for row in (4, 9, 30)]
+    assert len(explained) == 3 + 2 * MAX_PER_CELL
+    assert heats.shape == (len(explained), 16, 16)
     assert heats.dtype == np.uint8
-    for row, heat in zip(explained.to_dict("records"), heats, strict=True):
+    for row, heat in [*zip(explained.to_dict("records"), heats, strict=True)][::5]:
         [position] = np.flatnonzero(samples["sample_id"] == row["sample_id"])
         label = question.labels.index(row["said"])
-        assert label == 1 - samples["target"][position]
         [expected] = explain_images(
             models[row["fold"]], pixels[[position]], [label], scale=recipe.scale, views=True
         )

@@ -1,0 +1,135 @@
+"""From the entries of a study to what its report says."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from mammoscan.evaluation.comparison import compare_predictions
+from mammoscan.records.section import Section
+from mammoscan.reporting.cells import build_cells
+from mammoscan.reporting.curves import trace_roc
+from mammoscan.reporting.facts import HEADLINE, Picture, ReportContent, ReportInputs
+from mammoscan.reporting.variants import VARIANTS, find_apart, list_ablation, list_claims, list_experiments
+from mammoscan.reporting.verdicts import find_best_baseline, find_protocol, say_worth
+
+
+def compose_report(inputs: ReportInputs) -> ReportContent:
+    """Return what a study's report says."""
+    metrics, audit, variants = inputs.metrics, inputs.leak_audit, inputs.experiments
+    content = describe_study(inputs)
+    figures: dict[str, Any] = dict(inputs.figures)
+    sections = dict(inputs.sections)
+    if inputs.views is not None and not inputs.views.used:
+        figures.pop("views", None)
+    # Each variant's matrix says whose it is, and they stand together.
+    matrices = [name for name in figures if name.startswith("confusion_matrix_")]
+    if matrices:
+        names = {name: VARIANTS[name.removeprefix("confusion_matrix_")] for name in matrices}
+        figures |= {name: Picture(figures[name], title) for name, title in names.items()}
+        sections["matrices"] = Section(
+            title="Right and wrong, experiment by experiment", figures=tuple(matrices)
+        )
+    apart = None if variants is None else find_apart(variants)
+    return ReportContent(
+        **content,
+        worth=say_worth(audit, metrics["cnn"][HEADLINE], apart) if content["protocol"] == "author" else "",
+        difference=_compare_with_baseline(inputs),
+        classification=inputs.classification,
+        calibration=inputs.calibration,
+        subgroups=inputs.subgroups,
+        ablation=[] if variants is None else list_ablation(variants),
+        experiments=[] if variants is None else list_experiments(variants),
+        reproduction=[] if inputs.reproduction is None else list_claims(inputs.reproduction),
+        cells=_gather_cells(inputs),
+        curves={} if inputs.predictions is None else trace_roc(inputs.predictions, inputs.question),
+        figures=figures,
+        sections=sections,
+    )
+
+
+def _compare_with_baseline(inputs: ReportInputs) -> dict[str, Any] | None:
+    best = find_best_baseline(inputs.metrics, HEADLINE)
+    if best is None or inputs.predictions is None:
+        return None
+    network, baseline = (inputs.predictions[inputs.predictions["model"] == name] for name in ("cnn", best[0]))
+    return compare_predictions(network, baseline, inputs.question, inputs.evaluation)
+
+
+def _gather_cells(inputs: ReportInputs) -> list[list[Any]]:
+    if inputs.predictions is None or inputs.samples is None or inputs.pixels is None:
+        return []
+    heats: dict[tuple[str, int], np.ndarray] = {}
+    if inputs.explained is not None and inputs.explanations is not None:
+        keys = zip(
+            inputs.explained["sample_id"].astype(str), inputs.explained["fold"].astype(int), strict=True
+        )
+        heats = dict(zip(keys, inputs.explanations, strict=True))
+    return build_cells(
+        inputs.predictions, inputs.samples, inputs.pixels, inputs.question, inputs.evaluation.cut, heats
+    )
+
+
+def describe_study(inputs: ReportInputs) -> dict[str, Any]:
+    """Return the fields of a report's content that every study has."""
+    record, run_info, question, evaluation = (
+        inputs.record,
+        inputs.run_info,
+        inputs.question,
+        inputs.evaluation,
+    )
+    training, histories, metrics, leak_audit = (
+        inputs.training,
+        inputs.histories,
+        inputs.metrics,
+        inputs.leak_audit,
+    )
+    class_counts, rejected = inputs.class_counts, inputs.rejected
+    study = run_info["pipeline"]
+    command = run_info["command"] or f"kedro run --pipeline {study}"
+    return {
+        "title": question.title,
+        "study": study,
+        "question": question.text,
+        "labels": question.labels,
+        "positive": question.positive,
+        "protocol": find_protocol(study),
+        "folds": histories["folds"],
+        "data": record,
+        "metrics": metrics,
+        "command": command,
+        "headline": HEADLINE,
+        "unit": question.unit,
+        "level": evaluation.level,
+        "threshold": evaluation.cut if len(question.labels) == 2 else None,
+        "audit": leak_audit,
+        "limits": record.limits,
+        "counts": class_counts,
+        "rejected": rejected["reason"].value_counts().to_dict(),
+        "training": {
+            "Network": f"{training.network.name}, {histories['parameters']:,} parameters",
+            "Epochs at most": training.epochs,
+            "Epochs run, fold by fold": ", ".join(map(str, histories["epochs"])),
+            "Best epochs": ", ".join(map(str, histories["best_epochs"])),
+            "Batch": training.batch_size,
+            "Optimiser": f"{training.optimizer}, learning rate {training.learning_rate:g}",
+            "Device": histories["device"].get("name", histories["device"].get("kind", "")),
+            "Engine": histories["engine"],
+            "Machine": run_info["machine"],
+        },
+        "recipe": training,
+        "evaluation": evaluation,
+        "parameters": {
+            f"{block}.{key}": value
+            for block, values in (("training", training), ("evaluation", evaluation))
+            for key, value in values.model_dump(mode="json").items()
+        },
+        "versions": {"python": run_info["python"], **run_info["versions"]},
+        "run_id": run_info["run_id"] or "",
+        "git_commit": run_info["commit"] or "",
+        "seconds": time.time() - run_info["started"] if run_info["started"] else None,
+        "created": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    }
