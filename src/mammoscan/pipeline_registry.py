@@ -14,6 +14,7 @@ from mammoscan.pipelines import (
     compare,
     export,
     images,
+    lockbox,
     mias,
     modelling,
     predict,
@@ -114,6 +115,9 @@ def register_pipelines() -> dict[str, Pipeline]:
     }
     for study in image_studies:
         pipelines[study.name] = create_image_study(study, folders[study.dataset])
+    for study in STUDIES.values():
+        if study.protocol == "patient" and study.name in pipelines and study.name != "mias_search":
+            pipelines[f"{study.name}_lockbox"] = lockbox.create_pipeline(study)
     pipelines["predict"] = predict.create_pipeline()
     pipelines["export"] = export.create_pipeline()
     pipelines["compare"] = compare.create_pipeline()

@@ -5,6 +5,7 @@ from mammoscan.datasets.figure import FigureDataset
 from mammoscan.datasets.folder import FolderDataset
 from mammoscan.datasets.keras_model import KerasModelDataset
 from mammoscan.datasets.record import RecordDataset
+from mammoscan.datasets.record_log import RecordLogDataset
 from mammoscan.datasets.run_info import RunInfoDataset
 from mammoscan.datasets.whole_file import CSVDataset, JSONDataset, ParquetDataset, TextDataset
 
@@ -19,6 +20,7 @@ __all__ = [
     "KerasModelDataset",
     "ParquetDataset",
     "RecordDataset",
+    "RecordLogDataset",
     "RunInfoDataset",
     "TextDataset",
 ]
