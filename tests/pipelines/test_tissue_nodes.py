@@ -12,7 +12,7 @@ import pytest
 from histories import make_epoch, make_history
 from mammoscan.figures.slide_map import draw_probability_map as draw_map
 from mammoscan.figures.slide_map import pick_slides
-from mammoscan.params import EvaluationParams, Question, SplitParams
+from mammoscan.params import EvaluationParams, Question, Recipe, SplitParams
 from mammoscan.pipelines.tissue import nodes
 from mammoscan.records.section import Section
 from records import make_dataset_record
@@ -213,3 +213,26 @@ class TestClaims:
         assert rows["ROC-AUC of probabilities"][1] == "not defined"
         assert rows["Precision on malignant"][1] == "not defined"
         assert rows["ROC-AUC of hard labels"][1] == "not defined"
+
+    @pytest.mark.parametrize(("weights", "shown"), [("balanced", "2.000"), ("none", "none")])
+    def test_the_chest_article_stands_beside_ours_with_its_counts_and_weights(
+        self, weights: str, shown: str
+    ) -> None:
+        names = [f"f{k}" for k in range(10)]
+        samples = pd.DataFrame({"sample_id": names, "label": ["Normal"] * 2 + ["Opacity"] * 8})
+        # Of the eight that train two are normal: 8 / (2 x 2).
+        folds = pd.DataFrame({"sample_id": names, "fold_0": ["train"] * 8 + ["validation", "test"]})
+        recipe = Recipe(epochs=10, class_weights=weights)
+        measured = {"cnn": METRICS["cnn"] | {"log_loss": {"value": 0.3, "low": None, "high": None}}}
+        section = nodes.describe_chest_claims(measured, HISTORY, samples, folds, AUDIT, recipe)
+        rows = self.read(section)
+        assert rows["Films to train"] == ("4,192", "8")
+        assert rows["Films to validate"] == ("1,040", "1")
+        assert rows["Films to test"] == ("624", "1")
+        assert rows["Class weight of Normal"] == ("1.937", shown)
+        assert rows["Test accuracy"] == ("91.19 %", "70.00 % [60.00, 80.00]")
+        assert rows["Test loss"] == ("0.3132", "0.3000")
+        assert rows["Validation accuracy"][0] == "94.6 %"
+        assert rows["Validation loss"][0] == "0.149"
+        assert rows["Training stopped"][0] == "near epoch 10"
+        assert "80 % of the tested films" in section.paragraphs[1]

@@ -57,6 +57,11 @@ def _create_patch_claims() -> list[Node]:
     return [Node(nodes.describe_patch_claims, inputs, "claims_section", name="describe_patch_claims")]
 
 
+def _create_chest_claims() -> list[Node]:
+    inputs = ["metrics", "fold_0.history", "samples", "folds", "leak_audit", "params:training"]
+    return [Node(nodes.describe_chest_claims, inputs, "claims_section", name="describe_chest_claims")]
+
+
 def _create_maps() -> list[Node]:
     return [
         Node(
@@ -86,6 +91,7 @@ PAGES = {
         (), ("claims", "breakdown"), lambda: [*_create_listed_claims(), *_create_breakdown()]
     ),
     "idc": OwnPage(("probability_map",), ("slides",), _create_maps),
+    "pneumonia_author": OwnPage((), ("claims",), _create_chest_claims),
     "idc_author": OwnPage((), ("claims",), _create_patch_claims),
 }
 """By study: its own part of its page."""
