@@ -258,6 +258,19 @@ class TestPublished:
         pooled = divide_samples(samples, self.SPLIT, 1, pool=set(samples["sample_id"]) - {"s0"})
         assert pooled["fold_0"].tolist()[0] == "out"
 
+    def test_a_missing_validation_side_is_drawn_from_the_training_patients_and_said(self, caplog):
+        samples = self.make(["train"] * 20 + ["test"] * 4).assign(
+            patient_id=[f"p{n // 4}" for n in range(20)] + ["q"] * 4
+        )
+        with caplog.at_level("WARNING", logger="mammoscan"):
+            folds = divide_samples(samples, self.SPLIT, 1)
+        roles = folds["fold_0"]
+        assert roles.value_counts().to_dict() == {"train": 16, "validation": 4, "test": 4}
+        assert len(set(samples["patient_id"][roles == "validation"])) == 1
+        assert (
+            "no validation images were published: 4 of 20 training images, those of 1 patients" in caplog.text
+        )
+
     @pytest.mark.parametrize(
         ("samples", "folds", "said"),
         [

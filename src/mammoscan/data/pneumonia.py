@@ -11,7 +11,8 @@ from mammoscan.data.image_dataset import ImageSet
 from mammoscan.data.image_folder import list_images, list_rejected
 from mammoscan.phantoms import pneumonia as phantom
 
-LABELS = {"normal": "Normal", "opacity": "Opacity"}
+# Mendeley names the folders Normal and Opacity, Kaggle NORMAL and PNEUMONIA.
+LABELS = {"normal": "Normal", "opacity": "Opacity", "pneumonia": "Opacity"}
 PARTS = ("train", "val", "test")
 NO_PART = "none"
 # person123_bacteria_456.jpeg; IM-0115-0001.jpeg; NORMAL2-IM-0501-0001.jpeg; IM-0629-0001-0002.jpeg
@@ -32,32 +33,39 @@ def index_images(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read patient, label, germ and published part of every file from its name and folders.
 
     Args:
-        folder: Where ``train``, ``val`` and ``test`` lie, each with ``Normal`` and ``Opacity``; a folder without those
-            parts will do for a study that divides the patients itself.
+        folder: Folder of ``train``, ``val`` and ``test``, each with ``Normal`` and ``Opacity`` or ``PNEUMONIA``; a
+            folder without those parts will do for a study that divides the patients itself. Of a tree that lies in
+            itself once more, as Kaggle's chest_xray/chest_xray, one is taken.
 
     Returns:
         ``images``, with ``germ`` (``bacteria``, ``virus`` or ``none``) and ``published``; and ``rejected``.
     """
     files, rejected = list_images(folder)
     rows, refused = [], []
-    for source in files:
+    first: dict[tuple[str, str, str], str] = {}
+    # The outer tree comes first.
+    for source in sorted(files, key=lambda name: (name.count("/"), name)):
         path = PurePosixPath(source)
         label = LABELS.get(path.parent.name.lower())
         match = _NAMES.match(path.name)
         if label is None:
-            refused.append((source, "in no folder Normal or Opacity, which tells the label"))
+            refused.append((source, "not in a folder Normal, Opacity or PNEUMONIA, which names the label"))
         elif match is None:
             refused.append(
-                (source, "its name tells no patient, expected one like person12_virus_3 or IM-0115-0001")
+                (source, "no patient in its name, expected one like person12_virus_3 or IM-0115-0001")
             )
         else:
             number, germ, film = match.groups()
             patient = f"person{int(number)}" if number else film.upper()
             part = path.parent.parent.name.lower()
             part = part if part in PARTS else NO_PART
+            twin = first.setdefault((part, label, path.name), source)
+            if twin != source and (folder / twin).read_bytes() == (folder / source).read_bytes():
+                refused.append((source, f"an exact copy of {twin}, which is kept"))
+                continue
             rows.append((source, patient, source, label, label, (germ or "none").lower(), part))
     columns = ["sample_id", "patient_id", "source", "label", "group", "germ", "published"]
-    images = pd.DataFrame(rows, columns=columns, dtype=str)
+    images = pd.DataFrame(sorted(rows), columns=columns, dtype=str)
     return images, pd.concat([rejected, list_rejected(refused)], ignore_index=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 from typing import NoReturn
 
@@ -10,6 +11,8 @@ import pandas as pd
 
 from mammoscan.errors import MammoscanError
 from mammoscan.params import SplitParams
+
+logger = logging.getLogger("mammoscan")
 
 # The published names of the sides, and ours.
 PUBLISHED_ROLES = {"train": "train", "val": "validation", "validation": "validation", "test": "test"}
@@ -36,8 +39,10 @@ def align_given_folds(given: pd.DataFrame, samples: pd.DataFrame, folds: int) ->
     return table
 
 
-def read_published_split(samples: pd.DataFrame, used: pd.Index, folds: int) -> pd.DataFrame:
-    """Return the split that the data set was published with."""
+def read_published_split(
+    samples: pd.DataFrame, used: pd.Index, folds: int, split: SplitParams
+) -> pd.DataFrame:
+    """Return the split that the data set was published with; without a validation side one is drawn from train."""
     if "published" not in samples.columns:
         raise MammoscanError("samples: no column published, which split.together=published needs")
     if folds != 1:
@@ -57,6 +62,8 @@ def read_published_split(samples: pd.DataFrame, used: pd.Index, folds: int) -> p
             f"samples: {row['sample_id']} is published in {row['published']!r}, expected one of "
             f"{', '.join(PUBLISHED_ROLES)}: the data set has no published split, set split.together: patient"
         )
+    if _wants_validation(split) and not (roles == "validation").any():
+        roles = _draw_validation(samples, roles, split)
     return pd.DataFrame(
         {
             "sample_id": samples["sample_id"].astype(str).to_numpy(),
@@ -64,6 +71,24 @@ def read_published_split(samples: pd.DataFrame, used: pd.Index, folds: int) -> p
             "fold_0": roles.to_numpy(dtype=object),
         }
     )
+
+
+def _draw_validation(samples: pd.DataFrame, roles: pd.Series, split: SplitParams) -> pd.Series:
+    """Draw whole patients of a published training side as its missing validation side."""
+    training = roles == "train"
+    patients = samples.loc[training, "patient_id"].astype(str)
+    strata = pd.DataFrame({"label": samples.loc[training, "label"].astype(str)})
+    shares = [split.validation_fraction, 1 - split.validation_fraction]
+    drawn = assign_groups(strata, patients, shares, [split.seed, 1])
+    chosen = patients.isin(drawn.index[drawn == 0]).reindex(roles.index, fill_value=False)
+    logger.warning(
+        "no validation images were published: %d of %d training images, those of %d patients, were drawn to choose the "
+        "epoch",
+        int(chosen.sum()),
+        int(training.sum()),
+        int((drawn == 0).sum()),
+    )
+    return roles.mask(chosen, "validation")
 
 
 def _raise_id_mismatch(found: pd.Series, expected: pd.Series) -> NoReturn:
@@ -205,7 +230,7 @@ def divide_samples(
         return table
     used = samples if pool is None else samples[samples["sample_id"].isin(set(pool))]
     if split.together == "published":
-        table = read_published_split(samples, used.index, folds)
+        table = read_published_split(samples, used.index, folds, split)
         check_folds(table, samples, split)
         return table
     locked = _draw_lockbox(used, split)
