@@ -29,7 +29,7 @@ from mammoscan.params import EvaluationParams, Question
 QUESTION = Question(text="?", labels=("benign", "malignant"), positive="malignant")
 PATIENTS, PREVALENCES = (25, 50, 100), (0.1, 0.3, 0.5)
 MAX_IMAGES, ALIKE, FOLDS = 4, 0.5, 5
-AREAS = (0.6, 0.8, 0.95)
+AREAS = (0.8, 0.95)
 # Distances between the labels' means in the features of the model that is trained; 0 is no signal.
 SIGNALS = (0.0, 0.75, 1.5)
 FEATURES = 10

@@ -141,12 +141,13 @@ def interval_auc(
     return build_measure(value, low, high, patients, name_method(method, folds))
 
 
-def count_effective(hits: NDArray, totals: NDArray) -> tuple[float, float, int]:
+def count_effective(hits: NDArray, totals: NDArray, samples: float | None = None) -> tuple[float, float, int]:
     """Return a share, the number of independent samples that would be as uncertain, and the patients it rests on.
 
     Args:
         hits: For each patient the number of samples that count.
         totals: For each patient the number of samples.
+        samples: How many samples there are, where ``totals`` are weights.
     """
     total, patients = float(totals.sum()), int((totals > 0).sum())
     if total == 0:
@@ -157,7 +158,7 @@ def count_effective(hits: NDArray, totals: NDArray) -> tuple[float, float, int]:
     variance = cluster_variance((hits - value * totals) / total)
     if patients < 2 or value in (0, 1) or variance == 0:
         return value, fewest, patients
-    return value, float(np.clip(value * (1 - value) / variance, fewest, total)), patients
+    return value, float(np.clip(value * (1 - value) / variance, fewest, samples or total)), patients
 
 
 def limit_share(value: float, effective: float, patients: int, level: float) -> tuple[float, float]:
@@ -181,6 +182,7 @@ def interval_share(
     level: float,
     transform: Callable[[float], float] = float,
     draws: NDArray | None = None,
+    samples: float | None = None,
 ) -> Measure:
     """Return the interval of a share of samples, patients being drawn.
 
@@ -190,8 +192,9 @@ def interval_share(
         level: The interval's level.
         transform: A rising function of the share that is measured in its stead, e.g. F1 of Jaccard's index.
         draws: Its errors on resamples of patients, where more than their samples varies there.
+        samples: How many samples there are, where ``totals`` are weights.
     """
-    value, effective, patients = count_effective(hits, totals)
+    value, effective, patients = count_effective(hits, totals, samples)
     if draws is not None and patients > 1:
         # A share of 0 or 1 would leave no variance to compare with: shrink it a little.
         inner = float(np.clip(value, 1 / (patients + 2), 1 - 1 / (patients + 2)))

@@ -60,7 +60,9 @@ def _score(part: pd.DataFrame, question: Question, evaluation: EvaluationParams)
 
     measures = {
         "image_accuracy": interval_share(hits, images, evaluation.level),
-        "patient_score": interval_share(hits / images, np.ones(scored.n_patients), evaluation.level),
+        "patient_score": interval_share(
+            hits / images, np.ones(scored.n_patients), evaluation.level, samples=len(part)
+        ),
     }
     counts = scored.count_label_patients()
     fewest = int(counts[counts > 0].min())
