@@ -78,7 +78,7 @@ def measure_seed(seed: int, env: str) -> Row:
         folder = Path(place) / "project"
         copy_project(folder)
         for study in ("mias", "mias_author"):
-            run_kedro(folder, env, seed, "--pipeline", study, "--to-nodes", f"{study}.measure_predictions")
+            run_kedro(folder, env, seed, "--pipeline", study, "--to-nodes", "measuring.measure_predictions")
         apart, author = (read_areas(folder, env, study) for study in ("mias", "mias_author"))
     return {
         "seed": seed,

@@ -142,6 +142,7 @@ class TestCommands:
             "--pipeline",
             "--params",
             "--env",
+            "--from-inputs",
             "--from-nodes",
             "--to-nodes",
             "--only-missing-outputs",
@@ -155,6 +156,7 @@ class TestCommands:
         nodes = {node.name for node in PIPELINES[name].nodes}
         for option in ("--from-nodes", "--to-nodes"):
             assert set(options.get(option, "").split(",")) - {""} <= nodes
+        assert set(options.get("--from-inputs", "").split(",")) - {""} <= PIPELINES[name].datasets()
         if "--params" in options and options["--params"] not in ("", "…"):
             parameters = load_project_conf()["parameters"]
             for pair in options["--params"].split(","):

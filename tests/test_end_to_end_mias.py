@@ -268,7 +268,7 @@ def test_the_same_seed_gives_the_same_bits_in_another_project_and_under_another_
     ("words", "said"),
     [
         (
-            ["--from-nodes", "mias.measure_predictions", "--params", "mias.training.seed=5"],
+            ["--from-nodes", "measuring.measure_predictions", "--params", "mias.training.seed=5"],
             "made with mias.training.seed=0, this run asks for mias.training.seed=5",
         ),
         (

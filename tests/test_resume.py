@@ -20,7 +20,7 @@ EPOCHS = 60
 # One training of a fold of its own, and what is measured of it; the files before it are those of a finished run.
 PART = (
     *("run", "--env", "test", "--pipeline", "mias_author"),
-    *("--from-nodes", "mias_author.fold_0.train_fold", "--to-nodes", "mias_author.measure_predictions"),
+    *("--from-nodes", "folds.fold_0.train_fold", "--to-nodes", "measuring.measure_predictions"),
 )
 LONG = f"mias_author.training.epochs={EPOCHS},mias_author.training.patience={EPOCHS}"
 
@@ -106,8 +106,8 @@ def test_a_killed_search_keeps_its_finished_trials(finished_project: Project, tm
     # What `mias` made is there: its own nodes need not run again.
     part = (
         *("run", "--env", "test", "--pipeline", "mias_search"),
-        *("--from-nodes", "mias_search.choose_regions,mias_search.count_trainings"),
-        *("--to-nodes", "mias_search.describe_search,mias_search.draw_trials"),
+        *("--from-nodes", "choose_regions,count_trainings"),
+        *("--to-nodes", "figures_and_report.describe_search,figures_and_report.draw_trials"),
     )
     storage = data / "06_models" / "mias_search" / "fold_0" / "search" / "trials.db"
     victim = project.start_kedro(*part)

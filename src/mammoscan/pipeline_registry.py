@@ -23,6 +23,7 @@ from mammoscan.pipelines import (
     tissue,
     trust,
 )
+from mammoscan.pipelines.graph import VARIANTS
 from mammoscan.plugins import load_extensions
 from mammoscan.studies import ABLATION, EXPERIMENTS, SIDE_CLAIM, STUDIES, Study
 
@@ -42,14 +43,37 @@ class Registry(dict[str, Pipeline]):
         raise MammoscanError(f"--pipeline {name}: there is no such pipeline; {known}")
 
 
-def create_study(name: str) -> Pipeline:
-    """Return one study without its data set: samples, modelling and measuring."""
+def create_study(name: str, box: str = "", parts: Iterable[str] = ()) -> Pipeline:
+    """Return one study without its data set: samples, modelling and measuring.
+
+    Args:
+        name: The study.
+        box: The box of the graph that holds it; none for the study that a pipeline is named for.
+        parts: Entries that its page gathers from the folds.
+    """
     study = STUDIES[name]
     return (
-        ROADS.get(study.dataset, images).create_samples_pipeline(study)
-        + modelling.create_pipeline(study)
-        + reporting.create_measuring(study)
+        ROADS.get(study.dataset, images).create_samples_pipeline(study, box)
+        + modelling.create_pipeline(study, box, parts)
+        + reporting.create_measuring(study, box)
     )
+
+
+def create_variants(article: str, names: Iterable[str]) -> Pipeline:
+    """Return the variants of an article's study, all in one box and each in a box of its own in it."""
+    return sum(
+        (
+            create_study(f"{article}.{name}", f"{VARIANTS}.{name}")
+            + author.create_results(STUDIES[f"{article}.{name}"], f"{VARIANTS}.{name}")
+            for name in names
+        ),
+        start=Pipeline([]),
+    )
+
+
+def list_parts(study: Study) -> tuple[str, ...]:
+    """Return what a study's page gathers from its folds."""
+    return reporting.PARTS if study.protocol == "author" else (*reporting.PARTS, *trust.PARTS)
 
 
 def create_page(study: Study, figures: Iterable[str] = (), sections: Iterable[str] = ()) -> Pipeline:
@@ -62,7 +86,7 @@ def create_page(study: Study, figures: Iterable[str] = (), sections: Iterable[st
 
 def create_image_study(study: Study, data: Pipeline) -> Pipeline:
     """Return a study of image files, with its page and what is its own on it."""
-    whole = data + create_study(study.name)
+    whole = data + create_study(study.name, parts=list_parts(study))
     own = OWN_PAGES.get(study.name)
     if own is None:
         return whole + create_page(study)
@@ -72,9 +96,11 @@ def create_image_study(study: Study, data: Pipeline) -> Pipeline:
 def create_search(study: Study, own: Study) -> Pipeline:
     """Return a search for the recipe of another study on its data, beside which its score is set."""
     return (
-        create_study(own.name).to_outputs(f"{own.name}.predictions", f"{own.name}.metrics")
+        create_study(own.name, own.name).to_outputs(
+            f"{own.name}.predictions", f"{own.name}.metrics", f"{own.name}.histories"
+        )
         + mias.create_samples_pipeline(study)
-        + search.create_pipeline(study, own)
+        + search.create_pipeline(study, own, reporting.PARTS)
         + reporting.create_measuring(study)
         + reporting.create_page(study, search.FIGURES, search.SECTIONS)
     )
@@ -84,13 +110,10 @@ def register_pipelines() -> dict[str, Pipeline]:
     """Return every pipeline by its name."""
     load_extensions()
     data = mias.create_data_pipeline("mias")
-    ablation = sum(
-        (create_study(f"mias_author.{name}") for name in (*ABLATION, SIDE_CLAIM)), start=Pipeline([])
-    )
-    experiments = sum((create_study(f"mias_author_all.{name}") for name in EXPERIMENTS), start=Pipeline([]))
+    first, *others = EXPERIMENTS
     pipelines = {
         name: data
-        + create_study(name)
+        + create_study(name, parts=list_parts(STUDIES[name]))
         + mias.create_figures_pipeline(STUDIES[name])
         + create_page(STUDIES[name], mias.FIGURES)
         for name in ("mias", "mias_normal")
@@ -99,11 +122,16 @@ def register_pipelines() -> dict[str, Pipeline]:
     pipelines["mias_author"] = (
         data
         + create_study("mias_author")
-        + ablation
+        + create_variants("mias_author", (*ABLATION, SIDE_CLAIM))
         + author.create_ablation_page()
         + trust.create_card(STUDIES["mias_author"])
     )
-    pipelines["mias_author_all"] = data + experiments + author.create_experiments_page()
+    pipelines["mias_author_all"] = (
+        data
+        + create_study(f"mias_author_all.{first}")
+        + create_variants("mias_author_all", others)
+        + author.create_experiments_page()
+    )
     image_studies = [study for study in STUDIES.values() if study.dataset not in ROADS]
     folders = {
         study.dataset: (

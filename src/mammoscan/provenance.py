@@ -19,8 +19,9 @@ from mammoscan.atomic_write import write_whole
 from mammoscan.errors import MammoscanError
 from mammoscan.seals import made_at
 
-# How a machine runs a recipe changes nothing that a file means.
-MACHINE_PARAMETERS = ("params:train",)
+# How a machine runs a recipe changes nothing that a file means; nor does the folder that a node works in.
+MACHINE_PARAMETERS = "params:train"
+RUN_PARAMETERS = "params:run."
 
 # The clock that stamps files may lag behind the one that stamps notes by a tick of the kernel.
 CLOCK_SLACK_S = 0.05
@@ -33,8 +34,8 @@ def trace_parameters(pipeline: Pipeline) -> dict[str, set[str]]:
         found: set[str] = set()
         for name in node.inputs:
             found |= {name} if name.startswith("params:") else traced.get(name, set())
-        for name in node.outputs:
-            traced[name] = found - set(MACHINE_PARAMETERS)
+        found = {name for name in found if name != MACHINE_PARAMETERS and not name.startswith(RUN_PARAMETERS)}
+        traced |= dict.fromkeys(node.outputs, found)
     return traced
 
 

@@ -70,13 +70,14 @@ class TestRunInfo:
         monkeypatch.setenv("MAMMOSCAN_STARTED", "12.5")
         monkeypatch.setenv("MAMMOSCAN_MLFLOW_RUN_ID", "abc")
         info = RunInfoDataset(project=str(tmp_path)).load()
-        assert (info["pipeline"], info["started"], info["run_id"]) == ("mias_author", 12.5, "abc")
-        assert info["versions"] == {name: importlib.metadata.version(name) for name in PACKAGES}
-        assert "processors" in info["machine"]
+        assert (info.pipeline, info.started, info.run_id) == ("mias_author", 12.5, "abc")
+        assert info.versions == {name: importlib.metadata.version(name) for name in PACKAGES}
+        assert "processors" in info.machine
 
     def test_it_is_never_written(self, tmp_path: Path) -> None:
+        dataset = RunInfoDataset(project=str(tmp_path))
         with pytest.raises(DatasetError, match="never written"):
-            RunInfoDataset(project=str(tmp_path)).save({})
+            dataset.save(dataset.load())
 
     @pytest.mark.parametrize(
         ("argv", "command"),

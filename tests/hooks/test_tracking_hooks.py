@@ -83,7 +83,7 @@ class TestNames:
             ("mias_author.without_any.fold_3.history", "mias_author.without_any"),
             ("mias_author_all.report", "mias_author_all"),
             ("mias.fold_0.rows", "mias"),
-            ("run_info", "run_info"),
+            ("compare.report", "compare"),
         ],
     )
     def test_an_entry_belongs_to_the_longest_known_study(self, entry: str, study: str) -> None:

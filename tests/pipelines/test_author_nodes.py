@@ -10,6 +10,7 @@ import pytest
 from histories import make_history
 from mammoscan.pipelines.author import nodes
 from mammoscan.records.dataset import DatasetRecord
+from mammoscan.records.history import Histories
 from mammoscan.studies import ABLATION, EXPERIMENTS, SIDE_CLAIM
 from records import make_dataset_record
 
@@ -25,7 +26,7 @@ def make_results(**aucs: float) -> dict[str, Any]:
             "cnn": dict.fromkeys(nodes.MEASURES, measure) | {"samples": 60, "patients": 10},
             "majority": {},
         }
-        results[f"{name}_history"] = make_history(best_epoch=number)
+        results[f"{name}_histories"] = Histories(folds=[make_history(best_epoch=number)])
     return results
 
 

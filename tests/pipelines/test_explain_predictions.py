@@ -11,7 +11,7 @@ import pytest
 from mammoscan.figures.error_gallery import MAX_PER_CELL
 from mammoscan.inference.gradcam import explain_images
 from mammoscan.params import EvaluationParams, Question, Recipe, ViewParams
-from mammoscan.pipelines.reporting.nodes import explain_errors
+from mammoscan.pipelines.reporting.nodes import explain_errors, gather_explanations
 
 
 @pytest.fixture
@@ -44,15 +44,19 @@ def test_each_cell_is_explained_by_the_models_of_the_folds(
     from mammoscan.models.registry import build_network
 
     models = [build_network("small_cnn", (16, 16, 1), 2, seed=seed) for seed in (1, 2)]
-    words: Any = (samples, pixels, predictions, question, evaluation, recipe, ViewParams())
-    explained, heats = explain_errors(*words, *models)
+    network = predictions[predictions["model"] == "cnn"]
+    words: Any = (question, evaluation, recipe, ViewParams())
+    tables = [
+        explain_errors(model, samples, pixels, network[network["fold"] == fold], *words)
+        for fold, model in enumerate(models)
+    ]
+    explained = gather_explanations(network, question, evaluation, *tables)
     truths = samples.set_index("sample_id")["label"]
     wrong = explained[explained["said"].to_numpy() != truths[explained["sample_id"]].to_numpy()]
     assert sorted(wrong["sample_id"]) == [samples["sample_id"][row] for row in (4, 9, 30)]
     assert len(explained) == 3 + 2 * MAX_PER_CELL
-    assert heats.shape == (len(explained), 16, 16)
-    assert heats.dtype == np.uint8
-    for row, heat in [*zip(explained.to_dict("records"), heats, strict=True)][::5]:
+    for row in explained.to_dict("records")[::5]:
+        heat = np.frombuffer(row["heat"], np.uint8).reshape(16, 16)
         [position] = np.flatnonzero(samples["sample_id"] == row["sample_id"])
         label = question.labels.index(row["said"])
         [expected] = explain_images(
@@ -61,7 +65,7 @@ def test_each_cell_is_explained_by_the_models_of_the_folds(
         np.testing.assert_allclose(heat / 255, expected, atol=0.003)
 
     flat = keras.Sequential([keras.Input((16, 16, 1)), keras.layers.Flatten(), keras.layers.Dense(2)])
-    explained, heats = explain_errors(*words, flat, flat)
-    assert list(explained.columns) == ["sample_id", "fold", "said"]
+    explained = explain_errors(flat, samples, pixels, network, *words)
+    assert list(explained.columns) == ["sample_id", "fold", "said", "heat"]
     assert explained.empty
-    assert heats.shape == (0, 16, 16)
+    assert gather_explanations(network, question, evaluation, explained).empty

@@ -24,6 +24,7 @@ from mammoscan.params import (
 from mammoscan.pipelines.modelling import nodes
 from mammoscan.pipelines.modelling.pipeline import create_pipeline
 from mammoscan.pipelines.trust import nodes as trust
+from mammoscan.records.history import Histories
 from mammoscan.studies import Study
 
 STILL = ViewParams(training="none", prediction=False)
@@ -48,9 +49,8 @@ def test_features_are_computed_once_folds_keep_heads_and_the_final_model_is_whol
     split = SplitParams(folds=5)
     folds = nodes.divide_samples(samples, split)
     rows = nodes.split_folds(folds)["fold_0_rows"]
-    folder = tmp_path / "mias" / "fold_0" / "checkpoints"
     model, history = nodes.train_fold(
-        samples, pixels, rows, question, FROZEN, STILL, split, MACHINE, folder, features
+        samples, pixels, rows, question, FROZEN, STILL, split, MACHINE, tmp_path / "mias", features
     )
     assert model.input_shape == (None, 1280)
     more = (samples, pixels, rows, question, FROZEN, STILL, MACHINE)
@@ -67,9 +67,9 @@ def test_features_are_computed_once_folds_keep_heads_and_the_final_model_is_whol
         STILL,
         BalanceParams(),
         MACHINE,
-        tmp_path / "mias" / "final" / "checkpoints",
+        tmp_path / "mias",
+        Histories(folds=[history]),
         features,
-        fold_0=history,
     )
     assert final.input_shape == (None, 32, 32, 3)
     assert history.parameters == final.count_params() > 2_000_000
@@ -120,12 +120,10 @@ def test_the_final_model_follows_the_rates_of_the_fold_with_the_median_epoch(
         return "model", {}
 
     monkeypatch.setattr(nodes, "train_network", train)
-    histories = {
-        f"fold_{best}": make_history(
-            [make_epoch(epoch + 1, learning_rate=best / 10**epoch) for epoch in range(5)], best
-        )
+    histories = [
+        make_history([make_epoch(epoch + 1, learning_rate=best / 10**epoch) for epoch in range(5)], best)
         for best in (1, 3, 4)
-    }
+    ]
     folds = nodes.divide_samples(samples, SplitParams(folds=3))
     for plateau, rates in (({"patience": 1, "factor": 0.1}, [3, 0.3, 0.03]), (None, None)):
         nodes.train_final(
@@ -137,8 +135,8 @@ def test_the_final_model_follows_the_rates_of_the_fold_with_the_median_epoch(
             STILL,
             BalanceParams(),
             MACHINE,
-            tmp_path / "mias" / "final" / "checkpoints",
-            **histories,
+            tmp_path / "mias",
+            Histories(folds=histories),
         )
         assert kept["epochs"] == 3
         assert kept["rates"] == (rates if rates is None else pytest.approx(rates))
@@ -149,9 +147,9 @@ def test_the_final_model_follows_the_rates_of_the_fold_with_the_median_epoch(
 def test_the_graph_has_a_place_for_features_where_the_study_says_so(features: bool, protocol: Any) -> None:
     graph = create_pipeline(Study("tried", "tried", protocol, 2, features))
     names = {node.name for node in graph.nodes if "tried.features" in node.inputs}
-    users = {"tried.fold_0.train_fold", "tried.fold_0.predict_fold", "tried.fold_1.train_fold"}
-    users |= {"tried.fold_1.predict_fold", "tried.train_final"}
+    users = {"folds.fold_0.train_fold", "folds.fold_0.predict_fold", "folds.fold_1.train_fold"}
+    users |= {"folds.fold_1.predict_fold", "train_final"}
     # Where no final model is trained, a fold's is the one that is handed on, and must be whole.
     wanted = features and protocol == "patient"
     assert names == (users if wanted else set())
-    assert ("tried.compute_features" in {node.name for node in graph.nodes}) == wanted
+    assert ("compute_features" in {node.name for node in graph.nodes}) == wanted

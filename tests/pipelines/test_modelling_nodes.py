@@ -21,7 +21,7 @@ from mammoscan.params import (
 )
 from mammoscan.pipelines.modelling import nodes
 from mammoscan.pipelines.modelling.nodes import describe_data
-from mammoscan.records.history import Epoch, History
+from mammoscan.records.history import Epoch, Histories, History
 
 SPLIT = SplitParams(folds=5)
 MACHINE = MachineParams()
@@ -125,7 +125,8 @@ class TestBalancing:
             table.insert(0, "group", "CALC")
             return table
 
-        table = nodes.gather_counts(count(("benign", 10, 4), ("malignant", 4, 4)), count(("benign", 11, 0)))
+        counts = nodes.gather_counts(count(("benign", 10, 4), ("malignant", 4, 4)), count(("benign", 11, 0)))
+        table = nodes.average_counts({"fold_counts": counts})
         assert table.to_dict("list") == {
             "group": ["CALC", "CALC"],
             "severity": ["benign", "malignant"],
@@ -148,9 +149,9 @@ class TestTraining:
         choose_on: Any,
     ) -> None:
         split = SPLIT.model_copy(update={"choose_epoch_on": choose_on})
-        checkpoints = tmp_path / "mias" / "fold_2" / "checkpoints"
+        folder = tmp_path / "mias"
         model, history = nodes.train_fold(
-            samples, pixels, rows, question, recipe, VIEWS, split, MACHINE, checkpoints
+            samples, pixels, rows, question, recipe, VIEWS, split, MACHINE, folder
         )
         assert model == "model"
         assert history.best_epoch == 1
@@ -158,7 +159,7 @@ class TestTraining:
         assert list(asked["training"]) == by_role["train"]
         assert list(asked["validation"]) == by_role[choose_on]
         assert list(asked["targets"]) == list(samples["target"])
-        assert asked["checkpoint"].parent == checkpoints
+        assert asked["checkpoint"].parent == folder / "fold_2" / "checkpoints"
 
     def test_the_final_model_learns_on_all_for_the_median_of_the_best_epochs(
         self,
@@ -170,8 +171,7 @@ class TestTraining:
         asked: dict[str, Any],
         tmp_path: Path,
     ) -> None:
-        histories = {f"fold_{best}": make_history(best_epoch=best) for best in (9, 2, 40, 3)}
-        checkpoints = tmp_path / "mias" / "final" / "checkpoints"
+        histories = Histories(folds=[make_history(best_epoch=best) for best in (9, 2, 40, 3)])
         nodes.train_final(
             samples,
             pixels,
@@ -181,10 +181,11 @@ class TestTraining:
             VIEWS,
             BalanceParams(),
             MACHINE,
-            checkpoints,
-            **histories,
+            tmp_path / "mias",
+            histories,
         )
         assert asked["epochs"] == 3
+        assert asked["checkpoint"].parent == tmp_path / "mias" / "final" / "checkpoints"
         assert list(asked["training"]) == list(range(len(samples)))
         assert len(asked["validation"]) == 0
 
@@ -204,10 +205,9 @@ class TestTraining:
         folds = folds.copy()
         folds.loc[folds["row"] < 4, names] = role
         folds.loc[4, names[0]] = "out"
-        checkpoints = tmp_path / "mias" / "final" / "checkpoints"
-        best = make_history(best_epoch=1)
+        best = Histories(folds=[make_history(best_epoch=1)])
         nodes.train_final(
-            samples, pixels, folds, question, recipe, VIEWS, BalanceParams(), MACHINE, checkpoints, best
+            samples, pixels, folds, question, recipe, VIEWS, BalanceParams(), MACHINE, tmp_path / "mias", best
         )
         assert list(asked["training"]) == list(range(4, len(samples)))
 
@@ -222,7 +222,6 @@ class TestTraining:
         tmp_path: Path,
     ) -> None:
         balance = BalanceParams(method="class")
-        checkpoints = tmp_path / "mias" / "final" / "checkpoints"
         nodes.train_final(
             samples,
             pixels,
@@ -232,8 +231,8 @@ class TestTraining:
             VIEWS,
             balance,
             MACHINE,
-            checkpoints,
-            fold_0=make_history(),
+            tmp_path / "mias",
+            Histories(folds=[make_history()]),
         )
         assert samples["target"].iloc[asked["training"]].mean() == 0.5
 
@@ -289,7 +288,7 @@ class TestFollowing:
             on_epoch(epoch)
         [log] = logs
         assert (log.name, log.epochs, log.flushed) == (prefix, [epoch], True)
-        assert nodes.name_variant(folder) == title
+        assert nodes.name_variant(study) == title
 
 
 class TestPredicting:
@@ -334,9 +333,11 @@ class TestPredicting:
 
     def test_tables_are_pooled_with_a_new_index(self) -> None:
         tables = [pd.DataFrame({"model": ["cnn"], "fold": [number]}) for number in (0, 1)]
-        pooled = nodes.pool_predictions(*tables)
-        assert list(pooled.index) == [0, 1]
-        assert list(pooled["fold"]) == [0, 1]
+        found = nodes.gather_predictions(*tables)
+        baseline = pd.DataFrame({"model": ["majority"], "fold": [0]})
+        pooled = nodes.pool_predictions({"fold_predictions": found, "baseline_predictions": baseline})
+        assert list(pooled.index) == [0, 1, 2]
+        assert list(pooled["fold"]) == [0, 1, 0]
 
 
 def test_the_network_is_described_before_it_is_trained(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,10 +13,11 @@ from PIL import Image
 
 from histories import make_epochs, make_history
 from mammoscan.params import EvaluationParams, Question, Recipe, SplitParams, ViewParams
-from mammoscan.pipelines.modelling.nodes import divide_samples
+from mammoscan.pipelines.modelling.nodes import divide_samples, gather_histories
 from mammoscan.pipelines.reporting import nodes
 from mammoscan.records.dataset import DatasetRecord
-from mammoscan.records.history import History
+from mammoscan.records.history import Histories
+from mammoscan.records.run_info import RunInfo
 from mammoscan.records.section import Section
 from mammoscan.reporting.compose import describe_study
 from mammoscan.reporting.facts import ReportInputs
@@ -37,20 +37,22 @@ def predictions(samples: pd.DataFrame) -> pd.DataFrame:
 
 
 @pytest.fixture
-def histories() -> list[History]:
-    return [make_history(make_epochs(n, val_loss=0.7, val_accuracy=0.5), n) for n in (3, 2)]
+def histories() -> Histories:
+    return gather_histories(
+        *(make_history(make_epochs(n, val_loss=0.7, val_accuracy=0.5), n) for n in (3, 2))
+    )
 
 
-RUN_INFO = {
-    "pipeline": "mias",
-    "started": 0.0,
-    "command": None,
-    "commit": "abc",
-    "run_id": "123",
-    "versions": {"keras": "3"},
-    "python": "3.11",
-    "machine": "Linux",
-}
+RUN_INFO = RunInfo(
+    pipeline="mias",
+    started=0.0,
+    command=None,
+    commit="abc",
+    run_id="123",
+    versions={"keras": "3"},
+    python="3.11",
+    machine="Linux",
+)
 
 
 class TestMeasuring:
@@ -66,7 +68,8 @@ class TestMeasuring:
     def test_a_report_is_text_json_and_table_with_the_same_numbers(
         self, predictions: pd.DataFrame, question: Question, evaluation: EvaluationParams
     ) -> None:
-        text, report, table = nodes.report_classification(predictions, question, evaluation)
+        report = nodes.report_classification(predictions, question, evaluation)
+        text, table = nodes.tabulate_classification(predictions, question, evaluation)
         recall = report["malignant"]["recall"]
         assert f"{recall:.2f}" in text
         row = table[table.eq("malignant").any(axis=1)].iloc[0]
@@ -82,7 +85,7 @@ class TestMeasuring:
     ) -> None:
         counts = nodes.tabulate_confusion(predictions, question, evaluation)
         assert counts.drop(columns="true").to_numpy().sum() == 60
-        figure = nodes.draw_confusion_matrix(record, counts)
+        figure = nodes.draw_confusion_matrix(record, predictions, question, evaluation)
         shown = {text.get_text() for axes in figure.axes for text in axes.texts}
         for count in counts.drop(columns="true").to_numpy().ravel():
             assert any(str(count) in text for text in shown)
@@ -109,8 +112,8 @@ class TestDrawing:
         assert found.startswith(stamp)
         assert bool(found) == bool(stamp)
 
-    def test_folds_are_counted_from_one(self, record: DatasetRecord, histories: list[dict[str, Any]]) -> None:
-        figure = nodes.draw_training_curves(record, SplitParams(folds=2), *histories)
+    def test_folds_are_counted_from_one(self, record: DatasetRecord, histories: Histories) -> None:
+        figure = nodes.draw_training_curves(record, SplitParams(folds=2), histories)
         assert isinstance(figure, Figure)
         words = " ".join(
             text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))
@@ -119,11 +122,9 @@ class TestDrawing:
 
 
 class TestWriting:
-    def test_the_folds_trainings_are_put_together(self, histories: list[dict[str, Any]]) -> None:
-        facts = nodes.gather_histories(*histories)
-        assert facts["folds"] == 2
-        assert facts["epochs"] == facts["best_epochs"] == [3, 2]
-        assert facts["seconds"] == 2.5
+    def test_the_folds_trainings_are_put_together(self, histories: Histories) -> None:
+        assert len(histories.folds) == 2
+        assert histories.epochs == histories.best_epochs == [3, 2]
 
     def test_figures_and_sections_go_by_their_bare_names(self) -> None:
         needed = dict.fromkeys(
@@ -144,14 +145,14 @@ class TestWriting:
         question: Question,
         evaluation: EvaluationParams,
         recipe: Recipe,
-        histories: list[dict[str, Any]],
+        histories: Histories,
         pipeline: str,
         protocol: str,
     ) -> None:
         content = describe_study(
             ReportInputs(
                 record=record,
-                run_info=RUN_INFO | {"pipeline": pipeline},
+                run_info=RUN_INFO.model_copy(update={"pipeline": pipeline}),
                 question=question,
                 evaluation=evaluation,
                 training=recipe,
@@ -159,7 +160,7 @@ class TestWriting:
                 leak_audit={},
                 class_counts=pd.DataFrame(),
                 rejected=pd.DataFrame({"reason": ["a", "a", "b"]}),
-                histories=nodes.gather_histories(*histories),
+                histories=histories,
             )
         )
         assert content["command"] == f"kedro run --pipeline {pipeline}"
@@ -177,13 +178,13 @@ class TestWriting:
         samples: pd.DataFrame,
         pixels: np.ndarray,
         predictions: pd.DataFrame,
-        histories: list[dict[str, Any]],
+        histories: Histories,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
         caplog.set_level("INFO", "mammoscan")
         metrics = nodes.measure_predictions(predictions, question, evaluation)
         split = SplitParams(folds=2)
-        _, report, _ = nodes.report_classification(predictions, question, evaluation)
+        report = nodes.report_classification(predictions, question, evaluation)
         counts = samples.groupby(["group", "severity"]).size().rename("before").reset_index()
         entries = {
             "record": record,
@@ -197,7 +198,7 @@ class TestWriting:
             "class_counts": counts.assign(after=counts["before"]),
             "rejected": pd.DataFrame({"reason": ["a normal scan"]}),
             "classification": report,
-            "histories": nodes.gather_histories(*histories),
+            "histories": histories,
             "calibration": nodes.measure_calibration(predictions, question, evaluation),
             "subgroups": nodes.measure_subgroups(predictions, samples, question, evaluation),
         }

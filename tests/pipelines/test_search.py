@@ -325,7 +325,7 @@ class TestTelling:
         )
         section = nodes.describe_search(
             nodes.count_trainings(make_search(), SPLIT),
-            tried,
+            {"trials": tried},
             predict(0.9),
             predict(0.1),
             question,

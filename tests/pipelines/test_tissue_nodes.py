@@ -14,6 +14,7 @@ from mammoscan.figures.slide_map import draw_probability_map as draw_map
 from mammoscan.figures.slide_map import pick_slides
 from mammoscan.params import EvaluationParams, Question, Recipe, SplitParams
 from mammoscan.pipelines.tissue import nodes
+from mammoscan.records.history import Histories
 from mammoscan.records.section import Section
 from records import make_dataset_record
 
@@ -40,10 +41,14 @@ METRICS = {
         "labels": {"no_idc": {"samples": 7}, "idc": {"samples": 3}},
     }
 }
-HISTORY = make_history(
-    [
-        make_epoch(1, accuracy=0.8, val_accuracy=0.97, seconds=2.0),
-        make_epoch(2, accuracy=1.0, val_accuracy=0.9, seconds=3.0),
+HISTORIES = Histories(
+    folds=[
+        make_history(
+            [
+                make_epoch(1, accuracy=0.8, val_accuracy=0.97, seconds=2.0),
+                make_epoch(2, accuracy=1.0, val_accuracy=0.9, seconds=3.0),
+            ]
+        )
     ]
 )
 
@@ -178,7 +183,7 @@ class TestClaims:
 
     def test_breakhis_sets_the_areas_of_hard_labels_and_probabilities_side_by_side(self) -> None:
         folds = pd.DataFrame({"fold_0": ["train"] * 16 + ["validation"] * 4 + ["test"] * 5})
-        section = nodes.describe_breakhis_claims(METRICS, HISTORY, folds, AUDIT)
+        section = nodes.describe_breakhis_claims(METRICS, HISTORIES, folds, AUDIT)
         rows = self.read(section)
         assert rows["ROC-AUC of hard labels"] == ("0.692", "0.70")
         assert rows["ROC-AUC of probabilities"] == ("", "0.83 [0.73, 0.93]")
@@ -192,7 +197,7 @@ class TestClaims:
 
     def test_the_400x_images_tell_when_training_accuracy_is_whole(self) -> None:
         split = SplitParams(choose_epoch_on="test", together="image")
-        section = nodes.describe_listed_claims(METRICS, HISTORY, AUDIT, split)
+        section = nodes.describe_listed_claims(METRICS, HISTORIES, AUDIT, split)
         rows = self.read(section)
         assert rows["Training accuracy of 100 %"] == ("by about epoch 3", "by epoch 2")
         assert rows["Time to train"] == ("256 s", "5 s")
@@ -209,7 +214,7 @@ class TestClaims:
         nothing = {"value": None, "low": None, "high": None}
         undefined = {"cnn": {**METRICS["cnn"], "auc": nothing, "specificity": nothing, "precision": nothing}}
         folds = pd.DataFrame({"fold_0": ["train", "test"]})
-        rows = self.read(nodes.describe_breakhis_claims(undefined, HISTORY, folds, AUDIT))
+        rows = self.read(nodes.describe_breakhis_claims(undefined, HISTORIES, folds, AUDIT))
         assert rows["ROC-AUC of probabilities"][1] == "not defined"
         assert rows["Precision on malignant"][1] == "not defined"
         assert rows["ROC-AUC of hard labels"][1] == "not defined"
@@ -224,7 +229,7 @@ class TestClaims:
         folds = pd.DataFrame({"sample_id": names, "fold_0": ["train"] * 8 + ["validation", "test"]})
         recipe = Recipe(epochs=10, class_weights=weights)
         measured = {"cnn": METRICS["cnn"] | {"log_loss": {"value": 0.3, "low": None, "high": None}}}
-        section = nodes.describe_chest_claims(measured, HISTORY, samples, folds, AUDIT, recipe)
+        section = nodes.describe_chest_claims(measured, HISTORIES, samples, folds, AUDIT, recipe)
         rows = self.read(section)
         assert rows["Films to train"] == ("4,192", "8")
         assert rows["Films to validate"] == ("1,040", "1")

@@ -25,10 +25,13 @@ from mammoscan.params import (
 from mammoscan.pipelines.trust import nodes
 from mammoscan.pipelines.trust.nodes import say_rule, write_trust_section
 from mammoscan.records.card import Card, ImageInput, ModelInput
+from mammoscan.records.history import Histories
+from mammoscan.records.run_info import RunInfo
 from mammoscan.reporting.model_card import list_limits, write_markdown
 from mammoscan.serving.log_model import name_registered
 from records import make_dataset_record
 
+REFERENCE = {"levels": {"limit": 3.21}, "features": {"limit": 4.56}}
 QUESTION = Question(
     title="T", text="Is it?", unit="regions", labels=("benign", "malignant"), positive="malignant"
 )
@@ -78,7 +81,12 @@ def trust(flagged: pd.DataFrame) -> dict[str, Any]:
         model="cnn", fold=np.arange(SIZE) // 2 % 3, p_benign=1 - score, p_malignant=score
     )
     others = predictions.assign(model="majority", p_benign=0.5, p_malignant=0.5)
-    return nodes.measure_trust(pd.concat([predictions, others]), QUESTION, EVALUATION, flagged, flagged)
+    return nodes.measure_trust(
+        pd.concat([predictions, others]),
+        QUESTION,
+        EVALUATION,
+        {"out_of_distribution": pd.concat([flagged, flagged])},
+    )
 
 
 @pytest.fixture(scope="module")
@@ -110,14 +118,16 @@ def write_card(
     record = make_dataset_record(
         kind=kind, patients_known=known, citation="Someone (1994)", licence="research", limits=("Films.",)
     )
-    run_info = {
-        "pipeline": pipeline,
-        "run_id": "r1",
-        "commit": "c1",
-        "command": None,
-        "python": "3.11",
-        "versions": {"mammoscan": "0.1", "keras": "3"},
-    }
+    run_info = RunInfo(
+        pipeline=pipeline,
+        started=0,
+        run_id="r1",
+        commit="c1",
+        command=None,
+        python="3.11",
+        machine="",
+        versions={"mammoscan": "0.1", "keras": "3"},
+    )
     blocks = {
         "record": record,
         "run_info": run_info,
@@ -132,11 +142,11 @@ def write_card(
             "majority": {"auc": measure(0.5)},
         },
         "leak_audit": {"patient": {"count": shared, "share": shared / 100}},
-        "histories": {"folds": 3, "best_epochs": [2, 3, 4], "parameters": 1234},
+        "histories": Histories(folds=[make_history(best_epoch=best, parameters=1234) for best in (2, 3, 4)]),
     }
     if "trust" not in more:
         return nodes.write_author_card(**blocks)
-    return nodes.write_card(**blocks, final=make_history(3), subgroups=subgroups, **more)
+    return nodes.write_card(**blocks, final=make_history(3), reference=REFERENCE, subgroups=subgroups, **more)
 
 
 def test_held_out_images_are_in_distribution_and_noise_is_not(flagged: pd.DataFrame) -> None:

@@ -50,8 +50,8 @@ def test_a_killed_workers_fold_is_computed_again_and_all_is_as_in_a_sequential_r
     before = {run.info.run_id for run in project.list_runs()}
     process = project.start_kedro(
         *("run", "--env", "test", "--pipeline", "mias"),
-        *("--from-nodes", ",".join(f"mias.{fold}.train_fold" for fold in FOLDS)),
-        *("--to-nodes", "mias.measure_predictions"),
+        *("--from-nodes", ",".join(f"folds.{fold}.train_fold" for fold in FOLDS)),
+        *("--to-nodes", "measuring.measure_predictions"),
         *("--runner", "mammoscan.runners.DaskRunner", "--runner-params", "n_workers=2"),
     )
     try:

@@ -1,6 +1,7 @@
 """The Kedro datasets that kedro-datasets lacks."""
 
 from mammoscan.datasets.array import ArrayDataset, ArrayFile, ArrayStream
+from mammoscan.datasets.bundle import Bundle, BundleDataset
 from mammoscan.datasets.figure import FigureDataset
 from mammoscan.datasets.folder import FolderDataset
 from mammoscan.datasets.keras_model import KerasModelDataset
@@ -13,6 +14,8 @@ __all__ = [
     "ArrayDataset",
     "ArrayFile",
     "ArrayStream",
+    "Bundle",
+    "BundleDataset",
     "CSVDataset",
     "FigureDataset",
     "FolderDataset",

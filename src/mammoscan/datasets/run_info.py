@@ -11,6 +11,7 @@ from typing import Any
 
 from kedro.io.core import AbstractDataset, DatasetError
 
+from mammoscan.records.run_info import RunInfo
 from mammoscan.tracking.live import COMMAND_VARIABLE, PIPELINE_VARIABLE, RUN_ID_VARIABLE, STARTED_VARIABLE
 
 PACKAGES = (
@@ -26,7 +27,7 @@ PACKAGES = (
 )
 
 
-class RunInfoDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
+class RunInfoDataset(AbstractDataset[RunInfo, RunInfo]):
     """What a report must say of the run itself: command, commit, versions, machine, MLflow run."""
 
     def __init__(self, *, project: str, metadata: dict[str, Any] | None = None) -> None:
@@ -39,21 +40,21 @@ class RunInfoDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
         self._project = project
         self.metadata = metadata
 
-    def load(self) -> dict[str, Any]:
+    def load(self) -> RunInfo:
         """Collect it."""
-        return {
-            "pipeline": os.environ.get(PIPELINE_VARIABLE, "mias"),
-            "started": float(os.environ.get(STARTED_VARIABLE, 0)),
+        return RunInfo(
+            pipeline=os.environ.get(PIPELINE_VARIABLE, "mias"),
+            started=float(os.environ.get(STARTED_VARIABLE, 0)),
             # A worker of a cluster was not started by the command; the run's own process told it.
-            "command": os.environ.get(COMMAND_VARIABLE) or read_command(),
-            "commit": read_commit(Path(self._project)),
-            "run_id": os.environ.get(RUN_ID_VARIABLE),
-            "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
-            "python": platform.python_version(),
-            "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors",
-        }
+            command=os.environ.get(COMMAND_VARIABLE) or read_command(),
+            commit=read_commit(Path(self._project)),
+            run_id=os.environ.get(RUN_ID_VARIABLE),
+            versions={name: importlib.metadata.version(name) for name in PACKAGES},
+            python=platform.python_version(),
+            machine=f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors",
+        )
 
-    def save(self, data: dict[str, Any]) -> None:
+    def save(self, data: RunInfo) -> None:
         """Refuse: it is read, never written."""
         raise DatasetError("the run's own facts are read, never written")
 

@@ -28,6 +28,7 @@ from mlflow.data.sources import LocalArtifactDatasetSource
 from mammoscan.datasets.run_info import read_command, read_commit
 from mammoscan.hooks.provenance_notes import find_file, find_registered
 from mammoscan.hooks.run_lock import RUN_LOCK
+from mammoscan.provenance import RUN_PARAMETERS
 from mammoscan.records.card import Card
 from mammoscan.records.dataset import DatasetRecord
 from mammoscan.seals import RUN_VARIABLE, read_seal
@@ -117,7 +118,9 @@ def name_study(entry: str) -> str:
 def read_parameters(pipeline: Pipeline, catalog: CatalogProtocol) -> dict[str, str]:
     """Return all parameters that a pipeline reads under flat names, short enough for MLflow."""
     flat: dict[str, Any] = {}
-    for name in sorted(name for name in pipeline.inputs() if name.startswith("params:")):
+    for name in sorted(pipeline.inputs()):
+        if not name.startswith("params:") or name.startswith(RUN_PARAMETERS):
+            continue
         flat |= flatten(catalog.load(name), name.removeprefix("params:"))
     return {key: str(value)[:LONGEST_PARAMETER] for key, value in flat.items()}
 
@@ -280,13 +283,9 @@ class TrackingHooks:
         if f"{main}.card" not in made or card is None or not card.is_file():
             return
         from mammoscan.serving.log_model import log_model
-        from mammoscan.serving.model_files import MODEL_CARD, MODEL_CARD_DATA, OUT_OF_DISTRIBUTION
+        from mammoscan.serving.model_files import MODEL_CARD, OUT_OF_DISTRIBUTION
 
-        entries = {
-            OUT_OF_DISTRIBUTION: "final.out_of_distribution",
-            MODEL_CARD: "model_card",
-            MODEL_CARD_DATA: "model_card_data",
-        }
+        entries = {OUT_OF_DISTRIBUTION: "final.out_of_distribution", MODEL_CARD: "model_card"}
         paths = {file: find_file(catalog, f"{main}.{entry}") for file, entry in entries.items()}
         log_model(
             network,

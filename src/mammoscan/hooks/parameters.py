@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from mammoscan.errors import MammoscanError
 from mammoscan.params import Recipe
+from mammoscan.provenance import RUN_PARAMETERS
 from mammoscan.studies import STUDIES
 
 PREFIX = "params:"
@@ -100,12 +101,12 @@ def check_environment(conf: Path, env: str) -> None:
 def list_types(registered: Iterable[Pipeline]) -> dict[str, Any]:
     """Return the type that nodes ask of each parameter, by the annotations of their functions."""
     types: dict[str, Any] = {}
-    for node in {node.name: node for pipeline in registered for node in pipeline.nodes}.values():
+    for node in {node for pipeline in registered for node in pipeline.nodes}:
         hints = get_type_hints(node.func, include_extras=True)
         types |= {
             entry.removeprefix(PREFIX): hints[argument]
             for argument, entry in zip(inspect.signature(node.func).parameters, node.inputs, strict=False)
-            if entry.startswith(PREFIX) and argument in hints
+            if entry.startswith(PREFIX) and not entry.startswith(RUN_PARAMETERS) and argument in hints
         }
     return types
 

@@ -72,11 +72,13 @@ class CardOutOfDistribution(Record):
         in_distribution_share: Share of the training images within the limit.
         held_out: Share of held-out images that it wrongly flags, with its interval.
         altered: The same share of altered images, by how they were altered.
+        limits: The distances from the training images beyond which an image is flagged, by grey levels and by features.
     """
 
     in_distribution_share: float
     held_out: dict[str, Any]
     altered: dict[str, dict[str, Any]]
+    limits: dict[str, float]
 
 
 class Card(Record):

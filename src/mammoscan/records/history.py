@@ -83,3 +83,19 @@ class History(Record):
     device: Device
     images: int
     seconds: float
+
+
+class Histories(Record):
+    """The trainings of all folds of a study, in order."""
+
+    folds: list[History]
+
+    @property
+    def epochs(self) -> list[int]:
+        """How many epochs each fold ran."""
+        return [len(history.epochs) for history in self.folds]
+
+    @property
+    def best_epochs(self) -> list[int]:
+        """The epoch whose weights each fold kept."""
+        return [history.best_epoch for history in self.folds]

@@ -63,11 +63,13 @@ def _gather_cells(inputs: ReportInputs) -> list[list[Any]]:
     if inputs.predictions is None or inputs.samples is None or inputs.pixels is None:
         return []
     heats: dict[tuple[str, int], np.ndarray] = {}
-    if inputs.explained is not None and inputs.explanations is not None:
-        keys = zip(
-            inputs.explained["sample_id"].astype(str), inputs.explained["fold"].astype(int), strict=True
-        )
-        heats = dict(zip(keys, inputs.explanations, strict=True))
+    if "explanations" in inputs.fold_results:
+        heats = {
+            (str(row["sample_id"]), int(row["fold"])): np.frombuffer(row["heat"], np.uint8).reshape(
+                inputs.pixels.shape[1:3]
+            )
+            for row in inputs.fold_results["explanations"].to_dict("records")
+        }
     return build_cells(
         inputs.predictions, inputs.samples, inputs.pixels, inputs.question, inputs.evaluation.cut, heats
     )
@@ -88,8 +90,8 @@ def describe_study(inputs: ReportInputs) -> dict[str, Any]:
         inputs.leak_audit,
     )
     class_counts, rejected = inputs.class_counts, inputs.rejected
-    study = run_info["pipeline"]
-    command = run_info["command"] or f"kedro run --pipeline {study}"
+    study, first = run_info.pipeline, histories.folds[0]
+    command = run_info.command or f"kedro run --pipeline {study}"
     return {
         "title": question.title,
         "study": study,
@@ -97,7 +99,7 @@ def describe_study(inputs: ReportInputs) -> dict[str, Any]:
         "labels": question.labels,
         "positive": question.positive,
         "protocol": find_protocol(study),
-        "folds": histories["folds"],
+        "folds": len(histories.folds),
         "data": record,
         "metrics": metrics,
         "command": command,
@@ -110,15 +112,15 @@ def describe_study(inputs: ReportInputs) -> dict[str, Any]:
         "counts": class_counts,
         "rejected": rejected["reason"].value_counts().to_dict(),
         "training": {
-            "Network": f"{training.network.name}, {histories['parameters']:,} parameters",
+            "Network": f"{training.network.name}, {first.parameters:,} parameters",
             "Epochs at most": training.epochs,
-            "Epochs run, fold by fold": ", ".join(map(str, histories["epochs"])),
-            "Best epochs": ", ".join(map(str, histories["best_epochs"])),
+            "Epochs run, fold by fold": ", ".join(map(str, histories.epochs)),
+            "Best epochs": ", ".join(map(str, histories.best_epochs)),
             "Batch": training.batch_size,
             "Optimiser": f"{training.optimizer}, learning rate {training.learning_rate:g}",
-            "Device": histories["device"].get("name", histories["device"].get("kind", "")),
-            "Engine": histories["engine"],
-            "Machine": run_info["machine"],
+            "Device": first.device.name,
+            "Engine": first.engine,
+            "Machine": run_info.machine,
         },
         "recipe": training,
         "evaluation": evaluation,
@@ -127,9 +129,9 @@ def describe_study(inputs: ReportInputs) -> dict[str, Any]:
             for block, values in (("training", training), ("evaluation", evaluation))
             for key, value in values.model_dump(mode="json").items()
         },
-        "versions": {"python": run_info["python"], **run_info["versions"]},
-        "run_id": run_info["run_id"] or "",
-        "git_commit": run_info["commit"] or "",
-        "seconds": time.time() - run_info["started"] if run_info["started"] else None,
+        "versions": {"python": run_info.python, **run_info.versions},
+        "run_id": run_info.run_id or "",
+        "git_commit": run_info.commit or "",
+        "seconds": time.time() - run_info.started if run_info.started else None,
         "created": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     }

@@ -11,6 +11,8 @@ import pandas as pd
 
 from mammoscan.params import EvaluationParams, Question, Recipe, ViewParams
 from mammoscan.records.dataset import DatasetRecord
+from mammoscan.records.history import Histories
+from mammoscan.records.run_info import RunInfo
 from mammoscan.records.section import Section
 from mammoscan.reporting.cells import Cell
 
@@ -40,8 +42,8 @@ class ReportInputs:
     Attributes:
         record: The data set.
         run_info: The run.
-        histories: What is said of the folds' trainings together.
-        explained: Which predictions are explained, and ``explanations`` the heat of each.
+        histories: The folds' trainings.
+        fold_results: What the folds left, with the explanations of predictions.
         experiments: The variants of an article's study, one row each.
         reproduction: The article's claims beside what came out here.
         figures: PNG bytes by the bare names of their entries.
@@ -49,7 +51,7 @@ class ReportInputs:
     """
 
     record: DatasetRecord
-    run_info: Mapping[str, Any]
+    run_info: RunInfo
     question: Question
     evaluation: EvaluationParams
     training: Recipe
@@ -57,7 +59,7 @@ class ReportInputs:
     leak_audit: Mapping[str, Any]
     class_counts: pd.DataFrame
     rejected: pd.DataFrame
-    histories: Mapping[str, Any]
+    histories: Histories
     predictions: pd.DataFrame | None = None
     samples: pd.DataFrame | None = None
     pixels: np.ndarray | None = None
@@ -65,8 +67,12 @@ class ReportInputs:
     classification: Mapping[str, Any] = field(default_factory=dict)
     calibration: Mapping[str, Any] = field(default_factory=dict)
     subgroups: pd.DataFrame | None = None
-    explained: pd.DataFrame | None = None
-    explanations: np.ndarray | None = None
+    fold_results: Mapping[str, Any] = field(default_factory=dict)
+    classification_report_text: str = ""
+    classification_table: pd.DataFrame | None = None
+    confusion_counts: pd.DataFrame | None = None
+    network: list[dict[str, Any]] = field(default_factory=list)
+    network_summary: str = ""
     experiments: pd.DataFrame | None = None
     reproduction: pd.DataFrame | None = None
     figures: Mapping[str, bytes] = field(default_factory=dict)
@@ -83,7 +89,13 @@ class ReportInputs:
             }
             for kind in ("figure", "section")
         }
-        named = {name: entry for name, entry in entries.items() if not name.endswith(("_figure", "_section"))}
+        kinds["figure"] |= {
+            f"confusion_matrix_{name.removesuffix('_results')}": entry["confusion_matrix_figure"]
+            for name, entry in entries.items()
+            if name.endswith("_results") and name != "fold_results"
+        }
+        fields = cls.__dataclass_fields__
+        named = {name: entry for name, entry in entries.items() if name in fields}
         return cls(**named, figures=kinds["figure"], sections=kinds["section"])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -15,8 +16,9 @@ from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import Array
 
 from mammoscan.records.card import Card
+from mammoscan.reporting.model_card import build_metadata
 from mammoscan.serving.manifest import write_manifest
-from mammoscan.serving.model_files import CARD, NETWORK
+from mammoscan.serving.model_files import CARD, MODEL_CARD_DATA, NETWORK
 
 REQUIREMENTS = (
     "keras",
@@ -41,14 +43,16 @@ def log_model(network: Path, card: Card, files: Mapping[str, Path] | None = None
 
     Args:
         network: The ``.keras`` file.
-        card: What ``write_card`` gathered; it goes along as ``card.json``.
-        files: What else lies beside it, by name: ``out_of_distribution.json``, ``model_card.md``, ``model_card.json``.
+        card: What ``write_card`` gathered; it goes along as ``card.json``, and as ``model_card.json`` in the keys of a
+            MONAI bundle.
+        files: What else lies beside it, by name: ``out_of_distribution.json``, ``model_card.md``.
     """
     here = Path(__file__).resolve().parent
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         shutil.copy(network, folder / NETWORK)
         (folder / CARD).write_text(card.model_dump_json(indent=1), encoding="utf-8")
+        (folder / MODEL_CARD_DATA).write_text(json.dumps(build_metadata(card), indent=1), encoding="utf-8")
         for file, path in (files or {}).items():
             shutil.copy(path, folder / file)
         write_manifest(folder)

@@ -19,20 +19,26 @@ def tabulate_variants(**results: Any) -> pd.DataFrame:
     """Put the variants of an article's study into one table.
 
     Args:
-        results: For each variant ``<name>_metrics`` and ``<name>_history``; of several folds the first history.
+        results: For each variant ``<name>_results`` with ``metrics`` and ``histories``, or the two by themselves. Of
+            several folds the first one's best epoch counts.
 
     Returns:
         A row a variant: its key and name, images and patients tested, best epoch, each measure with its interval.
     """
     rows = []
-    for key in (name.removesuffix("_metrics") for name in results if name.endswith("_metrics")):
-        measured = results[f"{key}_metrics"]["cnn"]
+    for key in VARIANTS:
+        parts = results.get(f"{key}_results") or {
+            name: results.get(f"{key}_{name}") for name in ("metrics", "histories")
+        }
+        if parts["metrics"] is None:
+            continue
+        measured = parts["metrics"]["cnn"]
         row: dict[str, Any] = {
             "variant": key,
             "name": VARIANTS[key],
             "images": measured["samples"],
             "patients": measured["patients"],
-            "best_epoch": results[f"{key}_history"].best_epoch,
+            "best_epoch": parts["histories"].best_epochs[0],
         }
         for name in MEASURES:
             row |= {name: measured[name]["value"]}

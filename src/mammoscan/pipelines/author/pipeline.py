@@ -1,17 +1,32 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kedro.pipeline import Node, Pipeline
 
 from mammoscan.pipelines.author import nodes
-from mammoscan.pipelines.reporting.nodes import gather_histories, write_report
-from mammoscan.pipelines.reporting.pipeline import describe_inputs, draw, name_parts, wrap
+from mammoscan.pipelines.graph import REPORT, VARIANTS, place_nodes
+from mammoscan.pipelines.modelling.nodes import gather_results
+from mammoscan.pipelines.reporting.nodes import write_report
+from mammoscan.pipelines.reporting.pipeline import TABLES, describe_inputs, draw, name_parts
 from mammoscan.studies import ABLATION, EXPERIMENTS, SIDE_CLAIM, STUDIES, Study
+
+# What a variant leaves; the graph shows one shape for it.
+RESULTS = (
+    *("rejected", "histories", "network", "class_counts", "metrics", "leak_audit"),
+    *("classification_report", "confusion_matrix_figure", *TABLES),
+)
+
+
+def create_results(study: Study, box: str) -> Pipeline:
+    """Return what puts all that a variant left under one name."""
+    node = Node(gather_results, {name: name for name in RESULTS}, "results", name="gather_results")
+    return place_nodes([node], study, box=box)
 
 
 def create_ablation_page() -> Pipeline:
     """Return the article's page on calcifications: its number, its worth, its flaws taken away one at a time."""
     study = STUDIES["mias_author"]
-    variants = {"published": study.name} | {name: f"{study.name}.{name}" for name in (*ABLATION, SIDE_CLAIM)}
     figures = [
         "roc",
         "metric_intervals",
@@ -21,9 +36,7 @@ def create_ablation_page() -> Pipeline:
         "views",
         "topology",
     ]
-    histories = [f"fold_{number}.history" for number in range(study.folds)]
     base = [
-        _tabulate(variants, study),
         Node(
             nodes.tabulate_reproduction,
             ["raw", "class_counts", "leak_audit", "experiments"],
@@ -33,12 +46,11 @@ def create_ablation_page() -> Pipeline:
         Node(nodes.draw_ablation, ["raw", "experiments"], "ablation_figure", name="draw_ablation"),
         draw("roc", "predictions", "params:question", "metrics"),
         draw("metric_intervals", "metrics"),
-        draw("training_curves", "params:split", *histories),
+        draw("training_curves", "params:split", "histories"),
         draw("class_counts", "class_counts", "params:training"),
         draw("sample_sheet", "pixels", "samples", "folds"),
         draw("views", "pixels", "folds", "params:views"),
         draw("topology", "network", "params:question"),
-        Node(gather_histories, histories, "training_facts", name="gather_histories"),
         Node(
             write_report,
             describe_inputs()
@@ -56,26 +68,26 @@ def create_ablation_page() -> Pipeline:
             name="write_report",
         ),
     ]
-    return wrap(study, base)
+    return place_nodes(
+        [_tabulate("published", "", (*ABLATION, SIDE_CLAIM))], study, box=VARIANTS
+    ) + place_nodes(base, study, box=REPORT)
 
 
 def create_experiments_page() -> Pipeline:
     """Return the article's closing chart: six experiments on one page."""
     study = Study("mias_author_all", "mias", "author", 1)
-    variants = {name: f"{study.name}.{name}" for name in EXPERIMENTS}
+    first, *others = EXPERIMENTS
     inputs = describe_inputs()
-    for name in ("metrics", "leak_audit", "class_counts", "rejected"):
-        inputs[name] = f"{EXPERIMENTS[0]}.{name}"
-    for name in ("question", "evaluation"):
-        inputs[name] = f"params:{EXPERIMENTS[0]}.{name}"
-    matrices = {f"confusion_matrix_{name}_figure": f"{name}.confusion_matrix_figure" for name in EXPERIMENTS}
+    of_first = ("metrics", "leak_audit", "class_counts", "rejected", "histories", "network", *TABLES)
+    inputs |= {name: f"{first}.{name}" for name in (*of_first, "classification_report")}
+    inputs |= {name: f"params:{first}.{name}" for name in ("question", "evaluation")}
+    inputs[f"confusion_matrix_{first}_figure"] = f"{first}.confusion_matrix_figure"
+    inputs |= {f"{name}_results": f"{name}.results" for name in others}
     base = [
-        _tabulate(variants, study),
         Node(nodes.tabulate_comparisons, "experiments", "reproduction", name="tabulate_reproduction"),
         Node(
             nodes.draw_experiments, ["raw", "experiments"], "experiment_chart_figure", name="draw_experiments"
         ),
-        Node(gather_histories, f"{EXPERIMENTS[0]}.fold_0.history", "training_facts", name="gather_histories"),
         Node(
             write_report,
             inputs
@@ -83,20 +95,24 @@ def create_experiments_page() -> Pipeline:
                 "experiments": "experiments",
                 "reproduction": "reproduction",
                 "experiment_chart_figure": "experiment_chart_figure",
-                **matrices,
             },
             "report",
             name="write_report",
         ),
     ]
-    return wrap(study, base)
+    return place_nodes([_tabulate(first, f"{first}.", others)], study, box=VARIANTS) + place_nodes(
+        base, study, box=REPORT
+    )
 
 
-def _tabulate(variants: dict[str, str], study: Study) -> Node:
-    """Return the node that compares variants; their entries are named as seen from inside the study."""
-    inputs: dict[str, str] = {}
-    for key, name in variants.items():
-        inside = name.removeprefix(study.name).lstrip(".")
-        prefix = f"{inside}." if inside else ""
-        inputs |= {f"{key}_metrics": f"{prefix}metrics", f"{key}_history": f"{prefix}fold_0.history"}
+def _tabulate(main: str, within: str, others: Sequence[str]) -> Node:
+    """Return the node that compares variants.
+
+    Args:
+        main: The variant whose results stand in the open.
+        within: The prefix of its entries inside the study.
+        others: The variants whose results are gathered.
+    """
+    inputs = {f"{main}_{name}": f"{within}{name}" for name in ("metrics", "histories")}
+    inputs |= {f"{name}_results": f"{name}.results" for name in others}
     return Node(nodes.tabulate_variants, inputs, "experiments", name="tabulate_variants")

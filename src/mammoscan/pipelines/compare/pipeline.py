@@ -9,6 +9,7 @@ from mammoscan.pipelines.compare.nodes import (
     open_runs,
     write_comparison,
 )
+from mammoscan.pipelines.graph import place_in_the_open
 
 
 def create_pipeline() -> Pipeline:
@@ -25,4 +26,4 @@ def create_pipeline() -> Pipeline:
             name="write_comparison",
         ),
     ]
-    return Pipeline(nodes, namespace="compare", parameters={"params:compare": "params:compare"})
+    return place_in_the_open(nodes, "compare")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
+from mammoscan.pipelines.graph import place_nodes
 from mammoscan.pipelines.lockbox.nodes import (
     audit_lockbox,
     measure_lockbox,
@@ -16,60 +17,53 @@ MEASURED = ("params:question", "params:evaluation")
 
 def create_pipeline(study: Study) -> Pipeline:
     """Return what tests a study's final model on its lockbox, and counts how often that was done."""
-    base = Pipeline(
-        [
-            Node(
-                open_lockbox,
-                [
-                    "final.model",
-                    "samples",
-                    "pixels",
-                    "folds",
-                    *MEASURED,
-                    "params:training",
-                    "params:views",
-                    "params:train",
-                ],
-                ["lockbox.predictions", "lockbox.folds"],
-                name="open_lockbox",
-            ),
-            Node(
-                record_opening,
-                ["final.model", "lockbox.predictions", "run_info"],
-                "lockbox.openings",
-                name="record_opening",
-            ),
-            Node(
-                audit_lockbox,
-                ["raw", "samples", "pixels", "lockbox.folds"],
-                "lockbox.leak_audit",
-                name="audit_lockbox",
-            ),
-            Node(
-                measure_lockbox,
-                ["lockbox.predictions", "trust", "lockbox.openings", *MEASURED],
+    nodes = [
+        Node(
+            open_lockbox,
+            [
+                "final.model",
+                "samples",
+                "pixels",
+                "folds",
+                *MEASURED,
+                "params:training",
+                "params:views",
+                "params:train",
+            ],
+            ["lockbox.predictions", "lockbox.folds"],
+            name="open_lockbox",
+        ),
+        Node(
+            record_opening,
+            ["final.model", "lockbox.predictions", "params:run.info"],
+            "lockbox.openings",
+            name="record_opening",
+        ),
+        Node(
+            audit_lockbox,
+            ["raw", "samples", "pixels", "lockbox.folds"],
+            "lockbox.leak_audit",
+            name="audit_lockbox",
+        ),
+        Node(
+            measure_lockbox,
+            ["lockbox.predictions", "trust", "lockbox.openings", *MEASURED],
+            "lockbox.metrics",
+            name="measure_lockbox",
+        ),
+        Node(
+            write_lockbox_report,
+            [
+                "raw",
+                "params:run.info",
                 "lockbox.metrics",
-                name="measure_lockbox",
-            ),
-            Node(
-                write_lockbox_report,
-                [
-                    "raw",
-                    "run_info",
-                    "lockbox.metrics",
-                    "lockbox.leak_audit",
-                    "lockbox.openings",
-                    "metrics",
-                    *MEASURED,
-                ],
-                "lockbox.report",
-                name="write_lockbox_report",
-            ),
-        ]
-    )
-    return Pipeline(
-        base,
-        namespace=study.name,
-        inputs={"raw": f"{study.dataset}.raw", "run_info": "run_info"},
-        parameters={"params:train": "params:train"},
-    )
+                "lockbox.leak_audit",
+                "lockbox.openings",
+                "metrics",
+                *MEASURED,
+            ],
+            "lockbox.report",
+            name="write_lockbox_report",
+        ),
+    ]
+    return place_nodes(nodes, study)

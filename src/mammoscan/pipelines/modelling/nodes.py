@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from mammoscan.data.tables import read_folds
-from mammoscan.datasets import ArrayStream
+from mammoscan.datasets import ArrayStream, Bundle
 from mammoscan.errors import MammoscanError
 from mammoscan.evaluation import balance as balancing
 from mammoscan.evaluation import baselines, splits
@@ -30,7 +30,7 @@ from mammoscan.params import (
     ViewParams,
 )
 from mammoscan.progress import show_progress
-from mammoscan.records.history import Epoch, History
+from mammoscan.records.history import Epoch, Histories, History
 from mammoscan.tracking.live import EpochLog, find_variant
 from mammoscan.training.head_training import train_head
 from mammoscan.training.setup import TrainingData
@@ -86,9 +86,9 @@ def follow_training(checkpoints: Path, title: str, epochs: int) -> Iterator[Call
     log.flush()
 
 
-def name_variant(checkpoints: Path) -> str:
+def name_variant(study: str) -> str:
     """Return the variant of a study that is trained, in words and with a colon; nothing for the study itself."""
-    variant = find_variant(checkpoints.parts[-3])
+    variant = find_variant(study)
     return f"{variant.replace('_', ' ')}: " if variant else ""
 
 
@@ -216,11 +216,17 @@ def balance_pool(
 
 
 def gather_counts(*counts: pd.DataFrame) -> pd.DataFrame:
-    """Put the folds' counts into one table: the mean over the folds."""
-    keys = [name for name in counts[0].columns if name not in ("before", "after")]
-    totals = pd.concat(counts).groupby(keys, sort=False)[["before", "after"]].sum()
+    """Put the folds' class counts into one table."""
+    return pd.concat([table.assign(fold=fold) for fold, table in enumerate(counts)], ignore_index=True)
+
+
+def average_counts(fold_results: Bundle) -> pd.DataFrame:
+    """Average the class counts over the folds."""
+    counts = fold_results["fold_counts"]
+    keys = [name for name in counts.columns if name not in ("before", "after", "fold")]
+    totals = counts.groupby(keys, sort=False)[["before", "after"]].sum()
     # A fold without a class has no row for it, but counts as nothing of it.
-    return (totals / len(counts)).round(1).reset_index()
+    return (totals / counts["fold"].nunique()).round(1).reset_index()
 
 
 def describe_model(
@@ -249,15 +255,32 @@ def predict_baselines(
     return baselines.predict_baselines(samples, pixels, folds, question, evaluation)
 
 
-def pool_predictions(*tables: pd.DataFrame) -> pd.DataFrame:
-    """Put predictions together: every sample was predicted by a model that never saw its patient.
+def gather_histories(*histories: History) -> Histories:
+    """Put the folds' trainings together."""
+    return Histories(folds=list(histories))
 
-    In an article's own protocol that holds only as far as its split does.
-    """
+
+def gather_predictions(*tables: pd.DataFrame) -> pd.DataFrame:
+    """Put the folds' predictions into one table: each sample predicted by a model that did not train on it."""
     return pd.concat(tables, ignore_index=True)
 
 
-CHECKPOINT = "training.ckpt"
+def gather_results(**parts: Any) -> list[str]:
+    """Put what belongs together under one name; the graph shows one shape for it."""
+    return list(parts)
+
+
+def pool_predictions(fold_results: Bundle) -> pd.DataFrame:
+    """Pool the out-of-fold predictions of the network and of the baselines.
+
+    No model saw a patient whom it predicts; in an article's own protocol that holds only as far as its split does.
+    """
+    return pd.concat(
+        [fold_results["fold_predictions"], fold_results["baseline_predictions"]], ignore_index=True
+    )
+
+
+CHECKPOINTS, CHECKPOINT = "checkpoints", "training.ckpt"
 
 logger = logging.getLogger("mammoscan")
 
@@ -271,7 +294,7 @@ def train_fold(
     views: ViewParams,
     split: SplitParams,
     machine: MachineParams,
-    checkpoints: Path,
+    training_folder: Path,
     features: np.ndarray | None = None,
 ) -> tuple[Any, History]:
     """Train the network on one fold's training side; the epoch is chosen on its validation side.
@@ -284,7 +307,8 @@ def train_fold(
         and the history of the training.
     """
     fold = int(rows["fold"].iloc[0])
-    title = f"{name_variant(checkpoints)}fold {fold + 1} of {split.folds}"
+    checkpoints = training_folder / f"fold_{fold}" / CHECKPOINTS
+    title = f"{name_variant(training_folder.name)}fold {fold + 1} of {split.folds}"
     seen = choose_input(pixels, features, training, views)
     data = TrainingData(
         seen,
@@ -347,9 +371,9 @@ def train_final(
     views: ViewParams,
     balance: BalanceParams,
     machine: MachineParams,
-    checkpoints: Path,
+    training_folder: Path,
+    histories: Histories,
     features: np.ndarray | None = None,
-    **histories: History,
 ) -> tuple[Any, History]:
     """Train the model that is handed on: all patients, the median of the folds' best epochs, no validation.
 
@@ -365,15 +389,16 @@ def train_final(
         views: How training images are turned.
         balance: How the folds' training sides were made even.
         machine: On what it is computed.
-        checkpoints: The training's folder.
-        features: What a frozen backbone makes of the images.
+        training_folder: Where the study's trainings keep their checkpoints.
         histories: Those of the folds.
+        features: What a frozen backbone makes of the images.
     """
-    epochs = median_low(history.best_epoch for history in histories.values())
-    followed = next(history for history in histories.values() if history.best_epoch == epochs)
+    epochs = median_low(histories.best_epochs)
+    followed = next(history for history in histories.folds if history.best_epoch == epochs)
     used = folds["row"].isin(splits.find_used_rows(folds))
     rows = folds.loc[used, ["sample_id", "row"]].assign(role="train", fold=-1).reset_index(drop=True)
     rows = balancing.balance_rows(rows, samples, balance)
+    checkpoints = training_folder / "final" / CHECKPOINTS
     seen = choose_input(pixels, features, training, views)
     data = TrainingData(
         seen,

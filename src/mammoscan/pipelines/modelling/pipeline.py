@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from kedro.pipeline import Node, Pipeline
 
+from mammoscan.pipelines.graph import FOLDS, REPORT, join_boxes, place_nodes
 from mammoscan.pipelines.modelling.nodes import (
+    average_counts,
     balance_pool,
     balance_samples,
     compute_features,
@@ -10,6 +14,9 @@ from mammoscan.pipelines.modelling.nodes import (
     divide_pool,
     divide_samples,
     gather_counts,
+    gather_histories,
+    gather_predictions,
+    gather_results,
     pool_predictions,
     predict_baselines,
     predict_fold,
@@ -19,24 +26,24 @@ from mammoscan.pipelines.modelling.nodes import (
 )
 from mammoscan.studies import Study
 
-TRAINING_PARAMETERS = ("question", "training", "views", "split", "balance")
 
-
-def create_pipeline(study: Study) -> Pipeline:
+def create_pipeline(study: Study, box: str = "", parts: Iterable[str] = ()) -> Pipeline:
     """Return what takes a study from samples and pixels to pooled predictions.
 
     Args:
         study: Its protocol decides whether classes are balanced in each training side (``patient``) or once before
             the division (``author``), and whether a final model is trained on everything.
+        box: The box that holds all of it; none for the study that a pipeline is named for.
+        parts: Entries that other pipelines gather from the folds, to be kept among the folds' results.
     """
-    folds = [_create_fold(study, number) for number in range(study.folds)]
-    names = [f"fold_{number}" for number in range(study.folds)]
-    common = [
+    folds = range(study.folds)
+    gathered = [
+        Node(split_folds, "folds", {f"fold_{n}_rows": f"fold_{n}.rows" for n in folds}, name="split_folds"),
         Node(
-            split_folds,
-            "folds",
-            {f"{name}_rows": f"{name}.rows" for name in names},
-            name="split_folds",
+            gather_histories,
+            [f"fold_{n}.history" for n in folds],
+            "histories",
+            name="gather_histories",
         ),
         Node(
             predict_baselines,
@@ -45,34 +52,50 @@ def create_pipeline(study: Study) -> Pipeline:
             name="predict_baselines",
         ),
         Node(
-            pool_predictions,
-            [*(f"{name}.predictions" for name in names), "baseline_predictions"],
-            "predictions",
-            name="pool_predictions",
+            gather_predictions,
+            [f"fold_{n}.predictions" for n in folds],
+            "fold_predictions",
+            name="gather_predictions",
         ),
+    ]
+    steps = [
+        Node(pool_predictions, "fold_results", "predictions", name="pool_predictions"),
+    ]
+    kept = ["fold_predictions", "baseline_predictions", *parts]
+    tables = [
         Node(
             describe_model,
             ["pixels", "params:question", "params:training"],
             ["network", "network_summary"],
             name="describe_model",
-        ),
+        )
     ]
-    if study.uses_features:
-        common.append(
+    if study.protocol == "patient":
+        gathered.append(
             Node(
-                compute_features,
-                ["pixels", "folds", "params:training", "params:views", "params:train"],
-                "features",
-                name="compute_features",
+                gather_counts,
+                [f"fold_{n}.class_counts" for n in folds],
+                "fold_counts",
+                name="gather_counts",
             )
         )
-    own = _create_patient_nodes(study, names) if study.protocol == "patient" else _create_author_nodes()
-    base = Pipeline(common + own)
-    machine = {"params:train"} & base.inputs()
-    return sum(folds, start=Pipeline(base, namespace=study.name, parameters=machine))
+        kept.append("fold_counts")
+        tables.append(Node(average_counts, "fold_results", "class_counts", name="average_counts"))
+        steps += _create_patient_steps(study)
+    else:
+        steps += _create_author_steps()
+    gathered.append(
+        Node(gather_results, {name: name for name in kept}, "fold_results", name="gather_results")
+    )
+    return (
+        place_nodes(steps, study, box=box)
+        + place_nodes(gathered, study, box=join_boxes(box, FOLDS))
+        + place_nodes(tables, study, box=box or REPORT)
+        + sum((_create_fold(study, number, box) for number in folds), start=Pipeline([]))
+    )
 
 
-def _create_fold(study: Study, number: int) -> Pipeline:
+def _create_fold(study: Study, number: int, box: str) -> Pipeline:
     balanced = study.protocol == "patient"
     features = ["features"] if study.uses_features else []
     nodes = [
@@ -87,7 +110,7 @@ def _create_fold(study: Study, number: int) -> Pipeline:
                 "params:views",
                 "params:split",
                 "params:train",
-                "checkpoints",
+                "params:run.training_folder",
                 *features,
             ],
             ["model", "history"],
@@ -111,46 +134,53 @@ def _create_fold(study: Study, number: int) -> Pipeline:
         ),
     ]
     if balanced:
-        nodes.insert(
-            0,
+        nodes.append(
             Node(
                 balance_samples,
                 ["rows", "samples", "params:balance"],
                 ["training_rows", "class_counts"],
                 name="balance_samples",
-            ),
+            )
         )
-    used = [name for name in TRAINING_PARAMETERS if balanced or name != "balance"]
-    return Pipeline(
-        nodes,
-        namespace=f"{study.name}.fold_{number}",
-        inputs={name: f"{study.name}.{name}" for name in ("samples", "pixels", *features)},
-        parameters={"params:train": "params:train"}
-        | {f"params:{name}": f"params:{study.name}.{name}" for name in used},
-    )
+    return place_nodes(nodes, study, box=join_boxes(box, FOLDS, f"fold_{number}"), fold=number)
 
 
-def _create_patient_nodes(study: Study, names: list[str]) -> list[Node]:
+def _create_patient_steps(study: Study) -> list[Node]:
     features = ["features"] if study.uses_features else []
-    return [
+    steps = [
         Node(divide_samples, ["samples", "params:split"], "folds", name="divide_samples"),
-        Node(gather_counts, [f"{name}.class_counts" for name in names], "class_counts", name="gather_counts"),
         Node(
             train_final,
-            {
-                **{name: name for name in ("samples", "pixels", "folds", *features)},
-                **{name: f"params:{name}" for name in ("question", "training", "views", "balance")},
-                "machine": "params:train",
-                "checkpoints": "final.checkpoints",
-                **{name: f"{name}.history" for name in names},
-            },
+            [
+                "samples",
+                "pixels",
+                "folds",
+                "params:question",
+                "params:training",
+                "params:views",
+                "params:balance",
+                "params:train",
+                "params:run.training_folder",
+                "histories",
+                *features,
+            ],
             ["final.model", "final.history"],
             name="train_final",
         ),
     ]
+    if features:
+        steps.append(
+            Node(
+                compute_features,
+                ["pixels", "folds", "params:training", "params:views", "params:train"],
+                "features",
+                name="compute_features",
+            )
+        )
+    return steps
 
 
-def _create_author_nodes() -> list[Node]:
+def _create_author_steps() -> list[Node]:
     return [
         Node(
             balance_pool,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
+from mammoscan.pipelines.graph import place_in_the_open
 from mammoscan.pipelines.predict.nodes import open_model, predict_images, write_gallery
 
 
@@ -22,4 +23,4 @@ def create_pipeline() -> Pipeline:
             name="write_gallery",
         ),
     ]
-    return Pipeline(nodes, namespace="predict", parameters={"params:predict": "params:predict"})
+    return place_in_the_open(nodes, "predict")

@@ -1,5 +1,5 @@
 """Measure, draw and write the report: the same for every study."""
 
-from mammoscan.pipelines.reporting.pipeline import create_measuring, create_page
+from mammoscan.pipelines.reporting.pipeline import PARTS, create_measuring, create_page
 
-__all__ = ["create_measuring", "create_page"]
+__all__ = ["PARTS", "create_measuring", "create_page"]

@@ -18,6 +18,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from mammoscan import figures
+from mammoscan.datasets import Bundle
 from mammoscan.errors import MammoscanError
 from mammoscan.evaluation import calibration, classification_report, leak_audit, metrics
 from mammoscan.evaluation.splits import find_lockbox_rows, find_used_rows
@@ -29,7 +30,7 @@ from mammoscan.inference.gradcam import explain_images
 from mammoscan.models.preprocessing import choose_scale
 from mammoscan.params import EvaluationParams, MachineParams, Question, Recipe, SplitParams, ViewParams
 from mammoscan.records.dataset import DatasetRecord
-from mammoscan.records.history import History
+from mammoscan.records.history import Histories
 from mammoscan.reporting.compose import compose_report
 from mammoscan.reporting.facts import HEADLINE, ReportInputs
 from mammoscan.reporting.report import build_report
@@ -67,10 +68,17 @@ def audit_leaks(
 
 def report_classification(
     predictions: pd.DataFrame, question: Question, evaluation: EvaluationParams
-) -> tuple[str, dict[str, Any], pd.DataFrame]:
-    """Report precision, recall, F1 and support of each label as text, as JSON and as a table."""
+) -> dict[str, Any]:
+    """Report precision, recall, F1 and support of each label, as scikit-learn does."""
+    return classification_report.report_classification(predictions, question, evaluation)["json"]
+
+
+def tabulate_classification(
+    predictions: pd.DataFrame, question: Question, evaluation: EvaluationParams
+) -> tuple[str, pd.DataFrame]:
+    """Write the classification report as text and as a table, to copy."""
     report = classification_report.report_classification(predictions, question, evaluation)
-    return report["text"], report["json"], report["table"]
+    return report["text"], report["table"]
 
 
 def tabulate_confusion(
@@ -85,9 +93,11 @@ def choose_stamp(record: DatasetRecord) -> str:
     return STAMPS.get(record.kind, "")
 
 
-def draw_confusion_matrix(record: DatasetRecord, counts: pd.DataFrame) -> Figure:
-    """Draw counts and row percentages."""
-    table = counts.set_index("true")
+def draw_confusion_matrix(
+    record: DatasetRecord, predictions: pd.DataFrame, question: Question, evaluation: EvaluationParams
+) -> Figure:
+    """Draw how many samples of each label were decided to be which, with row percentages."""
+    table = classification_report.tabulate_confusion(predictions, question, evaluation)["counts"]
     return figures.draw_confusion_matrix(table.to_numpy(), list(table.columns), choose_stamp(record))
 
 
@@ -119,10 +129,10 @@ def draw_reliability(record: DatasetRecord, calibration: dict[str, Any], questio
     )
 
 
-def draw_training_curves(record: DatasetRecord, split: SplitParams, *histories: History) -> Figure:
+def draw_training_curves(record: DatasetRecord, split: SplitParams, histories: Histories) -> Figure:
     """Draw loss and accuracy of every fold, epoch by epoch."""
     return figures.draw_training_curves(
-        {f"fold {number}": history for number, history in enumerate(histories, 1)},
+        {f"fold {number}": history for number, history in enumerate(histories.folds, 1)},
         choose_stamp(record),
         chosen_on=split.choose_epoch_on,
     )
@@ -166,11 +176,15 @@ def draw_wrong_gallery(
     samples: pd.DataFrame,
     question: Question,
     evaluation: EvaluationParams,
-    explained: pd.DataFrame,
-    explanations: np.ndarray,
+    fold_results: Bundle,
 ) -> Figure:
     """Draw what the network got wrong, the most confident first, each with where it saw what it said."""
-    keys = zip(explained["sample_id"].astype(str), explained["fold"].astype(int), strict=True)
+    heats = {
+        (str(row["sample_id"]), int(row["fold"])): np.frombuffer(row["heat"], np.uint8).reshape(
+            pixels.shape[1:3]
+        )
+        for row in fold_results["explanations"].to_dict("records")
+    }
     return figures.draw_wrong_gallery(
         pick_shown(record, pixels),
         predictions,
@@ -178,7 +192,7 @@ def draw_wrong_gallery(
         question,
         choose_stamp(record),
         threshold=evaluation.cut,
-        heats=dict(zip(keys, explanations, strict=True)),
+        heats=heats,
     )
 
 
@@ -210,6 +224,7 @@ logger = logging.getLogger("mammoscan")
 
 
 def explain_errors(
+    model: Any,
     samples: pd.DataFrame,
     pixels: np.ndarray,
     predictions: pd.DataFrame,
@@ -217,42 +232,45 @@ def explain_errors(
     evaluation: EvaluationParams,
     training: Recipe,
     views: ViewParams,
-    *models: Any,
-) -> tuple[pd.DataFrame, np.ndarray]:
-    """Explain the predictions that the report shows, each by the fold's model that made it.
+) -> pd.DataFrame:
+    """Explain a fold's most confident predictions of each cell of the matrix by the fold's model, which made them.
 
     Returns:
-        ``sample_id``, ``fold`` and ``said`` of each, and uint8 ``[prediction, row, column]``: 255 where most speaks for
-        the answer. Both without rows where the network cannot be explained.
+        ``sample_id``, ``fold`` and ``said`` of each, and ``heat``, the bytes of uint8 ``[row, column]``: 255 where
+        most speaks for the answer. Without rows where the network cannot be explained.
     """
     picked = pick_cells(predictions, question, evaluation.cut)
     explained = picked[["sample_id", "fold", "said"]].reset_index(drop=True)
+    if explained.empty:
+        return explained.assign(heat=pd.Series(dtype=object))
     positions = pd.Series(range(len(samples)), index=samples["sample_id"].astype(str))
-    heats = np.zeros((len(explained), *pixels.shape[1:3]), np.uint8)
-    whole = None
-    for fold in sorted(set(explained["fold"].astype(int))):
-        rows = explained[explained["fold"] == fold]
-        images = np.asarray(pixels[positions[rows["sample_id"].astype(str)].to_numpy()])
-        said = [question.labels.index(label) for label in rows["said"]]
-        model = models[fold]
-        if is_head(model):
-            model = whole = compose_model(
-                model, training, pixels.shape[1:], len(question.labels), MachineParams(), onto=whole
-            )
-        try:
-            found = explain_images(
-                model,
-                images,
-                said,
-                scale=choose_scale(training),
-                views=views.prediction,
-                method=evaluation.explanation,
-            )
-        except MammoscanError as error:
-            logger.warning("the predictions stay unexplained: %s", error)
-            return explained.iloc[:0], heats[:0]
-        heats[rows.index.to_numpy()] = np.rint(255 * found)
-    return explained, heats
+    images = np.asarray(pixels[positions[explained["sample_id"].astype(str)].to_numpy()])
+    said = [question.labels.index(label) for label in explained["said"]]
+    if is_head(model):
+        model = compose_model(model, training, pixels.shape[1:], len(question.labels), MachineParams())
+    try:
+        found = explain_images(
+            model,
+            images,
+            said,
+            scale=choose_scale(training),
+            views=views.prediction,
+            method=evaluation.explanation,
+        )
+    except MammoscanError as error:
+        logger.warning("the predictions stay unexplained: %s", error)
+        return explained.iloc[:0].assign(heat=pd.Series(dtype=object))
+    return explained.assign(heat=[heat.tobytes() for heat in np.rint(255 * found).astype(np.uint8)])
+
+
+def gather_explanations(
+    predictions: pd.DataFrame, question: Question, evaluation: EvaluationParams, *tables: pd.DataFrame
+) -> pd.DataFrame:
+    """Keep the explanations of the most confident predictions of all folds: those that the report shows."""
+    shown = pick_cells(predictions, question, evaluation.cut)
+    shown = shown[["sample_id", "fold"]].astype({"sample_id": str})
+    found = pd.concat(tables, ignore_index=True).astype({"sample_id": str})
+    return shown.merge(found, on=["sample_id", "fold"], how="inner")
 
 
 def write_report(**entries: Any) -> str:
@@ -270,20 +288,6 @@ def write_report(**entries: Any) -> str:
     if not experiments:
         announce(inputs.question, inputs.metrics, patients_known=inputs.record.patients_known)
     return build_report(compose_report(inputs))
-
-
-def gather_histories(*histories: History) -> dict[str, Any]:
-    """Put what was said of each fold's training into one table of facts."""
-    first = histories[0]
-    return {
-        "folds": len(histories),
-        "epochs": [len(history.epochs) for history in histories],
-        "best_epochs": [history.best_epoch for history in histories],
-        "seconds": sum(epoch.seconds for history in histories for epoch in history.epochs),
-        "parameters": first.parameters,
-        "device": first.device.model_dump(),
-        "engine": first.engine,
-    }
 
 
 def announce(

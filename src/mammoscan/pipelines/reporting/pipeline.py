@@ -4,15 +4,25 @@ from collections.abc import Iterable
 
 from kedro.pipeline import Node, Pipeline
 
+from mammoscan.pipelines.graph import FOLDS, MEASURING, REPORT, join_boxes, place_nodes
 from mammoscan.pipelines.reporting import nodes
 from mammoscan.studies import Study
 
 MEASURED = ("predictions", "params:question", "params:evaluation")
+# What the page gathers from the folds.
+PARTS = ("explanations",)
+# Tables of the report, to copy and to keep as files.
+TABLES = ("classification_report_text", "classification_table", "confusion_counts", "network_summary")
 
 
-def create_measuring(study: Study) -> Pipeline:
-    """Return what every study and every variant of one is measured by."""
-    steps = [
+def create_measuring(study: Study, box: str = "") -> Pipeline:
+    """Return what every study and every variant of one is measured by.
+
+    Args:
+        study: Which is measured.
+        box: The box that holds all of it; none for the study that a pipeline is named for.
+    """
+    measures = [
         Node(nodes.measure_predictions, list(MEASURED), "metrics", name="measure_predictions"),
         Node(
             nodes.audit_leaks,
@@ -20,21 +30,35 @@ def create_measuring(study: Study) -> Pipeline:
             "leak_audit",
             name="audit_leaks",
         ),
+    ]
+    steps = [
         Node(
             nodes.report_classification,
             list(MEASURED),
-            ["classification_report_text", "classification_report", "classification_table"],
+            "classification_report",
             name="report_classification",
         ),
-        Node(nodes.tabulate_confusion, list(MEASURED), "confusion_counts", name="tabulate_confusion"),
         Node(
             nodes.draw_confusion_matrix,
-            ["raw", "confusion_counts"],
+            ["raw", *MEASURED],
             "confusion_matrix_figure",
             name="draw_confusion_matrix",
         ),
     ]
-    return wrap(study, steps)
+    tables = [
+        Node(
+            nodes.tabulate_classification,
+            list(MEASURED),
+            ["classification_report_text", "classification_table"],
+            name="tabulate_classification",
+        ),
+        Node(nodes.tabulate_confusion, list(MEASURED), "confusion_counts", name="tabulate_confusion"),
+    ]
+    return (
+        place_nodes(measures, study, box=join_boxes(box, MEASURING))
+        + place_nodes(steps, study, box=box)
+        + place_nodes(tables, study, box=box or REPORT)
+    )
 
 
 def create_page(study: Study, figures: Iterable[str] = (), sections: Iterable[str] = ()) -> Pipeline:
@@ -45,37 +69,26 @@ def create_page(study: Study, figures: Iterable[str] = (), sections: Iterable[st
         figures: Names of the study's own figures: other nodes draw their entries ``<study>.<name>_figure``.
         sections: Names of its own sections, entries ``<study>.<name>_section``.
     """
-    histories = [f"fold_{number}.history" for number in range(study.folds)]
+    subgroups = Node(
+        nodes.measure_subgroups,
+        ["predictions", "samples", "params:question", "params:evaluation"],
+        "subgroup_metrics",
+        name="measure_subgroups",
+    )
     steps = [
         Node(nodes.measure_calibration, list(MEASURED), "calibration", name="measure_calibration"),
-        Node(
-            nodes.measure_subgroups,
-            ["predictions", "samples", "params:question", "params:evaluation"],
-            "subgroup_metrics",
-            name="measure_subgroups",
-        ),
         draw("roc", "predictions", "params:question", "metrics"),
         draw("precision_recall", "predictions", "params:question", "metrics"),
         draw("metric_intervals", "metrics"),
         draw("reliability", "calibration", "params:question"),
-        draw("training_curves", "params:split", *histories),
+        draw("training_curves", "params:split", "histories"),
         draw("class_counts", "class_counts", "params:training"),
         draw("sample_sheet", "pixels", "samples", "folds"),
         draw("views", "pixels", "folds", "params:views"),
-        Node(
-            nodes.explain_errors,
-            [
-                *("samples", "pixels", "predictions", "params:question", "params:evaluation"),
-                *("params:training", "params:views"),
-                *(f"fold_{number}.model" for number in range(study.folds)),
-            ],
-            ["explained", "explanations"],
-            name="explain_errors",
-        ),
         draw(
             "wrong_gallery",
             *("pixels", "predictions", "samples", "params:question", "params:evaluation"),
-            *("explained", "explanations"),
+            "fold_results",
         ),
         draw(
             "answer_gallery",
@@ -88,8 +101,7 @@ def create_page(study: Study, figures: Iterable[str] = (), sections: Iterable[st
         *figures,
         *(node.name.removeprefix("draw_") for node in steps if node.name.startswith("draw_")),
     ]
-    steps += [
-        Node(nodes.gather_histories, histories, "training_facts", name="gather_histories"),
+    steps.append(
         Node(
             nodes.write_report,
             describe_inputs()
@@ -97,8 +109,7 @@ def create_page(study: Study, figures: Iterable[str] = (), sections: Iterable[st
                 "predictions": "predictions",
                 "samples": "samples",
                 "pixels": "pixels",
-                "explained": "explained",
-                "explanations": "explanations",
+                "fold_results": "fold_results",
                 "classification": "classification_report",
                 "calibration": "calibration",
                 "subgroups": "subgroup_metrics",
@@ -107,14 +118,45 @@ def create_page(study: Study, figures: Iterable[str] = (), sections: Iterable[st
             | name_parts(shown, sections),
             "report",
             name="write_report",
-        ),
-    ]
-    return wrap(study, steps)
+        )
+    )
+    return (
+        place_nodes([subgroups], study, box=MEASURING)
+        + create_explanations(study)
+        + place_nodes(steps, study, box=REPORT)
+    )
+
+
+def create_explanations(study: Study) -> Pipeline:
+    """Return what explains each fold's wrong predictions by the model that made them."""
+    fold = Node(
+        nodes.explain_errors,
+        [
+            *("model", "samples", "pixels", "predictions"),
+            *("params:question", "params:evaluation", "params:training", "params:views"),
+        ],
+        "explanations",
+        name="explain_errors",
+    )
+    gather = Node(
+        nodes.gather_explanations,
+        [
+            *("fold_predictions", "params:question", "params:evaluation"),
+            *(f"fold_{number}.explanations" for number in range(study.folds)),
+        ],
+        "explanations",
+        name="gather_explanations",
+    )
+    folds = (
+        place_nodes([fold], study, box=join_boxes(FOLDS, f"fold_{number}"), fold=number)
+        for number in range(study.folds)
+    )
+    return sum(folds, start=place_nodes([gather], study, box=FOLDS))
 
 
 def name_parts(figures: Iterable[str], sections: Iterable[str] = ()) -> dict[str, str]:
     """Return what a report shows as it takes it: under the names of entries, so that no argument is shadowed."""
-    names = [*(f"{name}_figure" for name in figures), *(f"{name}_section" for name in sections)]
+    names = [*(f"{name}_figure" for name in figures), *(f"{name}_section" for name in sections), *TABLES]
     return {name: name for name in names}
 
 
@@ -122,7 +164,7 @@ def describe_inputs() -> dict[str, str]:
     """Return what every report takes: the required fields of ``ReportInputs`` and their entries."""
     return {
         "record": "raw",
-        "run_info": "run_info",
+        "run_info": "params:run.info",
         "question": "params:question",
         "evaluation": "params:evaluation",
         "training": "params:training",
@@ -130,18 +172,10 @@ def describe_inputs() -> dict[str, str]:
         "leak_audit": "leak_audit",
         "class_counts": "class_counts",
         "rejected": "rejected",
-        "histories": "training_facts",
+        "histories": "histories",
     }
 
 
 def draw(figure: str, *inputs: str) -> Node:
     """Return the node that draws a figure; every one takes the data set's record first."""
     return Node(getattr(nodes, f"draw_{figure}"), ["raw", *inputs], f"{figure}_figure", name=f"draw_{figure}")
-
-
-def wrap(study: Study, steps: list[Node]) -> Pipeline:
-    """Return the nodes in a study's namespace, reading its data set."""
-    base = Pipeline(steps)
-    shared = {name: f"{study.dataset}.{name}" for name in ("raw", "scans")} | {"run_info": "run_info"}
-    shared = {name: entry for name, entry in shared.items() if name in base.inputs()}
-    return Pipeline(base, namespace=study.name, inputs=shared)

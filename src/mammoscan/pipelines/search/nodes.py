@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from mammoscan import figures
+from mammoscan.datasets import Bundle
 from mammoscan.evaluation.comparison import compare_predictions
 from mammoscan.params import (
     BalanceParams,
@@ -50,7 +51,7 @@ HEADLINE = "auc"
 
 def describe_search(
     plan: dict[str, int],
-    trials: pd.DataFrame,
+    fold_results: Bundle,
     predictions: pd.DataFrame,
     own_predictions: pd.DataFrame,
     question: Question,
@@ -61,7 +62,7 @@ def describe_search(
 
     Args:
         plan: What was counted before the search.
-        trials: The trials of all folds.
+        fold_results: With the trials of all folds.
         predictions: Of the networks trained by what the search found.
         own_predictions: Of the networks trained by the study's own recipe, on the same folds.
         question: The labels and the positive one.
@@ -74,6 +75,7 @@ def describe_search(
     found, own = (table[table["model"] == "cnn"] for table in (predictions, own_predictions))
     compared = compare_predictions(found, own, question, evaluation)
     keys = tuple(search.list_ranges())
+    trials = fold_results["trials"]
     owns = trials[trials["own_recipe"]].set_index("fold")["value"]
     scores = Table(
         caption="AUC on the test patients of all folds",
@@ -145,7 +147,7 @@ def search_recipe(
     search: SearchParams,
     machine: MachineParams,
     record: DatasetRecord,
-    folder: Path,
+    training_folder: Path,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Search for the best recipe among a fold's training patients; its test patients are not looked at.
 
@@ -161,7 +163,7 @@ def search_recipe(
         search: The ranges, and how many trials.
         machine: On what it is computed.
         record: The data set, whose fingerprint is in the name of the search.
-        folder: Where trials are kept.
+        training_folder: Where the study's trainings and trials are kept.
 
     Returns:
         The best recipe with its views, and a row a trial.
@@ -176,7 +178,7 @@ def search_recipe(
     described["data"] = record.fingerprint
     described["seen"] = describe_data(samples, pixels, inner.rows)
     described["precision"] = machine.precision
-    study = open_search(folder, name_search(described), search)
+    study = open_search(training_folder / f"fold_{fold}" / "search", name_search(described), search)
     kept = len(list_ended(study))
     if kept:
         logger.info("%s: %d trials are there already", title, min(kept, search.trials))
@@ -225,7 +227,7 @@ def train_found(
     recipe: dict[str, Any],
     split: SplitParams,
     machine: MachineParams,
-    checkpoints: Path,
+    training_folder: Path,
 ) -> tuple[Any, History]:
     """Train the recipe that was found on the fold's training side, as any study does."""
     return modelling.train_fold(
@@ -237,7 +239,7 @@ def train_found(
         views=ViewParams(**recipe["views"]),
         split=split,
         machine=machine,
-        checkpoints=checkpoints,
+        training_folder=training_folder,
     )
 
 
@@ -268,6 +270,6 @@ def gather_trials(*tables: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def draw_trials(record: DatasetRecord, trials: pd.DataFrame, search: SearchParams) -> Figure:
+def draw_trials(record: DatasetRecord, fold_results: Bundle, search: SearchParams) -> Figure:
     """Draw what each trial reached, fold by fold."""
-    return figures.draw_trials(trials, choose_stamp(record), measure=search.measure)
+    return figures.draw_trials(fold_results["trials"], choose_stamp(record), measure=search.measure)

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from kedro.pipeline import Node, Pipeline
 
 from mammoscan.pipelines import modelling
+from mammoscan.pipelines.graph import FOLDS, REPORT, join_boxes, place_nodes
 from mammoscan.pipelines.search.nodes import (
     count_trainings,
     describe_search,
@@ -19,47 +22,50 @@ REPLACED = ("train_fold", "predict_fold", "train_final")
 FIGURES, SECTIONS = ("trials",), ("search",)
 
 
-def create_pipeline(study: Study, own: Study) -> Pipeline:
+def create_pipeline(study: Study, own: Study, parts: Iterable[str] = ()) -> Pipeline:
     """Return what takes a study from samples to predictions by recipes that are searched for in each fold.
 
     Args:
         study: Its ``training`` is the recipe that the search begins with.
         own: The study beside whose predictions, on the same folds, those of the search are set.
+        parts: Entries that other pipelines gather from the folds, to be kept among the folds' results.
     """
     kept = [
         node
-        for node in modelling.create_pipeline(study).nodes
-        if node.name.rpartition(".")[2] not in REPLACED
+        for node in modelling.create_pipeline(study, parts=(*parts, "trials")).nodes
+        if node.short_name not in REPLACED
     ]
-    folds = [_create_fold(study, number) for number in range(study.folds)]
-    base = Pipeline(
-        [
-            Node(count_trainings, ["params:search", "params:split"], "search_plan", name="count_trainings"),
-            Node(
-                gather_trials,
-                [f"fold_{number}.trials" for number in range(study.folds)],
-                "trials",
-                name="gather_trials",
-            ),
-            Node(draw_trials, ["raw", "trials", "params:search"], "trials_figure", name="draw_trials"),
-            Node(
-                describe_search,
-                [
-                    "search_plan",
-                    "trials",
-                    "predictions",
-                    "own_predictions",
-                    "params:question",
-                    "params:evaluation",
-                    "params:search",
-                ],
-                "search_section",
-                name="describe_search",
-            ),
-        ]
+    gather = Node(
+        gather_trials,
+        [f"fold_{number}.trials" for number in range(study.folds)],
+        "trials",
+        name="gather_trials",
     )
-    inputs = {"raw": f"{study.dataset}.raw", "own_predictions": f"{own.name}.predictions"}
-    return sum(folds, start=Pipeline(kept) + Pipeline(base, namespace=study.name, inputs=inputs))
+    plan = Node(count_trainings, ["params:search", "params:split"], "search_plan", name="count_trainings")
+    told = [
+        Node(draw_trials, ["raw", "fold_results", "params:search"], "trials_figure", name="draw_trials"),
+        Node(
+            describe_search,
+            [
+                "search_plan",
+                "fold_results",
+                "predictions",
+                "own_predictions",
+                "params:question",
+                "params:evaluation",
+                "params:search",
+            ],
+            "search_section",
+            name="describe_search",
+        ),
+    ]
+    return (
+        Pipeline(kept)
+        + place_nodes([plan], study)
+        + place_nodes([gather], study, box=FOLDS)
+        + place_nodes(told, study, box=REPORT, others={"own_predictions": f"{own.name}.predictions"})
+        + sum((_create_fold(study, number) for number in range(study.folds)), start=Pipeline([]))
+    )
 
 
 def _create_fold(study: Study, number: int) -> Pipeline:
@@ -74,7 +80,7 @@ def _create_fold(study: Study, number: int) -> Pipeline:
                 *(f"params:{name}" for name in used),
                 "params:train",
                 "raw",
-                "trials_folder",
+                "params:run.training_folder",
             ],
             ["recipe", "trials"],
             name="search_recipe",
@@ -89,7 +95,7 @@ def _create_fold(study: Study, number: int) -> Pipeline:
                 "recipe",
                 "params:split",
                 "params:train",
-                "checkpoints",
+                "params:run.training_folder",
             ],
             ["model", "history"],
             name="train_fold",
@@ -101,11 +107,4 @@ def _create_fold(study: Study, number: int) -> Pipeline:
             name="predict_fold",
         ),
     ]
-    return Pipeline(
-        nodes,
-        namespace=f"{study.name}.fold_{number}",
-        inputs={name: f"{study.name}.{name}" for name in ("samples", "pixels")}
-        | {"raw": f"{study.dataset}.raw"},
-        parameters={"params:train": "params:train"}
-        | {f"params:{name}": f"params:{study.name}.{name}" for name in used},
-    )
+    return place_nodes(nodes, study, box=join_boxes(FOLDS, f"fold_{number}"), fold=number)

@@ -18,7 +18,7 @@ from mammoscan.figures.style import format_measure
 from mammoscan.params import EvaluationParams, Question, Recipe, SplitParams
 from mammoscan.pipelines.reporting.nodes import choose_stamp
 from mammoscan.records.dataset import DatasetRecord
-from mammoscan.records.history import History
+from mammoscan.records.history import Histories
 from mammoscan.records.section import Section, Table
 from mammoscan.reporting.format import format_percent
 from mammoscan.reporting.render import say_paragraphs
@@ -101,12 +101,12 @@ BREAKHIS = {"accuracy": 0.983, "precision": 0.65, "recall": 0.95, "f1": 0.77, "a
 
 
 def describe_breakhis_claims(
-    metrics: dict[str, Any], history: History, folds: pd.DataFrame, leak_audit: dict[str, Any]
+    metrics: dict[str, Any], histories: Histories, folds: pd.DataFrame, leak_audit: dict[str, Any]
 ) -> Section:
     """Show how 98.3 % accuracy and a ROC-AUC of .692 can stand in one article: they are not of the same images."""
     network = metrics["cnn"]
     sides = folds["fold_0"].value_counts()
-    best = max(epoch.val_accuracy or 0.0 for epoch in history.epochs)
+    best = max(epoch.val_accuracy or 0.0 for epoch in histories.folds[0].epochs)
     hard = _average(network["sensitivity"], network["specificity"])
     false_alarms = BREAKHIS["recall"] * (1 - BREAKHIS["precision"]) / BREAKHIS["precision"]
     implied = (BREAKHIS["recall"] + 1 - false_alarms) / 2
@@ -156,10 +156,10 @@ def describe_breakhis_claims(
 
 
 def describe_listed_claims(
-    metrics: dict[str, Any], history: History, leak_audit: dict[str, Any], split: SplitParams
+    metrics: dict[str, Any], histories: Histories, leak_audit: dict[str, Any], split: SplitParams
 ) -> Section:
     """Put the claims on the 400X images beside what came out here."""
-    epochs = history.epochs
+    epochs = histories.folds[0].epochs
     learnt = next((epoch.epoch for epoch in epochs if epoch.accuracy >= 0.9995), None)
     seconds = sum(epoch.seconds for epoch in epochs)
     rows = [
@@ -208,7 +208,7 @@ CHEST: dict[str, Any] = {
 
 def describe_chest_claims(
     metrics: dict[str, Any],
-    history: History,
+    histories: Histories,
     samples: pd.DataFrame,
     folds: pd.DataFrame,
     leak_audit: dict[str, Any],
@@ -216,6 +216,7 @@ def describe_chest_claims(
 ) -> Section:
     """Put the figures of the article on chest X-rays beside what came out here."""
     network = metrics["cnn"]
+    history = histories.folds[0]
     best = history.epochs[history.best_epoch - 1]
     labels = samples.set_index("sample_id")["label"]
     roles = folds.set_index("sample_id")["fold_0"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from kedro.pipeline import Node, Pipeline
 
-from mammoscan.pipelines.reporting.pipeline import wrap
+from mammoscan.pipelines.graph import REPORT, place_nodes
 from mammoscan.pipelines.tissue import nodes
 from mammoscan.studies import Study
 
@@ -21,8 +21,8 @@ class OwnPage:
     nodes: Callable[[], Sequence[Node]]
 
     def create_pipeline(self, study: Study) -> Pipeline:
-        """Return the nodes in the study's namespace."""
-        return wrap(study, list(self.nodes()))
+        """Return the nodes with the study's entries."""
+        return place_nodes(self.nodes(), study, box=REPORT)
 
 
 def _create_breakdown() -> list[Node]:
@@ -43,12 +43,12 @@ def _create_breakdown() -> list[Node]:
 
 
 def _create_breakhis_claims() -> list[Node]:
-    inputs = ["metrics", "fold_0.history", "folds", "leak_audit"]
+    inputs = ["metrics", "histories", "folds", "leak_audit"]
     return [Node(nodes.describe_breakhis_claims, inputs, "claims_section", name="describe_breakhis_claims")]
 
 
 def _create_listed_claims() -> list[Node]:
-    inputs = ["metrics", "fold_0.history", "leak_audit", "params:split"]
+    inputs = ["metrics", "histories", "leak_audit", "params:split"]
     return [Node(nodes.describe_listed_claims, inputs, "claims_section", name="describe_listed_claims")]
 
 
@@ -58,7 +58,7 @@ def _create_patch_claims() -> list[Node]:
 
 
 def _create_chest_claims() -> list[Node]:
-    inputs = ["metrics", "fold_0.history", "samples", "folds", "leak_audit", "params:training"]
+    inputs = ["metrics", "histories", "samples", "folds", "leak_audit", "params:training"]
     return [Node(nodes.describe_chest_claims, inputs, "claims_section", name="describe_chest_claims")]
 
 

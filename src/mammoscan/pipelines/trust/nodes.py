@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from mammoscan import figures
 from mammoscan.data.mias_regions import SCAN_SIDE
+from mammoscan.datasets import Bundle
 from mammoscan.evaluation import operating_point
 from mammoscan.evaluation.out_of_distribution import (
     AS_IS,
@@ -47,10 +48,11 @@ from mammoscan.records.card import (
     WindowInput,
 )
 from mammoscan.records.dataset import DatasetRecord
-from mammoscan.records.history import History
+from mammoscan.records.history import Histories, History
+from mammoscan.records.run_info import RunInfo
 from mammoscan.records.section import Section
 from mammoscan.reporting.division import find_division, name_division
-from mammoscan.reporting.model_card import build_metadata, choose_notice, write_markdown
+from mammoscan.reporting.model_card import choose_notice, write_markdown
 from mammoscan.reporting.render import name_measure
 from mammoscan.reporting.verdicts import find_protocol
 
@@ -249,7 +251,7 @@ def _read_shape(pixels: np.ndarray) -> tuple[int, int, int]:
 
 def write_card(
     record: DatasetRecord,
-    run_info: dict[str, Any],
+    run_info: RunInfo,
     model_input: ModelInput,
     samples: pd.DataFrame,
     question: Question,
@@ -258,12 +260,13 @@ def write_card(
     evaluation: EvaluationParams,
     metrics: dict[str, Any],
     leak_audit: dict[str, Any],
-    histories: dict[str, Any],
+    histories: Histories,
     final: History,
     trust: dict[str, Any],
+    reference: dict[str, Any],
     subgroups: pd.DataFrame,
 ) -> Card:
-    """Gather the final model's card."""
+    """Gather the final model's card; ``reference`` is its fitted out-of-distribution check."""
     card = _describe(
         record,
         run_info,
@@ -295,13 +298,14 @@ def write_card(
             in_distribution_share=trust["in_distribution_share"],
             held_out=shares[AS_IS],
             altered={shown: value for shown, value in shares.items() if shown != AS_IS},
+            limits={name: reference[name]["limit"] for name in ("levels", "features")},
         ),
     )
 
 
 def write_author_card(
     record: DatasetRecord,
-    run_info: dict[str, Any],
+    run_info: RunInfo,
     model_input: ModelInput,
     samples: pd.DataFrame,
     question: Question,
@@ -310,7 +314,7 @@ def write_author_card(
     evaluation: EvaluationParams,
     metrics: dict[str, Any],
     leak_audit: dict[str, Any],
-    histories: dict[str, Any],
+    histories: Histories,
 ) -> Card:
     """Gather the card of an article's own model: nothing in it would hold on new patients."""
     card = _describe(
@@ -329,14 +333,14 @@ def write_author_card(
     return Card(**card, threshold=evaluation.cut, threshold_rule=f"fixed at {evaluation.cut:g}")
 
 
-def write_model_card(card: Card) -> tuple[str, dict[str, Any]]:
-    """Write the card for people, and for machines in the style of a MONAI bundle's metadata."""
-    return write_markdown(card), build_metadata(card)
+def write_model_card(card: Card) -> str:
+    """Write the card for people; what a machine reads of it is written when the model is packaged."""
+    return write_markdown(card)
 
 
 def _describe(
     record: DatasetRecord,
-    run_info: dict[str, Any],
+    run_info: RunInfo,
     model_input: ModelInput,
     samples: pd.DataFrame,
     question: Question,
@@ -345,9 +349,9 @@ def _describe(
     evaluation: EvaluationParams,
     metrics: dict[str, Any],
     leak_audit: dict[str, Any],
-    histories: dict[str, Any],
+    histories: Histories,
 ) -> dict[str, Any]:
-    study = run_info["pipeline"]
+    study = run_info.pipeline
     protocol = find_protocol(study)
     division = find_division(protocol, record.patients_known, leak_audit)
     return {
@@ -376,17 +380,17 @@ def _describe(
         "views": views,
         "input": model_input.input,
         "shape": model_input.shape,
-        "folds": histories["folds"],
-        "best_epochs": histories["best_epochs"],
-        "parameters": histories["parameters"],
+        "folds": len(histories.folds),
+        "best_epochs": histories.best_epochs,
+        "parameters": histories.folds[0].parameters,
         "metrics": metrics[MAIN_MODEL],
         "baselines": {name: values[HEADLINE] for name, values in metrics.items() if name != MAIN_MODEL},
         "notice": choose_notice(record.kind, division),
-        "run_id": run_info["run_id"] or "",
-        "commit": run_info["commit"] or "",
-        "command": run_info["command"] or f"kedro run --pipeline {study}",
-        "python": run_info["python"],
-        "versions": run_info["versions"],
+        "run_id": run_info.run_id or "",
+        "commit": run_info.commit or "",
+        "command": run_info.command or f"kedro run --pipeline {study}",
+        "python": run_info.python,
+        "versions": run_info.versions,
     }
 
 
@@ -450,8 +454,13 @@ def fit_out_of_distribution(
     return _fit(Embedder(model, pixels, training, machine, features), samples, pixels, rows, evaluation)
 
 
+def gather_out_of_distribution(*tables: pd.DataFrame) -> pd.DataFrame:
+    """Put the folds' tables of the out-of-distribution check into one."""
+    return pd.concat(tables, ignore_index=True)
+
+
 def measure_trust(
-    predictions: pd.DataFrame, question: Question, evaluation: EvaluationParams, *flagged: pd.DataFrame
+    predictions: pd.DataFrame, question: Question, evaluation: EvaluationParams, fold_results: Bundle
 ) -> dict[str, Any]:
     """Fit temperature and threshold on the out-of-fold predictions, and measure what they are worth.
 
@@ -460,7 +469,7 @@ def measure_trust(
         and of altered images that the out-of-distribution check flags.
     """
     measured = operating_point.measure_trust(predictions, question, evaluation)
-    shares = measure_flagged_shares(pd.concat(flagged, ignore_index=True), evaluation)
+    shares = measure_flagged_shares(fold_results["out_of_distribution"], evaluation)
     return measured | {
         "in_distribution_share": evaluation.in_distribution_share,
         "out_of_distribution": shares,

@@ -2,38 +2,33 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
+from mammoscan.pipelines.graph import FOLDS, REPORT, TRUST, join_boxes, place_nodes
 from mammoscan.pipelines.trust import nodes
 from mammoscan.studies import Study
 
 FIGURES = ("calibration",)
 SECTIONS = ("trust",)
+# What is gathered from the folds.
+PARTS = ("out_of_distribution",)
 
 
 def create_trust(study: Study) -> Pipeline:
     """Return what finds temperature, threshold and the out-of-distribution check, and measures all three."""
     features = ["features"] if study.uses_features else []
-    folds = [
-        Pipeline(
-            [
-                Node(
-                    nodes.measure_out_of_distribution,
-                    [
-                        *("model", "samples", "pixels", "rows"),
-                        *("params:training", "params:evaluation", "params:train", *features),
-                    ],
-                    "out_of_distribution",
-                    name="measure_out_of_distribution",
-                )
-            ],
-            namespace=f"{study.name}.fold_{number}",
-            inputs={name: f"{study.name}.{name}" for name in ("samples", "pixels", *features)},
-            parameters={"params:train": "params:train"}
-            | {f"params:{name}": f"params:{study.name}.{name}" for name in ("training", "evaluation")},
-        )
-        for number in range(study.folds)
-    ]
     tables = [f"fold_{number}.out_of_distribution" for number in range(study.folds)]
-    base = [
+    fold = Node(
+        nodes.measure_out_of_distribution,
+        [
+            *("model", "samples", "pixels", "rows"),
+            *("params:training", "params:evaluation", "params:train", *features),
+        ],
+        "out_of_distribution",
+        name="measure_out_of_distribution",
+    )
+    gather = Node(
+        nodes.gather_out_of_distribution, tables, "out_of_distribution", name="gather_out_of_distribution"
+    )
+    fitted = [
         Node(
             nodes.fit_out_of_distribution,
             [
@@ -45,10 +40,12 @@ def create_trust(study: Study) -> Pipeline:
         ),
         Node(
             nodes.measure_trust,
-            ["predictions", "params:question", "params:evaluation", *tables],
+            ["predictions", "params:question", "params:evaluation", "fold_results"],
             "trust",
             name="measure_trust",
         ),
+    ]
+    told = [
         Node(
             nodes.draw_calibration,
             ["raw", "trust", "params:question"],
@@ -62,14 +59,17 @@ def create_trust(study: Study) -> Pipeline:
             name="write_trust_section",
         ),
     ]
-    return sum(
-        folds,
-        start=Pipeline(
-            base,
-            namespace=study.name,
-            inputs={"raw": f"{study.dataset}.raw"},
-            parameters={"params:train": "params:train"},
-        ),
+    return (
+        sum(
+            (
+                place_nodes([fold], study, box=join_boxes(FOLDS, f"fold_{number}"), fold=number)
+                for number in range(study.folds)
+            ),
+            start=Pipeline([]),
+        )
+        + place_nodes([gather], study, box=FOLDS)
+        + place_nodes(fitted, study, box=TRUST)
+        + place_nodes(told, study, box=REPORT)
     )
 
 
@@ -83,7 +83,7 @@ def create_card(study: Study) -> Pipeline:
     )
     inputs = {
         "record": "raw",
-        "run_info": "run_info",
+        "run_info": "params:run.info",
         "model_input": "model_input",
         "samples": "samples",
         "question": "params:question",
@@ -92,22 +92,23 @@ def create_card(study: Study) -> Pipeline:
         "evaluation": "params:evaluation",
         "metrics": "metrics",
         "leak_audit": "leak_audit",
-        "histories": "training_facts",
+        "histories": "histories",
     }
     if study.protocol == "patient":
-        inputs |= {"final": "final.history", "trust": "trust", "subgroups": "subgroup_metrics"}
-    base = Pipeline(
-        [
-            Node(describe, [*blocks, "pixels"], "model_input", name="describe_input"),
-            Node(
-                nodes.write_card if study.protocol == "patient" else nodes.write_author_card,
-                inputs,
-                "card",
-                name="write_card",
-            ),
-            Node(nodes.write_model_card, "card", ["model_card", "model_card_data"], name="write_model_card"),
-        ]
-    )
-    shared = {"raw": f"{study.dataset}.raw", "run_info": "run_info"}
-    own = {"params:grid": f"params:{study.dataset}.grid"} if not images else {}
-    return Pipeline(base, namespace=study.name, inputs=shared, parameters=own)
+        inputs |= {
+            "final": "final.history",
+            "trust": "trust",
+            "reference": "final.out_of_distribution",
+            "subgroups": "subgroup_metrics",
+        }
+    steps = [
+        Node(describe, [*blocks, "pixels"], "model_input", name="describe_input"),
+        Node(
+            nodes.write_card if study.protocol == "patient" else nodes.write_author_card,
+            inputs,
+            "card",
+            name="write_card",
+        ),
+        Node(nodes.write_model_card, "card", "model_card", name="write_model_card"),
+    ]
+    return place_nodes(steps, study, box=TRUST if study.protocol == "patient" else REPORT)
