@@ -41,8 +41,12 @@ def list_anchors(page: Path) -> set[str]:
 
 
 # Pipelines and files that a page itself shows how to write.
-OWN_PIPELINES = {"docs/how-to/add-a-study.md": "shapes"}
-OWN_FILES = ("src/shapes.py",)
+OWN_PIPELINES = {
+    "docs/how-to/add-a-study.md": "shapes",
+    "docs/getting-started.md": "lungs",
+    "docs/how-to/your-own-images.md": "lungs",
+}
+OWN_FILES = ("src/shapes.py", "conf/base/parameters_lungs.yml", "conf/base/parameters_NAME.yml")
 
 
 def list_commands() -> Iterator[tuple[Path, list[str]]]:
