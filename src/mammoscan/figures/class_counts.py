@@ -33,13 +33,15 @@ def draw_class_counts(
     before, after = counts["before"].to_numpy(dtype=float), counts["after"].to_numpy(dtype=float)
     changed = bool((before != after).any())
     averaged = any(value % 1 for value in (*before, *after))
+    totals = before.sum(), after.sum()
+    before, after = before.round(), after.round()
     what = "samples in a training side, rounded means of the folds" if averaged else "samples"
     subtitle = (
-        f"{before.sum():,.0f} {what}, before balancing, {after.sum():,.0f} after."
+        f"{totals[0]:,.0f} {what}, before balancing, {totals[1]:,.0f} after."
         if changed
-        else f"{before.sum():,.0f} {what}; all of them are used, and the loss weighs rare classes more."
+        else f"{totals[0]:,.0f} {what}; all of them are used, and the loss weighs rare classes more."
         if weighted
-        else f"{before.sum():,.0f} {what}; no balancing, so all of them are used."
+        else f"{totals[0]:,.0f} {what}; no balancing, so all of them are used."
     )
     pitch = 0.5 if changed else 0.34
     figure = new_figure(0.7 + pitch * len(labels), title, stamp, subtitle=subtitle)

@@ -14,7 +14,7 @@ from mammoscan.figures.image_grids import pick_spread
 from mammoscan.figures.style import BLUE, MUTED, SMALL_SIZE, VERMILION, draw_nothing, new_figure
 
 PAIRS = 2
-_EMPTY = "#e9ebee"
+_EMPTY = "#b4b9c0"
 
 
 def pick_slides(places: pd.DataFrame, limit: int) -> list[str]:
@@ -51,7 +51,7 @@ def draw_probability_map(
         title,
         stamp,
         subtitle="Each square is a patch in its place on the slide, predicted by a network that was not trained on "
-        "that slide's fold. Light grey: no patch there, or not in the sample.",
+        "that slide's fold. Grey: no patch there, or not in the sample.",
     )
     panels = figure.subplots(lines, 2 * PAIRS, squeeze=False)
     for axes in panels.flat:
