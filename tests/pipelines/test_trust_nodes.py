@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from histories import make_history
+from mammoscan.evaluation.calibration import COLDEST, HOTTEST
 from mammoscan.evaluation.out_of_distribution import AS_IS
 from mammoscan.models.registry import build_network
 from mammoscan.params import (
@@ -317,3 +318,15 @@ def test_what_the_division_kept_apart_is_said_from_the_audit(trust: dict[str, An
         text = nodes.write_model_card(card)[0]
         assert card.division in text
         assert "patients kept apart" not in text
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [(COLDEST, "all but perfect"), (HOTTEST, "hardly anything"), (1.4, "")]
+)
+def test_a_temperature_at_the_end_of_its_range_is_called_degenerate(
+    trust: dict[str, Any], value: float, words: str
+) -> None:
+    fitted = trust["fitted_temperature"] | {"value": value}
+    said = write_trust_section(trust | {"fitted_temperature": fitted}, QUESTION).paragraphs[0]
+    assert ("degenerate" in said) == bool(words)
+    assert words in said

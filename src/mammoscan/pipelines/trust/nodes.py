@@ -15,6 +15,7 @@ from mammoscan import figures
 from mammoscan.data.mias_regions import SCAN_SIDE
 from mammoscan.datasets import Bundle
 from mammoscan.evaluation import operating_point
+from mammoscan.evaluation.calibration import COLDEST, HOTTEST
 from mammoscan.evaluation.out_of_distribution import (
     AS_IS,
     describe_levels,
@@ -106,7 +107,7 @@ def _say_calibration(trust: dict[str, Any]) -> str:
     temperature = format_measure(fitted)
     basis = (
         f"One temperature was fitted on the {trust['samples']:,} out-of-fold predictions of {trust['patients']:,} "
-        f"patients: {temperature}."
+        f"patients: {temperature}.{_say_degenerate(fitted['value'])}"
     )
     crossed = f"changes the log loss by {format_measure(change, 3)}, each fold measured with that of the other folds"
     if trust["temperature"] == 1:
@@ -124,6 +125,18 @@ def _say_calibration(trust: dict[str, Any]) -> str:
         f"{_say_slope(trust['calibration']['after'])} It was fitted on other networks than the one that it goes with: "
         "those of the folds, which learnt from fewer patients."
     )
+
+
+def _say_degenerate(temperature: float | None) -> str:
+    """Say that a temperature at the end of the searched range is none; nothing for any other."""
+    if temperature is None or COLDEST * 1.05 < temperature < HOTTEST / 1.05:
+        return ""
+    meaning = (
+        "no temperature helps, because the probabilities say hardly anything about the labels"
+        if temperature > 1
+        else "the predictions are all but perfect, too few mistakes to fit it to"
+    )
+    return f" It is degenerate, at the end of the range from {COLDEST:g} to {HOTTEST:g} that was searched: {meaning}."
 
 
 def _say_slope(calibration: dict[str, Any]) -> str:
