@@ -6,6 +6,7 @@ from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_info
 
 from mammoscan.errors import MammoscanError
+from mammoscan.evaluation import baselines
 from mammoscan.evaluation.baselines import predict_baselines
 from mammoscan.evaluation.metadata_features import build_features, reject_label_leaks
 from mammoscan.evaluation.splits import divide_samples
@@ -184,3 +185,45 @@ def test_a_fit_runs_on_one_thread(data, question, with_metadata, monkeypatch):
     monkeypatch.setattr(LogisticRegression, "fit", note_threads)
     predict_baselines(*data, question, with_metadata)
     assert seen == {1}
+
+
+@pytest.fixture(autouse=True)
+def few_trees(monkeypatch):
+    """Ten trees say what a hundred do, sooner."""
+    monkeypatch.setattr(baselines, "TREES", 10)
+
+
+def test_trees_are_taken_where_no_straight_line_divides(data, question):
+    samples, pixels, folds = data
+    rng = np.random.default_rng(0)
+    first, second = rng.normal(size=(2, len(samples)))
+    label = np.where(first * second > 0, "malignant", "benign")
+    samples = samples.assign(
+        label=label, target=(label == "malignant").astype(int), radius=first, depth=second
+    )
+    found = predict_baselines(
+        samples, pixels, folds, question, EvaluationParams(metadata_columns=("radius", "depth"))
+    )
+    assert measure_area(found, "metadata") > 0.7
+
+
+def test_a_penalty_stronger_than_the_former_strongest_is_tried(data, question, monkeypatch):
+    tried = set()
+    fit = LogisticRegression.fit
+
+    def note_strength(self, *args, **kwargs):
+        tried.add(self.C)
+        return fit(self, *args, **kwargs)
+
+    monkeypatch.setattr(LogisticRegression, "fit", note_strength)
+    predict_baselines(*data, question, EvaluationParams(metadata_columns=()))
+    assert min(tried) <= 1e-5
+
+
+def test_texture_is_taken_at_three_scales(data):
+    _, pixels, _ = data
+    rows = np.arange(3)
+    alone = describe_textures(pixels[:, 4:12, 4:12], rows)
+    assert describe_textures(pixels, rows).shape[1] == 3 * alone.shape[1]
+    channels = np.concatenate([pixels, pixels[::-1], pixels], axis=3)
+    assert describe_textures(channels, rows, apart=True).shape[1] == 3 * alone.shape[1]

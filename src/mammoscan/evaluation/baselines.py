@@ -12,7 +12,9 @@ from mammoscan.evaluation.splits import split_folds
 from mammoscan.evaluation.texture_features import describe_textures
 from mammoscan.params import EvaluationParams, Question
 
-STRENGTHS = (0.001, 0.01, 0.1, 1.0)
+STRENGTHS = (1e-5, 1e-4, 1e-3, 0.01, 0.1, 1.0)
+USUAL_STRENGTH = 0.1
+TREES, MIN_LEAF = 100, 5
 INNER_FOLDS = 3
 # With so many samples the strength of the penalty hardly matters, and choosing it would take long.
 MANY_SAMPLES = 10_000
@@ -27,8 +29,9 @@ def predict_baselines(
 ) -> pd.DataFrame:
     """Predict each fold's test side by three simple models trained on its training and validation sides.
 
-    ``majority`` gives every sample the training side's frequencies, ``metadata`` is a logistic regression on
-    ``evaluation.metadata_columns``, ``texture`` one on hand-made features of the pixels.
+    ``majority`` gives every sample the training side's frequencies; ``metadata`` learns from
+    ``evaluation.metadata_columns``, ``texture`` from hand-made features of the pixels at three scales. Both are a
+    logistic regression or an ensemble of trees, whichever has the lower log loss in inner folds of training patients.
 
     Args:
         samples: One row a sample.
@@ -63,7 +66,7 @@ def predict_baselines(
         if columns:
             features["metadata"] = build_features(known, columns, training)
         for model, values in features.items():
-            fitted = _fit_regression(values[training], target[training], patients[training], evaluation.seed)
+            fitted = _fit_model(values[training], target[training], patients[training], evaluation.seed)
             answers[model] = _predict_labels(fitted, values[test], len(question.labels))
         fold = int(name.removeprefix("fold_"))
         for model, probabilities in answers.items():
@@ -77,8 +80,9 @@ def _predict_frequencies(target: np.ndarray, labels: int, count: int) -> np.ndar
     return np.tile(np.bincount(target, minlength=labels) / len(target), (count, 1))
 
 
-def _fit_regression(values: np.ndarray, target: np.ndarray, patients: np.ndarray, seed: int) -> Any:
-    """Fit a standardised logistic regression; inner folds of patients choose the strength of its penalty."""
+def _fit_model(values: np.ndarray, target: np.ndarray, patients: np.ndarray, seed: int) -> Any:
+    """Fit the regression or the trees; inner folds of patients choose between them and the penalty's strength."""
+    from sklearn.ensemble import ExtraTreesClassifier
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import log_loss
     from sklearn.model_selection import StratifiedGroupKFold
@@ -88,29 +92,33 @@ def _fit_regression(values: np.ndarray, target: np.ndarray, patients: np.ndarray
 
     # A solver's steps are too small to share: BLAS threads that wait for each other made a fit fifteen times as long.
     @threadpool_limits.wrap(limits=1)
-    def fit(strength: float, rows: np.ndarray) -> Any:
-        model = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=1000))
+    def fit(strength: float | None, rows: np.ndarray) -> Any:
+        if strength is None:
+            model = ExtraTreesClassifier(TREES, min_samples_leaf=MIN_LEAF, random_state=seed, n_jobs=1)
+        else:
+            model = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=1000))
         return model.fit(values[rows], target[rows])
 
     everything = np.arange(len(target))
     kinds = np.unique(target)
     scarce = min(len(np.unique(patients[target == kind])) for kind in kinds) < INNER_FOLDS
     if scarce or len(target) > MANY_SAMPLES:
-        return fit(STRENGTHS[-2], everything)
+        return fit(USUAL_STRENGTH, everything)
     inner = StratifiedGroupKFold(INNER_FOLDS, shuffle=True, random_state=seed)
     divisions = [
         (learn, check)
         for learn, check in inner.split(values, target, patients)
         if len(np.unique(target[learn])) == len(kinds)
     ]
+    candidates = (*STRENGTHS, None)
     losses = [
         sum(
             log_loss(target[check], fit(c, learn).predict_proba(values[check]), labels=kinds)
             for learn, check in divisions
         )
-        for c in STRENGTHS
+        for c in candidates
     ]
-    return fit(STRENGTHS[int(np.argmin(losses))], everything)
+    return fit(candidates[int(np.argmin(losses))], everything)
 
 
 def _predict_labels(model: Any, values: np.ndarray, labels: int) -> np.ndarray:

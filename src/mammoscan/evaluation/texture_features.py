@@ -12,30 +12,44 @@ PERCENTILES = (5, 25, 50, 75, 95)
 WINDOWS = (3, 7, 15)
 RINGS = 4
 BANDS = 6
+# Of smaller images neither the middle nor a reduced copy says more.
+MIN_SCALED_SIDE = 16
 
 
 def describe_textures(pixels: np.ndarray, rows: np.ndarray, apart: bool = False) -> np.ndarray:
-    """Describe images by intensity, gradients, local contrast, radial profile and spectrum.
+    """Describe images by intensity, gradients, local contrast, radial profile and spectrum, at three scales.
 
     Args:
         pixels: uint8 ``[N, H, W, C]``; read in chunks.
         rows: Positions of the images to describe.
-        apart: Whether the channels are images of their own, e.g. windows of several scales; otherwise they are
-            colours, of which their mean is described and how they differ.
+        apart: Whether the channels are windows of different width around one place. Otherwise the scales are the
+            image, its middle half and the image reduced to half its side.
 
     Returns:
         float64 ``[len(rows), features]``, finite.
     """
-    if apart and pixels.shape[3] > 1:
-        return np.hstack([describe_textures(pixels[..., [k]], rows) for k in range(pixels.shape[3])])
     size = int(np.prod(pixels.shape[1:])) * 8
     step = max(1, CHUNK_BYTES // size)
-    parts = [_describe_chunk(np.asarray(pixels[rows[at : at + step]])) for at in range(0, len(rows), step)]
+    parts = [
+        _describe_chunk(np.asarray(pixels[rows[at : at + step]]), apart) for at in range(0, len(rows), step)
+    ]
     return np.nan_to_num(np.concatenate(parts))
 
 
-def _describe_chunk(images: np.ndarray) -> np.ndarray:
-    values = _reduce_images(images.astype(np.float32) / 255)
+def _describe_chunk(images: np.ndarray, apart: bool) -> np.ndarray:
+    values = images.astype(np.float32) / 255
+    if apart:
+        return np.hstack([_describe_scale(values[..., k : k + 1]) for k in range(values.shape[3])])
+    parts = [_describe_scale(values)]
+    height, width = values.shape[1:3]
+    if min(height, width) >= MIN_SCALED_SIDE:
+        middle = values[:, height // 4 : height - height // 4, width // 4 : width - width // 4]
+        parts += [_describe_scale(middle), _describe_scale(_halve(_reduce_images(values)))]
+    return np.hstack(parts)
+
+
+def _describe_scale(images: np.ndarray) -> np.ndarray:
+    values = _reduce_images(images)
     grey = values.mean(axis=3)
     features = [_describe_intensity(grey), _describe_gradients(grey), _describe_contrast(grey)]
     features += [_describe_rings(grey), _describe_spectrum(grey)]
@@ -43,6 +57,12 @@ def _describe_chunk(images: np.ndarray) -> np.ndarray:
         channels = [values[..., k].reshape(len(values), -1) for k in range(values.shape[3])]
         features += [np.stack([f(axis=1) for c in channels for f in (c.mean, c.std)], axis=1)]
     return np.hstack(features).astype(float)
+
+
+def _halve(images: np.ndarray) -> np.ndarray:
+    height, width = (side // 2 for side in images.shape[1:3])
+    blocks = images[:, : 2 * height, : 2 * width].reshape(len(images), height, 2, width, 2, -1)
+    return blocks.mean(axis=(2, 4))
 
 
 def _reduce_images(images: np.ndarray) -> np.ndarray:
