@@ -16,6 +16,7 @@ from mammoscan.models.registry import build_network
 from mammoscan.params import EvaluationParams, MachineParams, Question, Recipe, SplitParams, ViewParams
 from mammoscan.pipeline_registry import register_pipelines
 from mammoscan.pipelines.lockbox import nodes
+from mammoscan.records.run_info import RunInfo
 from mammoscan.studies import STUDIES
 from records import make_dataset_record
 
@@ -24,7 +25,16 @@ TRAINING = Recipe(epochs=1, scale="unit")
 MACHINE = MachineParams(device="cpu")
 VIEWS = ViewParams(prediction=False)
 TRUST = {"temperature": 1.5, "threshold": 0.4}
-RUN = {"run_id": "r1", "commit": "abc"}
+RUN = RunInfo(
+    pipeline="mias_lockbox",
+    started=0,
+    command=None,
+    commit="abc",
+    run_id="r1",
+    versions={},
+    python="3.11",
+    machine="",
+)
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from mammoscan.figures.style import STAMPS
 from mammoscan.inference.predict import predict_probabilities
 from mammoscan.params import EvaluationParams, MachineParams, Question, Recipe, ViewParams
 from mammoscan.records.dataset import DatasetRecord
+from mammoscan.records.run_info import RunInfo
 from mammoscan.reporting import verdicts
 from mammoscan.reporting.render import name_measure, render_page, say
 
@@ -72,7 +73,7 @@ def open_lockbox(
     return pd.concat([table, simple], ignore_index=True), split
 
 
-def record_opening(model: Any, predictions: pd.DataFrame, run_info: Any) -> dict[str, Any]:
+def record_opening(model: Any, predictions: pd.DataFrame, run_info: RunInfo) -> dict[str, Any]:
     """Write down that the lockbox was opened, before anything is measured on it."""
     rows = predictions[predictions["model"] == MAIN_MODEL]
     weights = hashlib.sha256()
@@ -81,8 +82,8 @@ def record_opening(model: Any, predictions: pd.DataFrame, run_info: Any) -> dict
     patients = sorted(set(rows["patient_id"].astype(str)))
     return {
         "opened": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "run_id": _read(run_info, "run_id") or "",
-        "commit": _read(run_info, "commit") or "",
+        "run_id": run_info.run_id or "",
+        "commit": run_info.commit or "",
         "model": weights.hexdigest()[:DIGITS],
         "patients": len(patients),
         "samples": len(rows),
@@ -132,7 +133,7 @@ def measure_lockbox(
 
 def write_lockbox_report(
     record: DatasetRecord,
-    run_info: Any,
+    run_info: RunInfo,
     found: dict[str, Any],
     audit: dict[str, Any],
     openings: list[dict[str, Any]],
@@ -189,11 +190,6 @@ def write_lockbox_report(
         calibration=found["calibration"],
         audit=audit["sentence"],
         openings=openings,
-        commit=_read(run_info, "commit") or "",
-        run_id=_read(run_info, "run_id") or "",
+        commit=run_info.commit or "",
+        run_id=run_info.run_id or "",
     )
-
-
-def _read(run_info: Any, name: str) -> Any:
-    """Read a fact of the run, which is a record or a plain dictionary."""
-    return run_info.get(name) if isinstance(run_info, dict) else getattr(run_info, name, None)
