@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import requests
@@ -102,11 +106,92 @@ def test_other_failures_are_told_too(
 
 def test_the_bar_counts_megabytes_with_and_without_a_known_total() -> None:
     seen: list[tuple[int, int, str]] = []
-    bar = download._Bar(lambda *args: seen.append(args))
-    bar.update(3_000_000)
-    bar.total = 4_000_000
-    bar.update(3_000_000)
-    bar.reset()
-    bar.update(4_000_000)
-    bar.close()
-    assert seen == [(3, 3, "MB"), (4, 4, "MB"), (4, 4, "MB"), (4, 4, "MB")]
+    for done, total in [(3_000_000, 0), (2_000_000, 4_000_000), (4_000_000, 4_000_000)]:
+        download._show_progress(lambda *args: seen.append(args), done, total)
+    assert seen == [(3, 3, "MB"), (2, 4, "MB"), (4, 4, "MB")]
+
+
+class TestServers:
+    """What a server may do: break off, send elsewhere, send without end."""
+
+    @pytest.fixture
+    def server(self) -> Iterator[ThreadingHTTPServer]:
+        class Handler(BaseHTTPRequestHandler):
+            asked: ClassVar[list[str]] = []
+
+            def do_GET(self) -> None:
+                port = self.server.server_address[1]
+                self.asked.append(self.headers.get("Range", ""))
+                targets = {
+                    "/near.zip": "/whole.zip",
+                    "/far.zip": f"http://localhost:{port}/whole.zip",
+                    "/file.zip": "file:///etc/passwd",
+                    "/round.zip": "/round.zip",
+                }
+                if self.path in targets:
+                    self.send_response(302)
+                    self.send_header("Location", targets[self.path])
+                    self.end_headers()
+                    return
+                start = int(self.headers.get("Range", "bytes=0-")[6:-1])
+                self.send_response(206 if start else 200)
+                self.send_header("Accept-Ranges", "bytes")
+                if self.path == "/endless.zip":
+                    self.end_headers()
+                    with contextlib.suppress(OSError):
+                        while True:
+                            self.wfile.write(DATA)
+                self.send_header("Content-Length", str(len(DATA) - start))
+                self.end_headers()
+                stop = start + 300_000 if self.path == "/breaks.zip" else len(DATA)
+                self.wfile.write(DATA[start:stop])
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+        server.server_close()
+
+    def fetch(self, server: ThreadingHTTPServer, name: str, folder: Path) -> Path:
+        return download_file(f"http://127.0.0.1:{server.server_address[1]}/{name}", folder)
+
+    def test_a_transfer_that_breaks_off_goes_on_where_it_stopped(
+        self, server: ThreadingHTTPServer, tmp_path: Path
+    ) -> None:
+        assert self.fetch(server, "breaks.zip", tmp_path).read_bytes() == DATA
+        asked = server.RequestHandlerClass.asked
+        assert asked[0] == ""
+        assert all(one.startswith("bytes=") and one != "bytes=0-" for one in asked[1:])
+        assert len(asked) == 4
+
+    def test_another_place_on_the_same_host_is_followed(
+        self, server: ThreadingHTTPServer, tmp_path: Path
+    ) -> None:
+        assert self.fetch(server, "near.zip", tmp_path).read_bytes() == DATA
+
+    @pytest.mark.parametrize(
+        ("name", "words"),
+        [
+            ("far.zip", "leads to another host, http://localhost:.*give that address"),
+            ("file.zip", "leads to another host"),
+            ("round.zip", "leads on more than 5 times"),
+        ],
+    )
+    def test_another_host_or_scheme_is_not(
+        self, server: ThreadingHTTPServer, tmp_path: Path, name: str, words: str
+    ) -> None:
+        with pytest.raises(MammoscanError, match=words):
+            self.fetch(server, name, tmp_path)
+        assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize("name", ["endless.zip", "whole.zip"])
+    def test_what_is_larger_than_there_is_room_for_is_ended(
+        self, server: ThreadingHTTPServer, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(download, "MAX_BYTES", 500_000)
+        with pytest.raises(MammoscanError, match="room for"):
+            self.fetch(server, name, tmp_path)
+        assert list(tmp_path.iterdir()) == []
