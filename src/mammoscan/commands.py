@@ -35,7 +35,7 @@ def main() -> None:
 @click.option(
     "--require-signature", type=FILE, metavar="KEY", help="Public key that must have signed the model."
 )
-@click.option("--feedback", type=FILE, help="CSV file for ratings of answers. [default: nobody is asked]")
+@click.option("--feedback", type=FILE, help="CSV file for ratings of answers. [default: none are kept]")
 @click.option("--max-images", default=32, type=click.IntRange(1), help="In one request.")
 @click.option(
     "--max-megabytes", default=64.0, type=click.FloatRange(0, min_open=True), help="Of one request."

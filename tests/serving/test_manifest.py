@@ -13,8 +13,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from mammoscan.commands import main
 from mammoscan.errors import MammoscanError
+from mammoscan.models.registry import build_network
 from mammoscan.serving.manifest import MANIFEST, SIGNATURE, check_manifest, write_manifest
 from mammoscan.serving.signature import check_signature, make_key, sign_manifest
+from services import CARD
 
 
 @pytest.fixture
@@ -138,6 +140,63 @@ class TestSignatures:
         assert key.stat().st_mode & 0o077 == 0
         with pytest.raises(MammoscanError, match="no key is overwritten"):
             make_key(key)
+
+
+class TestDamage:
+    """Files that are damaged although their digests are new: one line each, and no traceback."""
+
+    @pytest.fixture
+    def model(self, tmp_path: Path) -> Path:
+        folder = tmp_path / "whole"
+        folder.mkdir()
+        build_network("small_cnn", (24, 24, 1), 2, 3).save(folder / "network.keras")
+        card = CARD.model_copy(update={"shape": (24, 24, 1)})
+        (folder / "card.json").write_text(card.model_dump_json())
+        return folder
+
+    @pytest.mark.parametrize(
+        ("file", "content"),
+        [
+            ("network.keras", None),
+            ("network.keras", b"junk"),
+            ("network.keras", b""),
+            ("card.json", None),
+            ("card.json", b"[]"),
+            ("card.json", b"\xff\xfe"),
+            ("card.json", b'{"threshold": "high"}'),
+            ("out_of_distribution.json", b"{"),
+        ],
+    )
+    def test_a_damaged_file_is_one_line(self, model: Path, file: str, content: bytes | None) -> None:
+        whole = (model / file).read_bytes() if content is None else b""
+        (model / file).write_bytes(whole[: len(whole) // 2] if content is None else content)
+        write_manifest(model)
+        done = CliRunner().invoke(
+            main, ["serve", "--study", "mias", "--model", str(model), "--host", "127.0.0.1", "--port", "0"]
+        )
+        assert done.exit_code == 1
+        assert isinstance(done.exception, SystemExit), repr(done.exception)
+        assert file in done.output
+        assert done.output.count("\n") == 1
+
+    def test_a_folder_that_cannot_be_written_is_one_line(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*_: object, **__: object) -> None:
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr(Path, "write_text", refuse)
+        with pytest.raises(MammoscanError, match=r"cannot be written.*ermission denied"):
+            write_manifest(folder)
+
+    @pytest.mark.parametrize("host", ["a\0b", "x" * 5000, "[::1", "http://[::1", "\x1b[2J", "256.1.1.1"])
+    def test_an_odd_host_is_one_line(self, host: str) -> None:
+        done = CliRunner().invoke(main, ["serve", "--study", "mias", "--host", host, "--port", "0"])
+        assert done.exit_code == 1
+        assert isinstance(done.exception, SystemExit), repr(done.exception)
+        assert done.output.count("\n") == 1
+        assert "\x1b" not in done.output
+        assert len(done.output) < 1000
 
 
 class TestCommand:

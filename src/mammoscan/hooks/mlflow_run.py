@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,7 @@ from mlflow.data.meta_dataset import MetaDataset
 from mlflow.data.sources import LocalArtifactDatasetSource
 
 from mammoscan.datasets.run_info import read_command, read_commit
+from mammoscan.hooks.privacy import PRIVACY
 from mammoscan.hooks.provenance_notes import find_file, find_registered
 from mammoscan.hooks.run_lock import RUN_LOCK
 from mammoscan.provenance import RUN_PARAMETERS
@@ -287,11 +289,14 @@ class TrackingHooks:
 
         entries = {OUT_OF_DISTRIBUTION: "final.out_of_distribution", MODEL_CARD: "model_card"}
         paths = {file: find_file(catalog, f"{main}.{entry}") for file, entry in entries.items()}
-        log_model(
-            network,
-            Card.read(card),
-            {file: path for file, path in paths.items() if path is not None and path.is_file()},
-        )
+        with tempfile.TemporaryDirectory() as folder:
+            files = {file: path for file, path in paths.items() if path is not None and path.is_file()}
+            if PRIVACY.pseudonyms is not None:
+                files = {
+                    name: PRIVACY.pseudonyms.scrub_file(path, Path(folder)) for name, path in files.items()
+                }
+            content = PRIVACY.scrub(card.read_text(encoding="utf-8"))
+            log_model(network, Card.model_validate_json(content), files)
 
     @staticmethod
     def _say_where(made: list[str], catalog: CatalogProtocol) -> None:

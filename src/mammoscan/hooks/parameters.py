@@ -16,7 +16,7 @@ from kedro.pipeline import Pipeline
 from pydantic import TypeAdapter, ValidationError
 
 from mammoscan.errors import MammoscanError
-from mammoscan.params import Recipe
+from mammoscan.params import PrivacyParams, Recipe
 from mammoscan.provenance import RUN_PARAMETERS
 from mammoscan.studies import STUDIES
 
@@ -99,8 +99,8 @@ def check_environment(conf: Path, env: str) -> None:
 
 
 def list_types(registered: Iterable[Pipeline]) -> dict[str, Any]:
-    """Return the type that nodes ask of each parameter, by the annotations of their functions."""
-    types: dict[str, Any] = {}
+    """Return the type that nodes ask of each parameter, by their functions' annotations; hooks read ``privacy``."""
+    types: dict[str, Any] = {"privacy": PrivacyParams}
     for node in {node for pipeline in registered for node in pipeline.nodes}:
         hints = get_type_hints(node.func, include_extras=True)
         types |= {

@@ -29,7 +29,7 @@ from mammoscan.params.training import (
     PlateauParams,
     Recipe,
 )
-from mammoscan.params.usage import CompareParams, ExportParams, PredictParams
+from mammoscan.params.usage import CompareParams, ExportParams, PredictParams, PrivacyParams
 
 __all__ = [
     "AllowModified",
@@ -50,6 +50,7 @@ __all__ = [
     "PhaseParams",
     "PlateauParams",
     "PredictParams",
+    "PrivacyParams",
     "Question",
     "Recipe",
     "ScanGridParams",

@@ -30,6 +30,16 @@ class PredictParams(Block):
     )
 
 
+class PrivacyParams(Block):
+    """What leaves the machine."""
+
+    hash_ids: bool = Field(
+        False,
+        description="sample and patient identifiers, file names and folders stand in MLflow, reports, figures and "
+        "cards only as hashes with the key in `conf/local/privacy.key`",
+    )
+
+
 class ExportParams(Block):
     """Which model is written as ONNX."""
 

@@ -23,7 +23,7 @@ class Record(BaseModel):
             MammoscanError: If it is not such a record.
         """
         try:
-            return cls.model_validate_json(file.read_text(encoding="utf-8"))
+            return cls.model_validate_json(file.read_bytes())
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(map(str, first["loc"])) or "the file"

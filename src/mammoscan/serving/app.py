@@ -104,7 +104,7 @@ def create_app(
         classifier: The model.
         limits: What requests may cost; None means the defaults.
         allowed_hosts: Names under which the service is reached; see ``RequestLimits``.
-        feedback: A CSV file for what people say of the answers; None means that nobody is asked.
+        feedback: A CSV file for ratings of answers; None means that the page asks for none.
         decoder: What decodes image files; None means worker processes.
 
     Returns:

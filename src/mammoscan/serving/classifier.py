@@ -95,9 +95,9 @@ class Classifier:
         check_manifest(inside)
         reference = inside / OUT_OF_DISTRIBUTION
         found = cls(
-            load_model(inside / NETWORK),
+            _load_network(inside / NETWORK),
             read_card(inside),
-            json.loads(reference.read_text(encoding="utf-8")) if reference.is_file() else None,
+            _load_reference(reference) if reference.is_file() else None,
         )
         if runtime == "onnx":
             found.use_onnx(inside / ONNX)
@@ -160,8 +160,8 @@ class Classifier:
         labels, positive = self.card.labels, self.card.positive
         table = pd.DataFrame(probabilities.astype(float), columns=[f"p_{label}" for label in labels])
         if self.card.is_binary:
-            said = table[f"p_{positive}"] >= self.card.threshold
-            table.insert(0, "label", np.where(said, positive, self.card.other))
+            is_positive = table[f"p_{positive}"] >= self.card.threshold
+            table.insert(0, "label", np.where(is_positive, positive, self.card.other))
             table["threshold"] = self.card.threshold
         else:
             table.insert(0, "label", [labels[index] for index in probabilities.argmax(axis=1)])
@@ -204,3 +204,21 @@ class Classifier:
                 f"expected uint8 of shape [N, {', '.join(map(str, self.shape))}]"
             )
         return pixels
+
+
+def _load_network(file: Path) -> Any:
+    try:
+        return load_model(file)
+    except MammoscanError:
+        raise
+    # A damaged file makes Keras, h5py and zipfile raise nearly anything.
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise MammoscanError(f"{file} is no Keras model that can be read: {reason}; get it again") from error
+
+
+def _load_reference(file: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(file.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise MammoscanError(f"{file} cannot be read: {error}; get the model again") from error

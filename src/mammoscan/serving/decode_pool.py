@@ -109,7 +109,7 @@ class DecodePool:
         self.close()
 
     def _ask(self, task: str, content: bytes, name: str, header: dict[str, Any]) -> Message:
-        if len(content) > self._limits.bytes:  # said without sending it anywhere
+        if len(content) > self._limits.bytes:  # before it is sent anywhere
             raise MammoscanError(
                 f"{name} has {len(content):,} bytes, expected at most {self._limits.bytes:,}"
             )

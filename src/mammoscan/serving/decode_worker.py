@@ -1,7 +1,7 @@
 """The process in which image files are decoded: it holds no model, may use little memory and is killed when it hangs.
 
-A message is a JSON object and byte strings; nothing that comes back is unpickled, so that a decoder that somebody
-took over gains no more than this process.
+A message is a JSON object and byte strings; nothing that comes back is unpickled, so that an attacker who takes over a
+decoder gains no more than this process.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A packaged model's network as ONNX, beside the Keras file, once both have said the same."""
+"""A packaged model's network as ONNX, beside the Keras file, once both have given the same answers."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ MAX_DIFFERENCE = 1e-4
 
 
 def export_model(folder: Path, pixels: NDArray[np.uint8], images: int) -> dict[str, Any]:
-    """Write ``network.onnx`` into a model's folder; it stays there only if it says the same as ``network.keras``.
+    """Write ``network.onnx`` into a model's folder; it stays there only if it answers as ``network.keras``.
 
     Args:
         folder: Holds ``network.keras`` and ``card.json``.
         pixels: The study's images, uint8 ``[N, H, W, C]``.
-        images: On how many of them both are asked, spread evenly over all.
+        images: On how many of them the two are compared, spread evenly over all.
 
     Returns:
         ``file``, ``bytes``, ``keras_bytes``, ``images``, ``largest_difference`` and ``mean_difference`` of the

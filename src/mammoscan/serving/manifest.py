@@ -21,9 +21,14 @@ def write_manifest(folder: Path) -> Path:
     """
     manifest = folder / MANIFEST
     text = json.dumps({"format": FORMAT, "sha256": _digest_files(folder)}, indent=1, sort_keys=True) + "\n"
-    (folder / SIGNATURE).unlink(missing_ok=True)
-    with write_whole(manifest) as part:
-        part.write_text(text, encoding="utf-8")
+    try:
+        (folder / SIGNATURE).unlink(missing_ok=True)
+        with write_whole(manifest) as part:
+            part.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise MammoscanError(
+            f"{manifest} cannot be written ({error.strerror}): copy the model to a folder of your own"
+        ) from error
     return manifest
 
 
@@ -36,7 +41,7 @@ def check_manifest(folder: Path) -> None:
         known = listed["format"] == FORMAT
     except FileNotFoundError as error:
         raise MammoscanError(
-            f"{folder} holds no {MANIFEST}, so nobody knows whether its files are as they were written; if you trust "
+            f"{folder} holds no {MANIFEST}, so its files cannot be checked; if you trust "
             f"them, write one: mammoscan sign {folder}"
         ) from error
     except (OSError, ValueError, TypeError, KeyError) as error:

@@ -49,7 +49,7 @@ class ServiceMetrics:
             self._unknown.inc(bool(answer.out_of_distribution))
 
     def count_request(self, path: str, status: int, seconds: float) -> None:
-        """Count a request; what was asked for beside the known paths is ``other``, so that nobody fills the memory."""
+        """Count a request; any path but the known ones is ``other``, which bounds the number of counters."""
         self._requests.labels(path if path in PATHS else "other", str(status)).inc()
         if path == "/predict" and status == 200:
             self._seconds.observe(seconds)

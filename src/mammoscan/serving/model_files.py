@@ -1,7 +1,4 @@
-"""From what a person calls a model to the folder that it lies in.
-
-What lies in the folder of a packaged model.
-"""
+"""Find a packaged model by what the user calls it, and the files in its folder."""
 
 from __future__ import annotations
 
@@ -84,7 +81,7 @@ def find_model(study: str, model: str, tracking_uri: str | None = None) -> Path:
             model = _find_latest(client, study)
         elif not model.startswith("models:/"):
             model = _find_of_run(client, model)
-        # For an address of a model MLflow asks the global database, whatever it is told here.
+        # MLflow resolves a model's address in its global database, whatever the client's is.
         mlflow.set_tracking_uri(uri)
         return find_files(Path(mlflow.artifacts.download_artifacts(model)))
     except MlflowException as error:
@@ -110,8 +107,10 @@ def read_tracking_uri() -> str:
         merge_strategy={"mlflow": "soft"},
         custom_resolvers={"project_root": find_project_root},
     )
-    told = (loader["mlflow"].get("server") or {}).get("mlflow_tracking_uri")
-    return str(told or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{find_project_root()}/mlflow.db")
+    configured = (loader["mlflow"].get("server") or {}).get("mlflow_tracking_uri")
+    return str(
+        configured or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{find_project_root()}/mlflow.db"
+    )
 
 
 def _find_latest(client: MlflowClient, study: str) -> str:

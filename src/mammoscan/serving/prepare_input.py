@@ -235,7 +235,7 @@ def _fit_image(
         try:
             return decode_image(picture.content, (height, width), channels, how.levels).pixels
         except UnreadableImageError:
-            # Training leaves such a file out; here somebody waits for an answer, and reads the note.
+            # Training leaves such a file out; here a user waits for an answer, and reads the note.
             pass
     notes += depth
     return _resize(array, width, height, Image.Resampling.BILINEAR)

@@ -160,10 +160,10 @@ def answer_scan(classifier: Classifier, image: PreparedImage, explain: bool) -> 
     values = found.probabilities[..., labels.index(positive)]
     top = found.probabilities[np.unravel_index(np.nanargmax(values), values.shape)].astype(float)
     two = card.is_binary
-    said = positive if top[labels.index(positive)] >= card.threshold else card.other
+    answer = positive if top[labels.index(positive)] >= card.threshold else card.other
     return ImageAnswer(
         name=image.name,
-        label=said if two else labels[int(top.argmax())],
+        label=answer if two else labels[int(top.argmax())],
         probabilities={label: round(float(value), 6) for label, value in zip(labels, top, strict=True)},
         positive=positive if two else None,
         threshold=card.threshold if two else None,

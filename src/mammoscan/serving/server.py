@@ -82,7 +82,7 @@ def make_config(app: FastAPI, limits: ServiceLimits, **options: Any) -> uvicorn.
 
 
 def make_protocol(limits: ServiceLimits) -> type[H11Protocol]:
-    """Return a protocol that nobody can keep busy by sending headers slowly or by opening many connections."""
+    """Return a protocol that closes slow connections, and the longest waiting where there are too many."""
 
     class BoundedProtocol(H11Protocol):
         _timer: asyncio.TimerHandle | None = None

@@ -43,7 +43,12 @@ def sign_manifest(folder: Path, key: Path) -> Path:
     private = _read_key(key, "private")
     assert isinstance(private, Ed25519PrivateKey)
     signature = folder / SIGNATURE
-    signature.write_bytes(private.sign((folder / MANIFEST).read_bytes()))
+    try:
+        signature.write_bytes(private.sign((folder / MANIFEST).read_bytes()))
+    except OSError as error:
+        raise MammoscanError(
+            f"{signature} cannot be written ({error.strerror}): copy the model to a folder of your own"
+        ) from error
     return signature
 
 

@@ -29,6 +29,7 @@ from mammoscan.params import (
     ViewParams,
 )
 from mammoscan.pipelines.reporting.nodes import choose_stamp
+from mammoscan.privacy import hash_name
 from mammoscan.progress import show_progress
 from mammoscan.records.dataset import DatasetRecord
 
@@ -148,7 +149,8 @@ def draw_scan_sheet(
 ) -> Figure:
     """Draw scans with their regions marked; those of the lockbox stay unseen."""
     regions = samples.drop(samples.index[find_lockbox_rows(folds)]).drop_duplicates("region_id")
-    return figures.draw_scan_sheet(grids[..., 0], list_scans(record), regions, choose_stamp(record))
+    names = [hash_name(name) for name in list_scans(record)]
+    return figures.draw_scan_sheet(grids[..., 0], names, regions, choose_stamp(record))
 
 
 def draw_place_map(record: DatasetRecord, samples: pd.DataFrame, folds: pd.DataFrame) -> Figure:
