@@ -102,7 +102,7 @@ class TestFolds:
     @pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
     def test_another_number_of_folds_is_refused(self, known: dict[str, Any], study: Study) -> None:
         find_value(known, f"{study.name}.split")["folds"] = 7
-        pattern = rf"^{study.name}.split.folds is 7, expected {study.folds}: .*records.py, not the parameter$"
+        pattern = rf"^{study.name}.split.folds is 7, expected {study.folds}: .*mammoscan new makes a study of"
         with pytest.raises(MammoscanError, match=pattern):
             parameters.check_folds(known)
 

@@ -421,7 +421,7 @@ def _require_groups(samples: pd.DataFrame, groups: pd.Series, split: SplitParams
         if found < needed:
             raise MammoscanError(
                 f"label {label!r}: {found} {split.together}s found, {needed} needed for {folds} fold(s); "
-                "use more data or a study with fewer folds"
+                + (f"set split.folds to {found}" if 2 < found < folds else "use more data")
             )
 
 

@@ -77,9 +77,14 @@ def check_folds(parameters: Mapping[str, Any]) -> None:
     for study in STUDIES.values():
         found = find_value(parameters, f"{study.name}.split.folds")
         if found != study.folds:
+            where = (
+                f"write split.folds in conf/base/parameters_{study.name}.yml"
+                if study.own_images
+                else "for another number, mammoscan new makes a study of the same images with --folds"
+            )
             raise MammoscanError(
                 f"{study.name}.split.folds is {found!r}, expected {study.folds}: folds are in the graph, which is "
-                "built before parameters are read; change the study's record in studies/records.py, not the parameter"
+                f"built before parameters are read; {where}"
             )
 
 
