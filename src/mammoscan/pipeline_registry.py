@@ -18,6 +18,7 @@ from mammoscan.pipelines import (
     mias,
     modelling,
     predict,
+    repeats,
     reporting,
     search,
     tissue,
@@ -73,15 +74,17 @@ def create_variants(article: str, names: Iterable[str]) -> Pipeline:
 
 def list_parts(study: Study) -> tuple[str, ...]:
     """Return what a study's page gathers from its folds."""
-    return reporting.PARTS if study.protocol == "author" else (*reporting.PARTS, *trust.PARTS)
+    return reporting.PARTS if study.protocol == "author" else (*reporting.PARTS, *trust.PARTS, *repeats.PARTS)
 
 
 def create_page(study: Study, figures: Iterable[str] = (), sections: Iterable[str] = ()) -> Pipeline:
     """Return a study's page, with what an answer of its final model is worth, and that model's card."""
     if study.protocol == "author":
         return trust.create_card(study) + reporting.create_page(study, figures, sections)
-    page = reporting.create_page(study, (*figures, *trust.FIGURES), (*sections, *trust.SECTIONS))
-    return trust.create_trust(study) + trust.create_card(study) + page
+    page = reporting.create_page(
+        study, (*figures, *trust.FIGURES), (*sections, *trust.SECTIONS, *repeats.SECTIONS)
+    )
+    return trust.create_trust(study) + repeats.create_pipeline(study) + trust.create_card(study) + page
 
 
 def create_image_study(study: Study, data: Pipeline) -> Pipeline:

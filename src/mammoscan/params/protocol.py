@@ -56,6 +56,12 @@ class SplitParams(Block):
         "validation", description="`test` is what the articles did"
     )
     seed: int = Field(0, ge=0, description="seed of the split")
+    repeats: int = Field(
+        0,
+        ge=0,
+        description="how often the cross-validation is repeated with another split, and as often with another training "
+        "seed, to report their spread; each repeat takes as long as all folds",
+    )
     lockbox: float = Field(
         0,
         ge=0,

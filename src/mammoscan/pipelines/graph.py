@@ -26,6 +26,7 @@ FOLD_ENTRIES = (
     "model",
     "history",
     "predictions",
+    "repeat_predictions",
     "out_of_distribution",
     "explanations",
     "recipe",
