@@ -12,6 +12,7 @@ from mammoscan.hooks import ParameterHooks, parameters
 from mammoscan.hooks.parameters import find_value, list_types
 from mammoscan.params import Recipe
 from mammoscan.pipeline_registry import register_pipelines
+from mammoscan.provenance import RUN_PARAMETERS
 from mammoscan.studies import STUDIES, Study
 from projects import LoadConf, load_project_conf
 
@@ -161,6 +162,6 @@ class TestValues:
             name.removeprefix("params:")
             for pipeline in REGISTERED.values()
             for name in pipeline.datasets()
-            if name.startswith("params:")
+            if name.startswith("params:") and not name.startswith(RUN_PARAMETERS)
         }
         assert set(TYPES) == asked | {"privacy"}  # which hooks read
