@@ -104,9 +104,6 @@ class TestBlocks:
     def test_a_block_shows_itself_as_compact_json(self) -> None:
         shown = '{"kind":"window","size":48,"scales":[1.0],"normals_per_scan":3,"seed":0}'
         assert str(CropParams(kind="window")) == shown
-            str(CropParams(kind="window"))
-            == '{"kind":"window","size":48,"scales":[1.0],"normals_per_scan":3,"seed":0}'
-        )
 
 
 class TestPacks:

@@ -16,6 +16,7 @@ from mammoscan.pipelines import (
     images,
     lockbox,
     mias,
+    mias_scan,
     modelling,
     predict,
     repeats,
@@ -121,6 +122,10 @@ def register_pipelines() -> dict[str, Pipeline]:
         + create_page(STUDIES[name], mias.FIGURES)
         for name in ("mias", "mias_normal")
     }
+    networks = [f"mias_normal.fold_{number}.model" for number in range(STUDIES["mias_normal"].folds)]
+    pipelines["mias_scan"] = (data + create_study("mias_normal")).to_outputs(
+        *networks
+    ) + mias_scan.create_pipeline(STUDIES["mias_normal"])
     pipelines["mias_search"] = data + create_search(STUDIES["mias_search"], STUDIES["mias"])
     pipelines["mias_author"] = (
         data

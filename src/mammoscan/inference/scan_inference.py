@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mammoscan.imaging.crops import cut_scales
+from mammoscan.imaging.peaks import pick_peaks
 from mammoscan.imaging.views import N_VIEWS, invert_view
 from mammoscan.inference.predict import predict_probabilities
 from mammoscan.models.outputs import expand_probabilities
@@ -212,6 +213,30 @@ def map_scan(
             predicted = _predict_views(reader, box, known, N_VIEWS if views.prediction else 1)
         found[part] = np.where(inside[part][..., None], predicted, np.nan)
     return ScanMap(found, rows, columns)
+
+
+class Peak(NamedTuple):
+    """A place of a map that stands out, in grid pixels from the upper left corner."""
+
+    row: int
+    column: int
+    probability: float
+
+
+def find_peaks(found: ScanMap, label: int, distance: float, limit: int) -> list[Peak]:
+    """List the highest places of a map, the highest first, no two nearer to each other than ``distance``.
+
+    Args:
+        found: The map.
+        label: Index of the label that is looked for.
+        distance: In grid pixels; half a window's side is usual.
+        limit: Maximum number.
+    """
+    values = found.probabilities[..., label]
+    return [
+        Peak(int(found.rows[i]), int(found.columns[j]), float(values[i, j]))
+        for i, j in pick_peaks(values, found.rows, found.columns, distance, limit)
+    ]
 
 
 def _prepare(model: keras.Model, scale: Scale, stride: int) -> _Reader | None:

@@ -17,7 +17,7 @@ from mammoscan.params.dataset import (
     Source,
     UnpackLimit,
 )
-from mammoscan.params.evaluation import EvaluationParams, Question, ThresholdParams
+from mammoscan.params.evaluation import EvaluationParams, Question, ScanReading, ThresholdParams
 from mammoscan.params.images import ImagesParams
 from mammoscan.params.protocol import BalanceParams, SplitParams, ViewParams
 from mammoscan.params.search import Choices, NumberRange, SearchParams, apply_values, read_values
@@ -54,6 +54,7 @@ __all__ = [
     "Question",
     "Recipe",
     "ScanGridParams",
+    "ScanReading",
     "SearchParams",
     "Source",
     "SplitParams",

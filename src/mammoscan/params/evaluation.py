@@ -100,6 +100,16 @@ class ThresholdParams(Block):
         return self
 
 
+class ScanReading(Block):
+    """How whole scans are read window by window."""
+
+    stride: int = Field(4, ge=1, le=64, description="grid pixels from one window to the next")
+    findings: int = Field(10, ge=1, le=200, description="findings kept on each scan, at most")
+    average_views: bool = Field(
+        False, description="average the eight views of each window; takes eight times as long"
+    )
+
+
 class EvaluationParams(Block):
     """How predictions are measured."""
 

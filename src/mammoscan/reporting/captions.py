@@ -24,6 +24,8 @@ CAPTIONS: dict[str, str] = {
     "views": "Turned and mirrored copies of one image.",
     "probability_map": "Left of each pair what was marked, right of it what the network said.",
     "place_map": "If the clouds differ from label to label, place alone tells something about the label.",
+    "froc": "Higher up, more of the marked regions are found; further right, at the price of more false findings.",
+    "findings": "At two false findings per scan. Rings are marked regions, squares findings.",
     "topology": "The layers from input to output.",
     "training_curves": "Where the two curves part, "
     "the network goes on learning its training images by heart.",

@@ -12,8 +12,7 @@ from mammoscan.errors import MammoscanError
 from mammoscan.evaluation.calibration import apply_temperature
 from mammoscan.figures.scans import draw_scan_map
 from mammoscan.figures.style import PHANTOM_STAMP
-from mammoscan.imaging.peaks import pick_peaks
-from mammoscan.inference.scan_inference import ScanMap, map_scan
+from mammoscan.inference.scan_inference import ScanMap, find_peaks, map_scan
 from mammoscan.serving.classifier import Classifier
 from mammoscan.serving.pictures import colour_heat, encode_picture
 from mammoscan.serving.prepare_input import PreparedImage, PreparedScan, prepare_whole_scan
@@ -95,12 +94,11 @@ def list_regions(
     """
     window = classifier.shape[0]
     positive = classifier.card.labels.index(classifier.card.positive)
-    values = found.probabilities[..., positive]
     rows = []
-    for rank, (i, j) in enumerate(pick_peaks(values, found.rows, found.columns, window / 2, limit), 1):
-        row, column = float(found.rows[i] * scale), float(found.columns[j] * scale)
+    for rank, peak in enumerate(find_peaks(found, positive, window / 2, limit), 1):
+        row, column = float(peak.row * scale), float(peak.column * scale)
         place = {"x": column, "y": height - row, "row": row, "column": column, "side": window * scale}
-        rows.append({"rank": rank, "probability": float(values[i, j]), **place})
+        rows.append({"rank": rank, "probability": peak.probability, **place})
     return pd.DataFrame(rows, columns=list(REGION_COLUMNS))
 
 
