@@ -77,9 +77,7 @@ def test_fewer_false_findings_cost_regions_and_the_interval_holds_the_value() ->
     scans = make_scans(80)
     regions = make_regions(scans)
     hits = make_findings(scans.iloc[::2], rng.uniform(0.2, 1, 40), np.full(40, 100.0))
-    false = pd.concat(
-        [make_findings(scans, rng.uniform(0, 0.8, 80), np.full(80, 500.0)) for _ in range(5)]
-    )
+    false = pd.concat([make_findings(scans, rng.uniform(0, 0.8, 80), np.full(80, 500.0)) for _ in range(5)])
     froc = measure_froc(pd.concat([hits, false]), regions, scans, EVALUATION)
     values = [point.measure["value"] for point in froc.at]
     assert values == sorted(values)

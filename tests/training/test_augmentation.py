@@ -11,10 +11,12 @@ from mammoscan.inference.predict import predict_probabilities
 from mammoscan.models import build_network
 from mammoscan.params import AugmentationParams, MachineParams, Recipe, ViewParams
 from mammoscan.training.augmentation import (
+    AugmentationKind,
     draw_order,
     draw_prediction_warps,
     draw_views,
     draw_warps,
+    read_augmentation,
     tabulate_views,
     warp_tensor,
 )
@@ -156,3 +158,33 @@ def test_the_tables_of_views_are_the_views() -> None:
     image = np.random.default_rng(0).integers(0, 255, (6, 6, 3), dtype=np.uint8)
     for k, table in enumerate(tabulate_views(6, 6)):
         assert np.array_equal(image.reshape(36, 3)[table].reshape(6, 6, 3), make_view(image, k))
+
+
+def test_shifts_move_by_shares_of_the_sides_and_fill_as_said() -> None:
+    image = np.arange(64, dtype=np.float32).reshape(1, 8, 8, 1)
+    warps = draw_warps(AugmentationParams(shift_height=0.5), 0, 1, 50, 8, 8)
+    assert np.abs(warps[:, 5]).max() <= 4
+    assert not warps[:, 2].any()
+    warps[0, 5] = 2.0
+    moved = np.asarray(warp_tensor(image, warps[:1]))
+    np.testing.assert_allclose(moved[0, :6], image[0, 2:], atol=1e-4)
+    np.testing.assert_allclose(moved[0, 6:], image[0, [7, 7]], atol=1e-4)
+    black = np.asarray(warp_tensor(image, warps[:1], AugmentationKind("constant")))
+    assert not black[0, 6:].any()
+
+
+def test_grey_levels_change_as_keras_layers_do() -> None:
+    image = np.random.default_rng(0).uniform(60, 190, (1, 8, 8, 1)).astype(np.float32)
+    augmentation = AugmentationParams(brightness=0.1, contrast=0.3)
+    warps = draw_warps(augmentation, 0, 1, 1, 8, 8)
+    offset, factor = warps[0, 8:]
+    assert 0 < abs(offset) <= 25.5
+    assert 0.7 <= factor <= 1.3
+    found = np.asarray(warp_tensor(image, warps, read_augmentation(augmentation)))
+    np.testing.assert_allclose(found, (image - image.mean()) * factor + image.mean() + offset, atol=1e-3)
+
+
+def test_what_was_drawn_before_does_not_depend_on_the_newer_parts() -> None:
+    plain = draw_warps(AugmentationParams(rotation=30, zoom=(0.8, 1.2)), 3, 2, 9, 8, 8)
+    more = draw_warps(AugmentationParams(rotation=30, zoom=(0.8, 1.2), brightness=0.2), 3, 2, 9, 8, 8)
+    np.testing.assert_array_equal(plain[:, :8], more[:, :8])

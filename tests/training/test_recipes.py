@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -13,6 +13,7 @@ from mammoscan.errors import MammoscanError
 from mammoscan.inference.backbone_features import check_features, compose_model, compute_features
 from mammoscan.inference.predict import predict_probabilities
 from mammoscan.models import build_network
+from mammoscan.models.outputs import build_loss
 from mammoscan.params import MachineParams, PlateauParams, Recipe, ViewParams
 from mammoscan.records.history import Epoch, History
 from mammoscan.training import checkpoints, pixel_blocks
@@ -297,3 +298,108 @@ class TestFrozen:
             predict_probabilities(head, features, np.arange(3), **more),
             atol=1e-4,
         )
+
+
+class TestNewerParts:
+    """AdamW, a cosine, a moving average, smoothed labels and changed grey levels, in every engine."""
+
+    WORDS: ClassVar[dict[str, Any]] = {
+        "optimizer": "adamw",
+        "weight_decay": 0.01,
+        "ema": 0.8,
+        "label_smoothing": 0.1,
+        "cosine": {"warmup": 2, "floor": 0.1},
+        "keep": "best",
+        "augmentation": {"shift_width": 0.1, "brightness": 0.1, "contrast": 0.2, "fill": "reflect"},
+    }
+
+    def test_engines_agree_on_all_of_it(
+        self, train: Train, problem: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        import keras
+
+        # Dropout draws differ between the engines.
+        monkeypatch.setattr(keras.layers.Dropout, "call", lambda self, inputs, training=False: inputs)
+        words = {"epochs": 4, "network": {"name": "tiny_body"}, "training": "none", **self.WORDS}
+        (one, first), (two, second) = (train(engine=engine, **words) for engine in ("auto", "fit"))
+        for mine, theirs in zip(one.get_weights(), two.get_weights(), strict=True):
+            np.testing.assert_allclose(mine, theirs, atol=1e-3)
+        rates = [row.learning_rate for row in first.epochs]
+        assert rates == pytest.approx([5e-4, 1e-3, 5.5e-4, 1e-4])
+        assert [row.learning_rate for row in second.epochs] == pytest.approx(rates)
+        # Nothing stops without patience, and still the best epoch is kept.
+        losses = [row.val_loss for row in first.epochs]
+        assert len(losses) == 4
+        assert first.best_epoch == int(np.argmin(losses)) + 1
+
+    def test_the_average_is_what_is_validated_and_kept(self, train: Train, problem: Any) -> None:
+        words = {"epochs": 2, "network": {"name": "tiny"}, "training": "none"}
+        plain, _ = train(**words)
+        slow, history = train(ema=0.99, **words)
+        again, _ = train(**words)
+        fresh, _ = train(learning_rate=1e-12, **words)
+        distance = [np.abs(model.get_weights()[0] - fresh.get_weights()[0]).max() for model in (plain, slow)]
+        assert 0 < distance[1] < 0.5 * distance[0]
+        np.testing.assert_array_equal(plain.get_weights()[0], again.get_weights()[0])
+        found = predict_probabilities(
+            slow,
+            problem.pixels,
+            problem.validation,
+            recipe=Recipe(epochs=1),
+            views=ViewParams(prediction=False),
+            machine=MachineParams(device="cpu"),
+        )
+        accuracy = float((found.argmax(axis=1) == problem.targets[problem.validation]).mean())
+        assert history.epochs[-1].val_accuracy == pytest.approx(accuracy)
+
+    def test_the_last_epoch_is_kept_although_patience_stops(self, train: Train) -> None:
+        words = {"epochs": 30, "network": {"name": "tiny"}, "learning_rate": 0.05, "patience": 1}
+        _, best = train(keep="best", **words)
+        _, last = train(keep="last", **words)
+        assert best.stopped_early
+        assert len(best.epochs) == len(last.epochs)
+        assert best.best_epoch == len(best.epochs) - 1
+        assert last.best_epoch == len(last.epochs)
+
+    def test_it_resumes_to_equal_bits(
+        self, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(checkpoints, "_MIN_SECONDS", 0.0)
+        monkeypatch.setattr(checkpoints, "_SHARE", 1e9)
+        words = {"epochs": 4, "network": {"name": "tiny_body"}, **self.WORDS}
+        whole, _ = train(**words)
+
+        def interrupt(row: Epoch) -> None:
+            if row.epoch == 3:
+                raise KeyboardInterrupt
+
+        words["checkpoint"] = tmp_path / "training.ckpt"
+        with pytest.raises(KeyboardInterrupt):
+            train(on_epoch=interrupt, **words)
+        resumed, history = train(resume=True, **words)
+        assert history.resumed_after == 2
+        assert_same_bits(whole, resumed)
+
+    @pytest.mark.parametrize("loss", ["crossentropy", "focal"])
+    def test_smoothed_and_focal_losses_are_those_of_keras(self, loss: str) -> None:
+        import keras
+
+        values = np.array([[0.7, 0.2, 0.1], [0.3, 0.3, 0.4]], np.float32)
+        targets = np.array([0, 2])
+        kind = "CategoricalFocalCrossentropy" if loss == "focal" else "CategoricalCrossentropy"
+        wanted = getattr(keras.losses, kind)(label_smoothing=0.2, reduction="none")(
+            np.eye(3)[targets], values
+        )
+        found = build_loss(loss, 3, 0.2)(targets, values)
+        np.testing.assert_allclose(np.asarray(found), np.asarray(wanted), rtol=1e-6)
+
+    @pytest.mark.parametrize(
+        ("block", "message"),
+        [
+            ({"cosine": {}, "plateau": {"patience": 1, "factor": 0.1}}, "cosine and plateau are set"),
+            ({"cosine": {"warmup": 3}}, "cosine.warmup is 3, expected fewer than the 3 epochs"),
+        ],
+    )
+    def test_two_that_decide_the_rate_are_refused(self, block: dict[str, Any], message: str) -> None:
+        with pytest.raises(ValueError, match=message):
+            Recipe.model_validate({"epochs": 3, **block})

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mammoscan.imaging.views import N_VIEWS
 from mammoscan.models.outputs import expand_probabilities, expand_tensor
 from mammoscan.models.preprocessing import Scale, scale_tensor
-from mammoscan.training.augmentation import warp_tensor
+from mammoscan.training.augmentation import AugmentationKind, warp_tensor
 
 if TYPE_CHECKING:
     import keras
@@ -32,12 +32,12 @@ class ForwardOptions(NamedTuple):
     Attributes:
         scale: None where features are read as they are.
         average_views: Whether the prediction is the mean over the eight views.
-        average_augmentations: Whether it is the mean over drawn augmentations.
+        average_augmentations: The kind of the augmentations whose mean it is, if it is one.
     """
 
     scale: Scale | None
     average_views: bool = False
-    average_augmentations: bool = False
+    average_augmentations: AugmentationKind | None = None
 
 
 def compile_forward_pass(
@@ -65,7 +65,7 @@ def compile_forward_pass(
     if backend == "jax":
         from mammoscan.training.devices import find_jax_device
 
-        forward = _share(key, lambda: _compile_jax(model, options.scale))
+        forward = _share(key, lambda: _compile_jax(model, options))
         return _bind_jax(
             forward,
             model,
@@ -131,7 +131,10 @@ def _compile_tensorflow(model: keras.Model, options: ForwardOptions) -> Callable
             if not options.average_augmentations:
                 return predict(shown)
             values = tf.cast(shown, tf.float32)
-            return average(tf.shape(warps)[0], lambda d: predict(warp_tensor(values, warps[d])))
+            return average(
+                tf.shape(warps)[0],
+                lambda d: predict(warp_tensor(values, warps[d], options.average_augmentations)),
+            )
 
         if not options.average_views:
             return draw(images)
@@ -160,14 +163,18 @@ def _run_keras(
         flat = images.reshape(len(images), -1, images.shape[-1])
         shown = [flat[:, table].reshape(images.shape) for table in tables]
     if options.average_augmentations and warps is not None:
-        shown = [np.asarray(warp_tensor(view.astype(np.float32), warp)) for view in shown for warp in warps]
+        shown = [
+            np.asarray(warp_tensor(view.astype(np.float32), warp, options.average_augmentations))
+            for view in shown
+            for warp in warps
+        ]
     if options.scale is not None:
         shown = [np.asarray(scale_tensor(view, options.scale)) for view in shown]
     found = [expand_probabilities(model.predict_on_batch(view)) for view in shown]
     return np.mean(found, axis=0, dtype=np.float32)
 
 
-def _compile_jax(model: keras.Model, scale: Scale | None) -> Callable[..., Any]:
+def _compile_jax(model: keras.Model, options: ForwardOptions) -> Callable[..., Any]:
     """Return the forward pass of networks of one architecture, for one view of some images.
 
     It takes trainable and other variables, images, the view's look-up table or None, and one augmentation or None.
@@ -186,8 +193,9 @@ def _compile_jax(model: keras.Model, scale: Scale | None) -> Callable[..., Any]:
             shown = jnp.take(flat, table, axis=1).reshape(images.shape)
         if warp is not None:
             # Keras' map under JAX wants one for each image.
-            shown = warp_tensor(shown.astype("float32"), jnp.broadcast_to(warp, (len(images), len(warp))))
-        scaled = shown if scale is None else scale_tensor(shown, scale)
+            warps = jnp.broadcast_to(warp, (len(images), len(warp)))
+            shown = warp_tensor(shown.astype("float32"), warps, options.average_augmentations)
+        scaled = shown if options.scale is None else scale_tensor(shown, options.scale)
         found, _ = skeleton.stateless_call(weights, others, scaled, training=False)
         return expand_tensor(found)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mammoscan.inference.forward_pass import ForwardOptions, compile_forward_pass
 from mammoscan.models.preprocessing import choose_scale
 from mammoscan.params import MachineParams, Recipe, ViewParams
-from mammoscan.training.augmentation import draw_prediction_warps, tabulate_views
+from mammoscan.training.augmentation import draw_prediction_warps, read_augmentation, tabulate_views
 from mammoscan.training.devices import choose_device
 from mammoscan.training.pixel_blocks import read_rows
 
@@ -54,7 +54,11 @@ def predict_probabilities(
     else:
         forward = compile_forward_pass(
             model,
-            ForwardOptions(choose_scale(recipe), views.prediction, recipe.prediction_draws > 0),
+            ForwardOptions(
+                choose_scale(recipe),
+                views.prediction,
+                read_augmentation(recipe.augmentation) if recipe.prediction_draws else None,
+            ),
             place,
             tabulate_views(*shape[:2]) if views.prediction else None,
             draw_prediction_warps(recipe.augmentation, recipe.seed, recipe.prediction_draws, *shape[:2]),

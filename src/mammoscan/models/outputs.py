@@ -13,19 +13,29 @@ PerSampleLoss = Callable[[Any, Any], Any]
 PerSampleMatch = Callable[[Any, Any], Any]
 
 
-def build_loss(name: str, outputs: int) -> PerSampleLoss:
+def build_loss(name: str, outputs: int, label_smoothing: float = 0.0) -> PerSampleLoss:
     """Return the loss of each image.
 
     Args:
         name: ``auto`` and ``crossentropy`` look at the probability of the true label; ``binary_crossentropy``
             treats each output by itself and takes the mean.
         outputs: The network's: one sigmoid for two labels, or a softmax over all.
+        label_smoothing: Share of the target that is spread evenly over all labels.
     """
     import keras
     from keras import ops
 
-    binary = keras.losses.BinaryCrossentropy(reduction="none")
+    more = {"label_smoothing": label_smoothing, "reduction": "none"}
+    focal = name == "focal"
+    binary = (
+        keras.losses.BinaryFocalCrossentropy(**more) if focal else keras.losses.BinaryCrossentropy(**more)
+    )
     sparse = keras.losses.SparseCategoricalCrossentropy(reduction="none")
+    whole = (
+        keras.losses.CategoricalFocalCrossentropy(**more)
+        if focal
+        else keras.losses.CategoricalCrossentropy(**more)
+    )
 
     # A function with a name: Keras warns of a lambda wherever a callback saves the model that is compiled with it.
     def loss_of(targets: Any, found: Any) -> Any:
@@ -34,6 +44,8 @@ def build_loss(name: str, outputs: int) -> PerSampleLoss:
             return binary(ops.expand_dims(ops.cast(targets, found.dtype), 1), found)
         if name == "binary_crossentropy":
             return binary(ops.one_hot(targets, outputs, dtype=found.dtype), found)
+        if focal or label_smoothing:
+            return whole(ops.one_hot(targets, outputs, dtype=found.dtype), found)
         return sparse(targets, found)
 
     return loss_of

@@ -33,7 +33,7 @@ class NetworkParams(Block):
 
 
 class AugmentationParams(Block):
-    """Random changes of each training image, drawn anew in each epoch; pixels beyond the border repeat it."""
+    """Random changes of each training image, drawn anew in each epoch."""
 
     rotation: float = Field(0, ge=0, le=180, description="largest angle to either side, in degrees")
     shear: float = Field(0, ge=0, lt=90, description="largest angle to either side, in degrees")
@@ -43,6 +43,22 @@ class AugmentationParams(Block):
     )
     flip_horizontal: bool = Field(False, description="mirror every other image left to right")
     flip_vertical: bool = Field(False, description="mirror every other image top to bottom")
+    shift_height: float = Field(
+        0, ge=0, le=1, description="largest shift up or down, as a share of the height"
+    )
+    shift_width: float = Field(
+        0, ge=0, le=1, description="largest shift left or right, as a share of the width"
+    )
+    brightness: float = Field(
+        0, ge=0, le=1, description="largest change of all grey levels, as a share of their range"
+    )
+    contrast: float = Field(
+        0, ge=0, lt=1, description="largest change of the distance to the image's mean, as a share of it"
+    )
+    fill: Literal["nearest", "reflect", "wrap", "constant"] = Field(
+        "nearest",
+        description="what lies beyond the border: its pixels repeated, mirrored or from the other side, or black",
+    )
 
     @model_validator(mode="after")
     def _zoom_is_a_range(self) -> AugmentationParams:
@@ -62,6 +78,13 @@ class PlateauParams(Block):
     floor: float = Field(0, ge=0, description="lowest learning rate")
 
 
+class CosineParams(Block):
+    """A learning rate that rises to the recipe's and then falls along half a cosine, epoch by epoch."""
+
+    warmup: int = Field(0, ge=0, description="epochs in which it rises in a straight line")
+    floor: float = Field(0, ge=0, lt=1, description="share of the learning rate that the last epoch has")
+
+
 class PhaseParams(Block):
     """Two phases: first the head with a frozen backbone, then all layers."""
 
@@ -77,16 +100,37 @@ class Recipe(Block):
     patience: int | None = Field(
         None,
         ge=1,
-        description="early stopping: stop after this many epochs without improvement and restore the best epoch; "
-        "null trains to the end and keeps the last",
+        description="early stopping: stop after this many epochs without improvement; null trains to the end",
+    )
+    keep: Literal["best", "last"] | None = Field(
+        None,
+        description="whose weights are kept: the best epoch's by `monitor` (also without `patience`) or the last one's "
+        "(also with it); null is `best` with `patience` and `last` without",
     )
     batch_size: int = Field(32, ge=1, description="images in a training step")
     learning_rate: float = Field(1e-3, gt=0, description="learning rate of the optimizer")
-    optimizer: Literal["adam", "sgd"] = Field("adam", description="optimizer, with Keras' defaults otherwise")
-    loss: Literal["auto", "crossentropy", "binary_crossentropy"] = Field(
+    optimizer: Literal["adam", "adamw", "sgd"] = Field(
+        "adam", description="optimizer, with Keras' defaults otherwise"
+    )
+    weight_decay: float = Field(
+        0.004,
+        ge=0,
+        description="of `adamw`: share by which weights shrink in a step, times the learning rate",
+    )
+    ema: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="momentum of a moving average of the weights, which is then validated and kept; null is none",
+    )
+    loss: Literal["auto", "crossentropy", "binary_crossentropy", "focal"] = Field(
         "auto",
         description="`auto` is the cross-entropy that fits the network's outputs; `binary_crossentropy` treats each "
-        "output separately, also where there are two",
+        "output separately, also where there are two; `focal` weighs images that are already right less. Validation "
+        "always scores the plain cross-entropy",
+    )
+    label_smoothing: float = Field(
+        0, ge=0, lt=1, description="share of the target that is spread evenly over all labels"
     )
     scale: Literal["unit", "standard", "backbone"] = Field(
         "unit",
@@ -107,6 +151,7 @@ class Recipe(Block):
         description="average predictions over this many draws of the augmentation; 0 uses the image as it is",
     )
     plateau: PlateauParams | None = Field(None, description="the block below; null keeps the learning rate")
+    cosine: CosineParams | None = Field(None, description="the block below; null is none")
     phases: PhaseParams | None = Field(
         None, description="the block below; null trains all layers from the start"
     )
@@ -126,6 +171,17 @@ class Recipe(Block):
                         f"freeze is true and {key} is set, expected one of them: with freeze the features of an "
                         f"image are computed once; set freeze to false or {key} to null"
                     )
+        if self.cosine is not None:
+            for key in ("plateau", "phases"):
+                if getattr(self, key) is not None:
+                    raise ValueError(
+                        f"cosine and {key} are set, expected one of them: both decide the learning rate; "
+                        f"set {key} or cosine to null"
+                    )
+            if self.cosine.warmup >= self.epochs:
+                raise ValueError(
+                    f"cosine.warmup is {self.cosine.warmup}, expected fewer than the {self.epochs} epochs"
+                )
         if self.prediction_draws and self.augmentation is None:
             raise ValueError(
                 f"prediction_draws is {self.prediction_draws} and augmentation is null, expected the augmentation "

@@ -6,7 +6,7 @@ so a resumed run needs no random state, and every engine and backend sees the sa
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,9 @@ from mammoscan.params import AugmentationParams
 # Each kind of draw has a stream of its own.
 _ORDER, _VIEWS, _TRAINING, _PREDICTION = 1, 2, 3, 4
 # Numbers of the projective map that the backends take; the last two are 0 in an affine one.
-NUMBERS = 8
+_MAP = 8
+# Behind them how far grey levels are moved, and the factor of their distance to the image's mean.
+NUMBERS = _MAP + 2
 
 
 def draw_order(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
@@ -64,7 +66,8 @@ def draw_warps(
         width: Of an image.
 
     Returns:
-        ``[count, 8]``: for each place, where each pixel of what is shown lies in the image.
+        ``[count, NUMBERS]``: for each place, where each pixel of what is shown lies in the image, and how its grey
+        levels change.
     """
     return _draw(augmentation, np.random.default_rng([seed, _TRAINING, epoch]), count, height, width)
 
@@ -81,18 +84,50 @@ def draw_prediction_warps(
     return _draw(augmentation, np.random.default_rng([seed, _PREDICTION]), draws, height, width)
 
 
-def warp_tensor(images: Any, warps: Any) -> Any:
+class AugmentationKind(NamedTuple):
+    """What of an augmentation changes the compiled function.
+
+    Attributes:
+        fill: What lies beyond the border.
+        levels: Whether grey levels change.
+    """
+
+    fill: str = "nearest"
+    levels: bool = False
+
+
+def read_augmentation(augmentation: AugmentationParams | None) -> AugmentationKind | None:
+    """Return the kind of a recipe's augmentation."""
+    if augmentation is None:
+        return None
+    return AugmentationKind(augmentation.fill, bool(augmentation.brightness or augmentation.contrast))
+
+
+def warp_tensor(images: Any, warps: Any, kind: AugmentationKind | None = None) -> Any:
     """Warp a batch of images.
 
     Args:
-        images: float32 ``[n, H, W, C]``.
-        warps: ``[n, 8]`` or ``[8]``.
+        images: float32 ``[n, H, W, C]``, grey levels from 0 to 255.
+        warps: ``[n, NUMBERS]`` or ``[NUMBERS]``.
+        kind: None means the default.
     """
     from keras import ops
 
-    return ops.image.affine_transform(
-        images, warps, interpolation="bilinear", fill_mode="nearest", data_format="channels_last"
+    kind = kind or AugmentationKind()
+    warped = ops.image.affine_transform(
+        images,
+        warps[..., :_MAP],
+        interpolation="bilinear",
+        fill_mode=kind.fill,
+        fill_value=0.0,
+        data_format="channels_last",
     )
+    if not kind.levels:
+        return warped
+    # As in Keras' RandomContrast and RandomBrightness.
+    offset, factor = (ops.reshape(warps[..., _MAP + k], (-1, 1, 1, 1)) for k in (0, 1))
+    mean = ops.mean(warped, axis=(1, 2), keepdims=True)
+    return ops.clip((warped - mean) * factor + mean + offset, 0, 255)
 
 
 def _draw(
@@ -116,4 +151,12 @@ def _draw(
     warps[:, 2] = x - column_column * x - column_row * y
     warps[:, 3], warps[:, 4] = row_column, row_row
     warps[:, 5] = y - row_column * x - row_row * y
+    # Drawn last, so that what is drawn before does not depend on whether these are wanted.
+    down, right = rng.uniform(-1, 1, (2, count))
+    down, right = down * augmentation.shift_height * height, right * augmentation.shift_width * width
+    warps[:, 2] += np.sin(turn) * down + np.cos(turn) * right
+    warps[:, 5] += np.cos(turn) * down - np.sin(turn) * right
+    levels = rng.uniform(-1, 1, (2, count))
+    warps[:, _MAP] = 255 * augmentation.brightness * levels[0]
+    warps[:, _MAP + 1] = 1 + augmentation.contrast * levels[1]
     return warps.astype(np.float32)

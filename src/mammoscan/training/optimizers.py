@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -19,23 +19,73 @@ if TYPE_CHECKING:
 _MIN_DELTA = 1e-4
 
 
-def build_optimizer(name: str, model: keras.Model, learning_rate: float = 1e-3) -> keras.optimizers.Optimizer:
+class OptimizerKind(NamedTuple):
+    """What a recipe says of the optimiser besides its learning rate."""
+
+    name: str
+    weight_decay: float = 0.0
+    ema: float | None = None
+
+
+def read_optimizer(recipe: Recipe) -> OptimizerKind:
+    """Return the recipe's optimiser; a weight decay belongs to AdamW alone."""
+    return OptimizerKind(
+        recipe.optimizer, recipe.weight_decay if recipe.optimizer == "adamw" else 0.0, recipe.ema
+    )
+
+
+def build_optimizer(
+    kind: OptimizerKind, model: keras.Model, learning_rate: float = 1e-3
+) -> keras.optimizers.Optimizer:
     """Build an optimiser with its slots for a model's weights."""
     import keras
 
-    builders = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}
-    if name not in builders:
-        raise MammoscanError(f"recipe.optimizer: found {name!r}, expected one of {sorted(builders)}")
-    optimizer = builders[name](learning_rate)
+    builders = {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW, "sgd": keras.optimizers.SGD}
+    if kind.name not in builders:
+        raise MammoscanError(f"recipe.optimizer: found {kind.name!r}, expected one of {sorted(builders)}")
+    more: dict[str, Any] = {"weight_decay": kind.weight_decay} if kind.name == "adamw" else {}
+    if kind.ema is not None:
+        more |= {"use_ema": True, "ema_momentum": kind.ema}
+    optimizer = builders[kind.name](learning_rate, **more)
     optimizer.build(model.trainable_variables)
     return optimizer
 
 
+def swap_average(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
+    """Exchange a model's weights with their moving average; a second call brings them back."""
+    if not optimizer.use_ema:
+        return
+    averages = optimizer._model_variables_moving_average
+    for weight, average in zip(model.trainable_variables, averages, strict=True):
+        present = np.array(weight)
+        weight.assign(average)
+        average.assign(present)
+
+
 def reset_optimizer(optimizer: keras.optimizers.Optimizer, learning_rate: float) -> None:
-    """Bring an optimiser back to its first step: Adam and SGD begin with all slots at zero."""
+    """Bring an optimiser back to its first step: all slots begin at zero, a moving average with the first step."""
     for variable in optimizer.variables:
         variable.assign(np.zeros(variable.shape, variable.dtype))
     optimizer.learning_rate.assign(learning_rate)
+
+
+def list_rates(recipe: Recipe, epochs: int) -> list[float] | None:
+    """Return the learning rate of each epoch by the recipe's cosine; None where it has none."""
+    if recipe.cosine is None:
+        return None
+    import keras
+
+    warmup = min(recipe.cosine.warmup, epochs - 1)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0 if warmup else recipe.learning_rate,
+        max(1, epochs - warmup),
+        recipe.cosine.floor,
+        warmup_target=recipe.learning_rate if warmup else None,
+        warmup_steps=warmup,
+    )
+    # With a warm-up the first epoch has risen by a step already: a rate of 0 would waste it.
+    first = 1 if warmup else 0
+    return [float(np.asarray(schedule(step))) for step in range(first, first + epochs)]
 
 
 class Phase(NamedTuple):

@@ -19,7 +19,7 @@ from mammoscan.training.checkpoints import Checkpointer, Snapshot
 from mammoscan.training.devices import choose_device, make_deterministic
 from mammoscan.training.early_stopping import Stopping
 from mammoscan.training.engines import Engine, open_engine
-from mammoscan.training.optimizers import Phase, Plateau, list_phases
+from mammoscan.training.optimizers import Phase, Plateau, list_phases, list_rates
 from mammoscan.training.setup import (
     TrainingData,
     TrainingSetup,
@@ -77,7 +77,8 @@ def train_network(
 
     Returns:
         The uncompiled model (the head alone where features were given) and its history. The weights are those of
-        ``best_epoch``: the best by ``recipe.monitor`` where there are validation rows and a patience, else the last.
+        ``best_epoch``: the best by ``recipe.monitor`` or the last, as ``recipe.keep`` says; without validation rows
+        the last.
     """
     started = time.perf_counter()
     options = options or TrainingOptions()
@@ -134,6 +135,7 @@ class TrainingLoop:
         self._last = recipe.epochs if options.epochs is None else options.epochs
         self._phases = list_phases(recipe, self._last, setup.starts_frozen)
         self._phase = self._phases[0]
+        self._rates = options.rates if options.rates is not None else list_rates(recipe, self._last)
         self._stopping = Stopping(recipe.monitor, recipe.patience)
         plateau = recipe.plateau if len(setup.validation_rows) else None
         self._plateau = Plateau(plateau, recipe.monitor) if plateau is not None else None
@@ -157,8 +159,8 @@ class TrainingLoop:
             phase = self._find_phase(epoch)
             if phase is not self._phase:
                 self._enter(phase)
-            if self._options.rates is not None:
-                self._engine.write_rate(self._options.rates[epoch - 1])
+            if self._rates is not None:
+                self._engine.write_rate(self._rates[epoch - 1])
             self._callbacks.begin_epoch(epoch)
             loss, accuracy = self._engine.run_epoch(epoch)
             rate = self._engine.read_rate()
@@ -188,6 +190,7 @@ class TrainingLoop:
         A run trains several networks one after the other: a resumed one thus repeats none that had ended.
         """
         if self._final is None:
+            self._engine.swap_average()
             self._final = self._stopping.weights if self._keeps_best else self._engine.read_weights()
             if self._checkpointer is not None:
                 self._save(len(self._epochs), [], self._final, ended=True)
@@ -233,7 +236,9 @@ class TrainingLoop:
 
     @property
     def _keeps_best(self) -> bool:
-        return len(self._setup.validation_rows) > 0 and self._setup.recipe.patience is not None
+        recipe = self._setup.recipe
+        keep = recipe.keep or ("last" if recipe.patience is None else "best")
+        return len(self._setup.validation_rows) > 0 and keep == "best"
 
     def _find_phase(self, epoch: int) -> Phase:
         return next(phase for phase in self._phases if epoch <= phase.last)
@@ -251,10 +256,14 @@ class TrainingLoop:
         """Return the epoch's validation scores, after early stopping and the plateau have seen them."""
         setup = self._setup
         targets = setup.targets[setup.validation_rows]
+        self._engine.swap_average()
         scores = score_probabilities(self._engine.predict_validation(), targets, setup.recipe.loss)
-        if self._keeps_best and self._stopping.note_epoch(epoch, scores):
-            self._stopping.weights = self._engine.read_weights()
-        if self._plateau is not None and self._options.rates is None:
+        if self._keeps_best or setup.recipe.patience is not None:
+            is_best = self._stopping.note_epoch(epoch, scores)
+            if is_best and self._keeps_best:
+                self._stopping.weights = self._engine.read_weights()
+        self._engine.swap_average()
+        if self._plateau is not None and self._rates is None:
             following = self._plateau.choose_rate(scores, rate)
             if following != rate:
                 self._engine.write_rate(following)

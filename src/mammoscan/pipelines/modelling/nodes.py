@@ -412,7 +412,7 @@ def train_final(
         options = TrainingOptions(
             epochs=epochs,
             rates=[epoch.learning_rate for epoch in followed.epochs[:epochs]]
-            if training.plateau is not None
+            if training.plateau is not None or training.cosine is not None
             else None,
             on_epoch=on_epoch,
             checkpoint=checkpoints / CHECKPOINT,

@@ -50,6 +50,10 @@ class Engine(Protocol):
         """Set the learning rate of the next batches."""
         ...
 
+    def swap_average(self) -> None:
+        """Exchange the weights with their moving average, where the recipe keeps one; a second call undoes it."""
+        ...
+
     def read_weights(self) -> list[NDArray]:
         """Return the model's present weights."""
         ...

@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 from mammoscan.models.outputs import build_loss
 from mammoscan.models.preprocessing import Scale
+from mammoscan.training.augmentation import AugmentationKind, read_augmentation
 from mammoscan.training.engines.base import check_loss
+from mammoscan.training.optimizers import OptimizerKind, read_optimizer, swap_average
 from mammoscan.training.pixel_blocks import PixelBlocks
 from mammoscan.training.setup import TrainingSetup
 
@@ -35,12 +37,13 @@ class ProgramKey(NamedTuple):
     network: str
     input_shape: tuple[int, ...]
     outputs: int
-    optimizer: str
+    optimizer: OptimizerKind
     loss: str
+    label_smoothing: float
     scale: Scale | None
     precision: str
     random_views: bool
-    augmented: bool
+    augmentation: AugmentationKind | None
     frozen: bool
     place: str
     deterministic: bool
@@ -147,12 +150,13 @@ class CompiledEngine:
             network=recipe.network.name,
             input_shape=setup.input_shape,
             outputs=setup.outputs,
-            optimizer=recipe.optimizer,
+            optimizer=read_optimizer(recipe),
             loss=recipe.loss,
+            label_smoothing=recipe.label_smoothing,
             scale=setup.scale,
             precision=setup.precision,
             random_views=setup.random_views,
-            augmented=recipe.augmentation is not None,
+            augmentation=read_augmentation(recipe.augmentation),
             frozen=setup.starts_frozen,
             place=setup.device.place,
             deterministic=setup.deterministic,
@@ -182,7 +186,7 @@ class CompiledEngine:
         """The model that learns, compiled so that callbacks find its optimiser."""
         model = self._program.model
         if getattr(model, "optimizer", None) is not self._program.optimizer:
-            loss = build_loss(self._key.loss, int(model.output_shape[-1]))
+            loss = build_loss(self._key.loss, int(model.output_shape[-1]), self._key.label_smoothing)
             model.compile(optimizer=self._program.optimizer, loss=loss, jit_compile=False)
         return model
 
@@ -232,6 +236,10 @@ class CompiledEngine:
     def write_rate(self, rate: float) -> None:
         """Set the learning rate of the next batches."""
         self._program.optimizer.learning_rate.assign(rate)
+
+    def swap_average(self) -> None:
+        """Exchange the weights with their moving average, where the recipe keeps one."""
+        swap_average(self._program.model, self._program.optimizer)
 
     def read_weights(self) -> list[NDArray]:
         """Return the model's present weights."""

@@ -48,7 +48,7 @@ def compile_training(model: keras.Model, optimizer: keras.optimizers.Optimizer, 
     from jax import numpy as jnp
 
     width = int(model.output_shape[-1])
-    loss_of, is_correct = build_loss(key.loss, width), build_accuracy(width)
+    loss_of, is_correct = build_loss(key.loss, width, key.label_smoothing), build_accuracy(width)
     tables = tabulate_views(*key.input_shape[:2]) if key.random_views else None
 
     def show(images: Any, views: Any, warps: Any) -> Any:
@@ -56,7 +56,7 @@ def compile_training(model: keras.Model, optimizer: keras.optimizers.Optimizer, 
             flat = images.reshape(len(images), -1, images.shape[-1])
             places = jnp.asarray(tables)[views]
             images = jnp.take_along_axis(flat, places[:, :, None], axis=1).reshape(images.shape)
-        return warp_tensor(images.astype("float32"), warps) if key.augmented else images
+        return warp_tensor(images.astype("float32"), warps, key.augmentation) if key.augmentation else images
 
     def compute_loss(trainable: Any, others: Any, images: Any, targets: Any, weights: Any) -> Any:
         probabilities, others, extras = model.stateless_call(

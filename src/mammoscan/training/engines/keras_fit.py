@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from mammoscan.models.backbones import set_frozen
 from mammoscan.models.outputs import build_accuracy, build_loss, expand_probabilities
 from mammoscan.models.preprocessing import scale_pixels
-from mammoscan.training.augmentation import tabulate_views, warp_tensor
+from mammoscan.training.augmentation import read_augmentation, tabulate_views, warp_tensor
 from mammoscan.training.engines.base import check_loss
-from mammoscan.training.optimizers import build_optimizer
+from mammoscan.training.optimizers import build_optimizer, read_optimizer, swap_average
 from mammoscan.training.pixel_blocks import read_rows
 from mammoscan.training.setup import TrainingSetup
 
@@ -52,8 +52,8 @@ class FitEngine:
         if self._setup.starts_frozen:
             set_frozen(self._model, frozen)
         self._model.compile(
-            optimizer=build_optimizer(recipe.optimizer, self._model, rate),
-            loss=build_loss(recipe.loss, outputs),
+            optimizer=build_optimizer(read_optimizer(recipe), self._model, rate),
+            loss=build_loss(recipe.loss, outputs, recipe.label_smoothing),
             metrics=[accuracy],
             # On a CPU, XLA makes small networks several times slower.
             jit_compile="auto" if self._setup.device.kind == "gpu" else False,
@@ -64,6 +64,7 @@ class FitEngine:
         import keras
 
         listeners = self._setup.batch_hooks
+        present: list[NDArray] = []
 
         class BatchHooks(keras.callbacks.Callback):
             def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
@@ -76,6 +77,10 @@ class FitEngine:
                 for listener in listeners:
                     listener.on_train_batch_end(batch, logs)
 
+            def on_epoch_end(self, *_: Any, **__: Any) -> None:
+                if self.model.optimizer.use_ema:
+                    present.extend(np.array(weight) for weight in self.model.trainable_variables)
+
         found = self._model.fit(
             self._generate_batches(epoch),
             steps_per_epoch=-(-len(self._setup.training_rows) // self._setup.recipe.batch_size),
@@ -85,6 +90,9 @@ class FitEngine:
             shuffle=False,
             verbose=0,
         ).history
+        # At its end ``fit`` writes the moving average over the weights, but the training goes on from the weights.
+        for weight, value in zip(self._model.trainable_variables if present else [], present, strict=True):
+            weight.assign(value)
         return found["loss"][0], found["accuracy"][0]
 
     def predict_validation(self) -> NDArray[np.float32]:
@@ -102,6 +110,10 @@ class FitEngine:
     def write_rate(self, rate: float) -> None:
         """Set the learning rate of the next batches."""
         self._model.optimizer.learning_rate = rate
+
+    def swap_average(self) -> None:
+        """Exchange the weights with their moving average, where the recipe keeps one."""
+        swap_average(self._model, self._model.optimizer)
 
     def read_weights(self) -> list[NDArray]:
         """Return the model's present weights."""
@@ -144,4 +156,5 @@ class FitEngine:
         if self._tables is not None:
             flat = images.reshape(len(images), -1, images.shape[-1])
             images = np.take_along_axis(flat, self._tables[views][:, :, None], axis=1).reshape(images.shape)
-        return np.asarray(warp_tensor(images.astype(np.float32), warps)) if len(warps) else images
+        kind = read_augmentation(self._setup.recipe.augmentation)
+        return np.asarray(warp_tensor(images.astype(np.float32), warps, kind)) if len(warps) else images

@@ -33,7 +33,7 @@ def compile_training(model: keras.Model, optimizer: keras.optimizers.Optimizer, 
     import tensorflow as tf
 
     width = int(model.output_shape[-1])
-    loss_of, is_correct = build_loss(key.loss, width), build_accuracy(width)
+    loss_of, is_correct = build_loss(key.loss, width, key.label_smoothing), build_accuracy(width)
     tables = tf.constant(tabulate_views(*key.input_shape[:2])) if key.random_views else None
 
     def show(images: Any, views: Any, warps: Any) -> Any:
@@ -42,7 +42,9 @@ def compile_training(model: keras.Model, optimizer: keras.optimizers.Optimizer, 
             flat = tf.reshape(images, (-1, height * across, channels))
             turned = tf.gather(flat, tf.gather(tables, views), batch_dims=1)
             images = tf.reshape(turned, (-1, height, across, channels))
-        return warp_tensor(tf.cast(images, tf.float32), warps) if key.augmented else images
+        return (
+            warp_tensor(tf.cast(images, tf.float32), warps, key.augmentation) if key.augmentation else images
+        )
 
     def learn(images: Any, targets: Any, weights: Any) -> tuple[Any, Any]:
         with tf.GradientTape() as tape:
