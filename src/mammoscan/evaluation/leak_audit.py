@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binom
 
 from mammoscan.evaluation import near_copies
 from mammoscan.evaluation.splits import split_folds
@@ -114,6 +113,9 @@ def _count_seen(
     }
     near, copies = counts["near"], seen["views"]
     near["share"] = (copies + (near["count"] - copies) * (total - copies) / max(searched, 1)) / max(total, 1)
+    # Start-up must not wait for SciPy's statistics.
+    from scipy.stats import binom
+
     by_chance = int(binom.ppf(1 - CHANCE_LEVEL, searched, near_copies.FALSE_ALARMS))
     near |= {
         "tested": searched + copies,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 # Keras clips probabilities here before it takes their logarithm; an epoch must not differ from its engine.
 _EPSILON = 1e-7
@@ -41,6 +40,9 @@ def score_probabilities(
 
 
 def _average_auc(values: NDArray[np.float32], targets: NDArray[np.integer]) -> float:
+    # Start-up must not wait for SciPy's statistics.
+    from scipy.stats import rankdata
+
     # With two labels one curve is the other one turned, so one is enough.
     labels = range(1, 2) if values.shape[1] == 2 else range(values.shape[1])
     areas = []
