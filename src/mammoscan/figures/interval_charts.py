@@ -128,7 +128,7 @@ def draw_metric_intervals(
         0.95 + 0.5 * len(models),
         title,
         stamp,
-        subtitle="Bars are 95 % intervals; patients were resampled whole.",
+        subtitle="Bars are 95 % intervals over patients.",
     )
     axes = figure.add_subplot()
     for place, model in enumerate(models):
