@@ -28,7 +28,7 @@ from mammoscan.pipelines.trust.nodes import say_rule, write_trust_section
 from mammoscan.records.card import Card, ImageInput, ModelInput
 from mammoscan.records.history import Histories
 from mammoscan.records.run_info import RunInfo
-from mammoscan.reporting.model_card import list_limits, write_markdown
+from mammoscan.reporting.model_card import build_metadata, list_limits, write_markdown
 from mammoscan.serving.log_model import name_registered
 from records import make_dataset_record
 
@@ -264,7 +264,7 @@ def test_the_card_holds_what_an_answer_needs_and_what_must_be_known(
 
 
 def test_the_card_is_written_for_people_and_for_machines(card: Card) -> None:
-    text, data = nodes.write_model_card(card)
+    text, data = nodes.write_model_card(card), build_metadata(card)
     for words in (
         "# Model card: mias",
         "Trained on a phantom",
@@ -315,7 +315,7 @@ def test_what_the_division_kept_apart_is_said_from_the_audit(trust: dict[str, An
     assert name_registered(apart) == name_registered(unknown) == "mammoscan-mias"
     assert name_registered(shared) is None
     for card in (unknown, shared):
-        text = nodes.write_model_card(card)[0]
+        text = nodes.write_model_card(card)
         assert card.division in text
         assert "patients kept apart" not in text
 
