@@ -67,12 +67,13 @@ def draw_froc(froc: Froc, stamp: str) -> Figure:
             linewidth=1.4,
         )
         axes.annotate(
-            f"{value:.2f} [{low:.2f}, {high:.2f}] at {point.false_findings:g}",
-            (point.false_findings, value),
-            xytext=(8, -12),
+            f"{value:.2f} [{low:.2f}, {high:.2f}]",
+            (point.false_findings, high),
+            xytext=(4, 4),
             textcoords="offset points",
-            size=SMALL_SIZE,
+            size=SMALL_SIZE - 1,
             color=INK,
+            rotation=30,
         )
     axes.set_xlim(0, max(5.0, 1.1 * max(point.false_findings for point in froc.at)))
     axes.set_ylim(0, 1.02)
@@ -103,6 +104,8 @@ def draw_findings(
         stamp: See ``style.draw_stamp``.
         scan_size: Side of the published scan in pixels.
     """
+    # A table that was on disk has nothing where a finding hits no region.
+    findings = findings.assign(region_id=findings["region_id"].fillna("").astype(str))
     kept = findings[findings["score"] > threshold]
     false = kept[kept["region_id"] == ""].sort_values("score", ascending=False)
     found = regions["score"].fillna(-np.inf) > threshold
@@ -124,7 +127,7 @@ def draw_findings(
         title,
         stamp,
         caption_lines=1,
-        subtitle="Rings: marked regions. Squares: findings, orange where they hit a region.",
+        subtitle="Rings: marked regions. Filled squares: findings that hit one. Open squares: false findings.",
     )
     scale = scans.shape[1] / scan_size
     places = {name: index for index, name in enumerate(sources)}
@@ -138,6 +141,7 @@ def draw_findings(
                 )
             for finding in kept[kept["source"] == source].to_dict("records"):
                 corner = (finding["column"] * scale - 4, finding["row"] * scale - 4)
-                colour = ORANGE if finding["region_id"] else VERMILION
-                axes.add_patch(Rectangle(corner, 8, 8, fill=False, color=colour, linewidth=1.4))
+                hit = bool(finding["region_id"])
+                colour = ORANGE if hit else VERMILION
+                axes.add_patch(Rectangle(corner, 8, 8, fill=hit, color=colour, linewidth=1.4))
     return figure
