@@ -30,6 +30,18 @@ pytestmark = [
 PIPELINES = ("mias", "mias_normal", "mias_author", "mias_author_all")
 LAYERS = ["01_raw", "02_intermediate", "05_model_input", "06_models", "07_model_output", "08_reporting"]
 
+# What a person sees who opens Kedro-Viz and clicks nothing.
+STEPS = (
+    *("open_source", "divide_samples", "pool_predictions", "report_classification", "draw_confusion_matrix"),
+    *("folds", "measuring", "figures_and_report"),
+)
+FIRST_SCREEN = {
+    "mias": ("clean_notes", "choose_regions", "subsample_rois", "train_final", "trust", "mias.model_card"),
+    "breakhis": ("index_images", "choose_images", "pack_images", "train_final", "trust"),
+    "mias_author": ("clean_notes", "choose_regions", "subsample_rois", "balance_samples", "variants"),
+}
+MAX_SHAPES = 37
+
 Finish = Callable[[str], FinishedRun]
 
 
@@ -151,11 +163,20 @@ def test_kedro_viz_draws_the_layers_the_names_and_the_previews_without_tensorflo
         task = ask(f"{address}/api/nodes/{entries['clean_notes']}")
         assert "def clean_notes" in task["code"]
 
+        page.set_viewport_size({"width": 1600, "height": 1000})
+        for pipeline, names in FIRST_SCREEN.items():
+            page.goto(f"{address}/?pid={pipeline}")
+            page.locator(".pipeline-node", has_text="figures_and_report").wait_for(timeout=60_000)
+            drawn = page.locator(".pipeline-node").all_text_contents()
+            assert set(drawn) >= {*names, *STEPS, f"{pipeline}.report"}, pipeline
+            assert len(drawn) <= MAX_SHAPES, drawn
+            assert not [name for name in drawn if "checkpoint" in name or "folder" in name]
+            assert page.locator(".pipeline-layer-name").all_text_contents() == LAYERS, pipeline
+
         page.goto(f"{address}/?pid=mias&expandAllPipelines=true")
-        page.locator(".pipeline-node").first.wait_for(timeout=60_000)
-        drawn = set(page.locator(".pipeline-node").all_text_contents())
-        assert drawn >= {"clean_notes", "subsample_rois", "train_fold", "mias.samples", "mias.report"}
-        assert page.locator(".pipeline-layer-name").all_text_contents() == LAYERS
+        page.locator(".pipeline-node", has_text="train_fold").first.wait_for(timeout=60_000)
+        drawn = page.locator(".pipeline-node").all_text_contents()
+        assert set(drawn) >= {"clean_notes", "subsample_rois", "train_fold", "mias.samples", "mias.report"}
 
         page.goto(f"{address}/?pid=mias&sid={entries['mias.roc_figure']}&expandAllPipelines=true")
         picture = page.locator(".pipeline-metadata img").first

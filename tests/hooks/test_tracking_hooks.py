@@ -19,6 +19,7 @@ from kedro.pipeline import Node, Pipeline
 from mammoscan.hooks import TrackingHooks, provenance_notes
 from mammoscan.hooks.mlflow_run import list_protocols, name_pipeline, name_study
 from mammoscan.params import CropParams, PhantomParams
+from mammoscan.seals import RUN_VARIABLE
 from mammoscan.tracking.flatten import flatten, flatten_metrics
 from mammoscan.tracking.live import (
     PIPELINE_VARIABLE,
@@ -57,6 +58,7 @@ class TestFlattening:
             "mias.crop.size": 48,
             "mias.crop.normals_per_scan": 3,
             "mias.crop.seed": 0,
+            "mias.crop.scales": [1.0],
             "mias.groups": [],
             "mias.empty": {},
         }
@@ -132,6 +134,7 @@ class Session:
 
     def start(self) -> str:
         run_id = mlflow.start_run().info.run_id
+        os.environ[RUN_VARIABLE] = "this run"
         self.hooks.before_pipeline_run(**self.arguments)
         return run_id
 
@@ -150,7 +153,13 @@ class Session:
 
 @pytest.fixture
 def session(tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
-    for variable in (RUN_ID_VARIABLE, TRACKING_URI_VARIABLE, STARTED_VARIABLE, PIPELINE_VARIABLE):
+    for variable in (
+        RUN_ID_VARIABLE,
+        TRACKING_URI_VARIABLE,
+        STARTED_VARIABLE,
+        PIPELINE_VARIABLE,
+        RUN_VARIABLE,
+    ):
         monkeypatch.setenv(variable, "")  # so that what the hook sets is taken back
     former = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(database)

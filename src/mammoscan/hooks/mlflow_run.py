@@ -36,6 +36,7 @@ from mammoscan.records.dataset import DatasetRecord
 from mammoscan.seals import RUN_VARIABLE, read_seal
 from mammoscan.studies import STUDIES
 from mammoscan.tracking.flatten import flatten, flatten_metrics
+from mammoscan.tracking.headline import EXPERIMENT_KIND, NETWORK, describe_headline, write_description
 from mammoscan.tracking.live import (
     COMMAND_VARIABLE,
     PIPELINE_VARIABLE,
@@ -218,6 +219,11 @@ class TrackingHooks:
             "command": read_command(),
         }
         mlflow.set_tags({key: value for key, value in tags.items() if value})
+        run = mlflow.active_run()
+        if run is not None:
+            client = mlflow.MlflowClient()
+            for key, value in EXPERIMENT_KIND.items():
+                client.set_experiment_tag(run.info.experiment_id, key, value)
 
     def _send_results(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         self._tag_data(run_params, pipeline, catalog)
@@ -243,7 +249,10 @@ class TrackingHooks:
             mlflow.log_artifact(str(file), artifact_path=variant or None)
             if track == "metrics":
                 prefix = f"{variant}/" if variant else ""
-                mlflow.log_metrics(flatten_metrics(json.loads(file.read_text()), prefix))
+                metrics = json.loads(file.read_text())
+                mlflow.log_metrics(flatten_metrics(metrics, prefix))
+                if name in (f"{main}.metrics", f"{main}.lockbox.metrics"):
+                    self._tag_headline(metrics, run_params, catalog, f"{main}.report" in made)
         mlflow.log_metric("seconds", time.time() - float(os.environ[STARTED_VARIABLE]))
         self._say_where(made, catalog)
 
@@ -270,6 +279,23 @@ class TrackingHooks:
                 source, name=f"{record.dataset} ({record.kind})", digest=record.fingerprint[:16]
             )
             mlflow.log_input(dataset, context="training")
+
+    @staticmethod
+    def _tag_headline(
+        metrics: dict[str, Any], run_params: dict[str, Any], catalog: CatalogProtocol, report: bool
+    ) -> None:
+        """Say the headline in the list of runs and on top of the run's page."""
+        if "auc" not in metrics.get(NETWORK, {}):
+            return
+        files = (
+            find_file(catalog, name)
+            for name in find_registered(run_params).datasets()
+            if name.endswith(".raw")
+        )
+        file = next((file for file in files if file is not None and file.is_file()), None)
+        record = None if file is None else DatasetRecord.model_validate_json(file.read_text(encoding="utf-8"))
+        columns = describe_headline(metrics, record)
+        mlflow.set_tags(columns | {"mlflow.note.content": write_description(columns, record, report)})
 
     @staticmethod
     def _log_model(main: str, catalog: CatalogProtocol, made: list[str]) -> None:
