@@ -31,6 +31,7 @@ from mammoscan.models.preprocessing import choose_scale
 from mammoscan.params import EvaluationParams, MachineParams, Question, Recipe, SplitParams, ViewParams
 from mammoscan.records.dataset import DatasetRecord
 from mammoscan.records.history import Histories
+from mammoscan.records.run_info import RunInfo
 from mammoscan.reporting.compose import compose_report
 from mammoscan.reporting.facts import HEADLINE, ReportInputs
 from mammoscan.reporting.report import build_report
@@ -273,13 +274,32 @@ def gather_explanations(
     return shown.merge(found, on=["sample_id", "fold"], how="inner")
 
 
-def write_report(**entries: Any) -> str:
+def write_report(
+    record: DatasetRecord,
+    run_info: RunInfo,
+    question: Question,
+    evaluation: EvaluationParams,
+    training: Recipe,
+    **entries: Any,
+) -> str:
     """Put a study's results on one self-contained HTML page.
 
     Args:
-        entries: The catalog entries that it shows, by the names of ``ReportInputs``' fields, and its figures and
+        record: The data set.
+        run_info: The run.
+        question: A parameter is named here with its type, in the order of the inputs: Kedro reads it as that type.
+        evaluation: Likewise.
+        training: Likewise.
+        entries: The other catalog entries that it shows, by the names of ``ReportInputs``' fields, and its figures and
             sections as ``<name>_figure`` and ``<name>_section``.
     """
+    entries |= {
+        "record": record,
+        "run_info": run_info,
+        "question": question,
+        "evaluation": evaluation,
+        "training": training,
+    }
     inputs = ReportInputs.gather(entries)
     variants = [] if inputs.experiments is None else list(read_variants(inputs.experiments))
     experiments = [row for row in variants if row["variant"] in EXPERIMENTS]
