@@ -20,6 +20,8 @@ CHUNK_BYTES = 32 * 1024 * 1024
 SIDE = 32  # of the thumbnails that are aligned
 ROUGH_SIDE = 16  # of those that are searched
 CANDIDATES = 6
+# Of the distances between an image's two nearest: copies of up to half of all images leave their median alone.
+COMMON_GAP = 0.5
 # Thumbnails are compared in a band of spatial frequencies: below it lies the exposure, above it noise and compression.
 ROUGH_BAND = (0.7, 4.0)
 ALIGN_BAND = (0.7, 8.0)
@@ -125,8 +127,8 @@ def measure_limits(
     if len(queries) < 2:
         return Limits(FALLBACK, FALLBACK, len(queries))
     found, views = _find_candidates(thumbnails, queries, rows, same)
-    scores = np.max(_score_candidates(thumbnails, queries, found, views), axis=1)
-    values = np.arctanh(np.clip(scores[scores > -1], -0.999999, 0.999999))
+    scores = np.sort(_score_candidates(thumbnails, queries, found, views), axis=1)
+    values = _replace_nearest(np.arctanh(np.clip(scores[scores[:, -1] > -1], -0.999999, 0.999999)))
     if len(values) < 2:
         return Limits(FALLBACK, FALLBACK, len(values))
     # First a limit from the lower third alone, by the quantiles of the Gumbel distribution: copies of up to half of all
@@ -144,6 +146,17 @@ def measure_limits(
     tail = max((near - high) / np.log(0.1 / FALSE_ALARMS), 1e-3)
     certain = near + tail * np.log(FALSE_ALARMS * max(tested, len(values)) / FAMILY_ERROR)
     return Limits(float(np.tanh(near)), float(np.tanh(max(certain, near))), len(values))
+
+
+def _replace_nearest(values: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return what each image's nearest score would be without a copy.
+
+    That is its second-nearest score, which a copy leaves alone, and the distance that commonly lies between both.
+    """
+    if values.shape[1] < 2 or len(values) == 0:
+        return values[:, -1]
+    nearest, second = values[:, -1], values[:, -2]
+    return second + np.quantile(nearest - second, COMMON_GAP)
 
 
 def _find_candidates(
