@@ -117,7 +117,7 @@ class TestPneumonia:
         assert seen["patient"]["shared"] == shared > 0
         assert seen["exact"]["count"] == 2
         assert seen["near"]["count"] >= 4
-        assert f"{shared} patients stand in the training and the validation side" in audit["sentence"]
+        assert f"{shared} patients are in both the training and the validation side" in audit["sentence"]
 
     def test_the_networks_single_output_reaches_the_tables_as_two_probabilities(
         self, finish_pipeline: Finish
@@ -188,7 +188,7 @@ class TestUsingAColourModel:
         np.testing.assert_allclose(shares[["0.dcm", "0.tif"]], expected[0], atol=0.01)
         assert table["error"].notna().sum() == 1
         assert table.loc["broken.png", "error"].startswith("broken.png cannot be read")
-        assert "a grey picture, where the model was trained on colour" in table.loc["grey.png", "warnings"]
+        assert "a grey image, while the model was trained on colour" in table.loc["grey.png", "warnings"]
         assert run.read_table("predict.scan_regions").empty
         page = run.find_file("predict.gallery").read_text()
         assert page.count("<img") == 6
@@ -230,7 +230,7 @@ class TestUsingAColourModel:
             page.goto(served.address)
             page.set_input_files("#choose", [str(folder / name) for name in ("0.png", "0.dcm", "grey.png")])
             page.get_by_text("All 3 answered").wait_for(timeout=60_000)
-            sizes = page.locator(".heat").evaluate_all("images => images.map(image => image.naturalWidth)")
+            sizes = page.locator(".heat[src]").evaluate_all("images => images.map(image => image.naturalWidth)")
             assert sizes == [32, 32, 32]
             # A browser shows no DICOM.
             assert [shown.is_visible() for shown in page.locator(".sent").all()] == [True, False, True]

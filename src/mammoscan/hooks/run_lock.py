@@ -87,7 +87,7 @@ class RunLockHooks:
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
         """Find the data folder; a run that ended in this process without an end gives its lock back."""
-        self._release()
+        self.release()
         self._folder = Path(context.config_loader["globals"]["data"])
 
     @hook_impl(tryfirst=True)
@@ -115,14 +115,15 @@ class RunLockHooks:
     @hook_impl(trylast=True)
     def after_pipeline_run(self) -> None:
         """Give the lock back."""
-        self._release()
+        self.release()
 
     @hook_impl(trylast=True)
     def on_pipeline_error(self) -> None:
         """Give the lock back."""
-        self._release()
+        self.release()
 
-    def _release(self) -> None:
+    def release(self) -> None:
+        """Give the lock back, if this process holds one."""
         if self._held is not None:
             self._held.file.unlink(missing_ok=True)
             self._held.lock.release()

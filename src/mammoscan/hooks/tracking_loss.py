@@ -21,6 +21,7 @@ from mlflow.exceptions import MlflowException
 from requests.exceptions import RequestException
 from sqlalchemy.exc import SQLAlchemyError
 
+from mammoscan.hooks.run_lock import RUN_LOCK
 from mammoscan.tracking.live import PIPELINE_VARIABLE
 
 TRACKING_ERRORS = (MlflowException, SQLAlchemyError, sqlite3.Error, RequestException)
@@ -81,8 +82,12 @@ class TrackingLossHooks:
 
     @hook_impl(wrapper=True)
     def before_pipeline_run(self) -> Generator[None, Any, Any]:
-        """Let a run begin without MLflow."""
-        return (yield from self._guard())
+        """Let a run begin without MLflow; one that is refused gives its lock back."""
+        try:
+            return (yield from self._guard())
+        except Exception:
+            RUN_LOCK.release()
+            raise
 
     @hook_impl(wrapper=True)
     def before_node_run(self) -> Generator[None, Any, Any]:
