@@ -230,7 +230,9 @@ class TestUsingAColourModel:
             page.goto(served.address)
             page.set_input_files("#choose", [str(folder / name) for name in ("0.png", "0.dcm", "grey.png")])
             page.get_by_text("All 3 answered").wait_for(timeout=60_000)
-            sizes = page.locator(".heat[src]").evaluate_all("images => images.map(image => image.naturalWidth)")
+            sizes = page.locator(".heat[src]").evaluate_all(
+                "images => images.map(image => image.naturalWidth)"
+            )
             assert sizes == [32, 32, 32]
             # A browser shows no DICOM.
             assert [shown.is_visible() for shown in page.locator(".sent").all()] == [True, False, True]

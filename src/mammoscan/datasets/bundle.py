@@ -8,7 +8,7 @@ from typing import Any
 from kedro.io.core import AbstractDataset
 from kedro_datasets._typing import JSONPreview
 
-from mammoscan.atomic_write import write_whole
+from mammoscan.datasets.whole_file import save_file
 from mammoscan.errors import MammoscanError
 
 
@@ -63,7 +63,7 @@ class BundleDataset(AbstractDataset[Collection[str], Bundle]):
             raise MammoscanError(
                 f"{self._filepath}: found no file of {missing[0]}; run the node that writes it"
             )
-        with write_whole(self._filepath) as part:
+        with save_file(self._filepath) as part:
             files = {name: str(Path(self._parts[name]._filepath).name) for name in sorted(data)}  # type: ignore[attr-defined]
             part.write_text(json.dumps(files, indent=1) + "\n", encoding="utf-8")
 
