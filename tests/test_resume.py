@@ -126,7 +126,7 @@ def test_a_killed_search_keeps_its_finished_trials(finished_project: Project, tm
     assert "search: 5 folds x 2 trials x 2 inner folds = 20 trainings" in errors
     assert f"search, fold 1 of 5: {kept} trials are there already" in errors
 
-    trials = pd.read_csv(data / "08_reporting" / "mias_search" / "trials.csv")
+    trials = pd.read_csv(data / "07_model_output" / "mias_search" / "trials.csv")
     assert trials.groupby("fold").size().to_dict() == dict.fromkeys(range(5), 2)
     assert trials.loc[trials["trial"] == 0, "own_recipe"].all()
     assert trials.groupby("fold")["chosen"].sum().eq(1).all()

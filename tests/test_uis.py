@@ -169,7 +169,10 @@ def test_kedro_viz_draws_the_layers_the_names_and_the_previews_without_tensorflo
         page.set_viewport_size({"width": 1600, "height": 1000})
         for pipeline, names in FIRST_SCREEN.items():
             page.goto(f"{address}/?pid={pipeline}")
-            page.locator(".pipeline-node", has_text="figures_and_report").wait_for(timeout=60_000)
+            page.locator(".pipeline-node", has_text=f"{pipeline}.report").wait_for(timeout=60_000)
+            # The former graph fades out while the new one appears.
+            count = "document.querySelectorAll('.pipeline-node').length"
+            page.wait_for_function(f"{count} > 0 && {count} <= {MAX_SHAPES}", timeout=60_000)
             drawn = page.locator(".pipeline-node").all_text_contents()
             assert set(drawn) >= {*names, *STEPS, f"{pipeline}.report"}, pipeline
             assert len(drawn) <= MAX_SHAPES, drawn
