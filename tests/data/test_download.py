@@ -175,7 +175,7 @@ class TestServers:
     @pytest.mark.parametrize(
         ("name", "words"),
         [
-            ("far.zip", "leads to another host, http://localhost:.*give that address"),
+            ("far.zip", "leads to another host, http://localhost:.*give it as the address"),
             ("file.zip", "leads to another host"),
             ("round.zip", "leads on more than 5 times"),
         ],

@@ -146,7 +146,13 @@ def test_the_description_lists_layers_shapes_and_parameters() -> None:
         *("Dropout", "Dense", "Dropout", "Flatten", "Dense"),
     ]
     assert rows[0]["output_shape"] == (48, 48, 1)
-    assert rows[7] == {"name": "dense_1", "type": "Dense", "output_shape": (10, 10, 64), "parameters": 4160}
+    assert rows[7] == {
+        "name": "dense_1",
+        "type": "Dense",
+        "output_shape": (10, 10, 64),
+        "parameters": 4160,
+        "part": "",
+    }
     assert sum(row["parameters"] for row in rows) == 72_706
 
 

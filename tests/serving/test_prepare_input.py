@@ -13,7 +13,7 @@ from mammoscan.errors import MammoscanError
 from mammoscan.imaging.image_reader import Picture, decode_image, read_picture
 from mammoscan.imaging.scan_grid import standardise_scan
 from mammoscan.params import ScanGridParams
-from mammoscan.records.card import ImageInput, WindowInput
+from mammoscan.records.card import ImageInput, ModelInput, WindowInput
 from mammoscan.serving.prepare_input import check_content, fit_picture, is_whole_scan, prepare_whole_scan
 
 WINDOW = WindowInput(kind="window", size=48, grid=ScanGridParams(size=192, margin=2))
@@ -76,6 +76,10 @@ def test_sixteen_bits_are_stretched_and_it_is_said() -> None:
     assert "1000 to 3000" in notes[0]
 
 
+def take(shape: tuple[int, ...]) -> ModelInput:
+    return ModelInput(input=ImageInput(kind="image", size=shape[:2], channels=shape[2]), shape=shape)
+
+
 @pytest.mark.parametrize(
     ("found", "channels", "word"), [((48, 48, 3), 1, "a colour image"), ((48, 48), 3, "a grey image")]
 )
@@ -83,7 +87,7 @@ def test_other_channels_are_fitted_with_a_warning(found: tuple[int, ...], channe
     picture, shape = draw(*found), (48, 48, channels)
     pixels, _ = fit_picture(picture, ImageInput(kind="image", size=(48, 48), channels=channels), shape)
     assert pixels.shape == shape
-    assert word in check_content(picture, shape)[0]
+    assert word in check_content(picture, take(shape))[0]
 
 
 class TestContent:
@@ -91,30 +95,32 @@ class TestContent:
     def test_a_blank_image_is_refused(self, value: int) -> None:
         for shape in [(60, 60), (60, 60, 3)]:
             with pytest.raises(MammoscanError, match="x is blank: every pixel has the value"):
-                check_content(Picture(np.full(shape, value, np.uint8), "png", name="x"), SHAPE)
+                check_content(Picture(np.full(shape, value, np.uint8), "png", name="x"), take(SHAPE))
 
     @pytest.mark.parametrize("shape", [(1, 1), (1, 8), (15, 100)])
     def test_what_is_smaller_than_any_image_of_a_study_is_refused(self, shape: tuple[int, int]) -> None:
         with pytest.raises(MammoscanError, match="expected at least 16 x 16"):
-            check_content(draw(*shape), SHAPE)
+            check_content(draw(*shape), take(SHAPE))
 
     def test_an_image_that_shows_next_to_nothing_is_warned_of(self) -> None:
         faint = np.random.default_rng(0).integers(100, 103, (60, 60)).astype(np.uint8)
-        assert "nearly blank: its grey levels differ by" in check_content(Picture(faint, "png"), SHAPE)[0]
+        assert (
+            "nearly blank: its grey levels differ by" in check_content(Picture(faint, "png"), take(SHAPE))[0]
+        )
         dot = np.zeros((200, 200), np.uint8)
         dot[:12, :12] = 255
-        assert "99.6 % of its pixels" in check_content(Picture(dot, "png"), SHAPE)[0]
+        assert "99.6 % of its pixels" in check_content(Picture(dot, "png"), take(SHAPE))[0]
         deep = dot.astype(np.uint16) * 256
-        assert "99.6 % of its pixels" in check_content(Picture(deep, "png"), SHAPE)[0]
+        assert "99.6 % of its pixels" in check_content(Picture(deep, "png"), take(SHAPE))[0]
 
     def test_a_small_image_is_warned_of(self) -> None:
-        assert "only 20 x 20 pixels" in check_content(draw(20, 20), SHAPE)[0]
+        assert "only 20 x 20 pixels" in check_content(draw(20, 20), take(SHAPE))[0]
 
     def test_an_ordinary_image_has_no_warning(self) -> None:
-        assert check_content(draw(300, 200), SHAPE) == []
+        assert check_content(draw(300, 200), take(SHAPE)) == []
         film = np.zeros((400, 300), np.uint8)
         film[100:300, :120] = draw(200, 120).array
-        assert check_content(Picture(film, "pgm"), SHAPE) == []
+        assert check_content(Picture(film, "pgm"), take(SHAPE)) == []
 
     def test_a_whole_scan_whose_square_would_fill_the_memory_is_refused(self) -> None:
         with pytest.raises(MammoscanError, match="expected sides of at most 10000"):

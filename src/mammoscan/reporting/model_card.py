@@ -69,8 +69,8 @@ def build_metadata(card: Card) -> dict[str, Any]:
     height, width, channels = card.shape
     names = {str(index): label for index, label in enumerate(card.labels)}
     return {
-        "version": card.versions["mammoscan"],
-        "changelog": {card.versions["mammoscan"]: f"run {card.run_id or 'unknown'}"},
+        "version": card.versions.get("mammoscan", ""),
+        "changelog": {card.versions.get("mammoscan", ""): f"run {card.run_id or 'unknown'}"},
         "required_packages_version": {"python": card.python, **card.versions},
         "name": f"mammoscan-{card.study}",
         "task": card.question,
