@@ -106,6 +106,7 @@ def test_many_images_are_explained_by_occlusion_where_it_is_chosen(finder: Any, 
 def test_a_batch_holds_fewer_images_of_a_network_with_large_maps(finder: Any, monkeypatch: Any) -> None:
     assert gradcam._choose_batch(finder) == 32
     maps = sum(int(np.prod(layer.output.shape[1:])) for layer in finder.layers)
+    maps += int(np.prod(finder.input_shape[1:]))  # the images themselves
     monkeypatch.setattr(gradcam, "_BATCH_BYTES", 4 * maps * 5)
     assert gradcam._choose_batch(finder) == 5
     monkeypatch.setattr(gradcam, "_BATCH_BYTES", 1)
