@@ -24,11 +24,11 @@ from mammoscan.params import (
     ViewParams,
 )
 from mammoscan.pipelines.trust import nodes
-from mammoscan.pipelines.trust.nodes import say_rule, write_trust_section
 from mammoscan.records.card import Card, ImageInput, ModelInput
 from mammoscan.records.history import Histories
 from mammoscan.records.run_info import RunInfo
 from mammoscan.reporting.model_card import build_metadata, list_limits, write_markdown
+from mammoscan.reporting.trust_section import say_rule, write_trust_section
 from mammoscan.serving.log_model import name_registered
 from records import make_dataset_record
 
@@ -146,7 +146,7 @@ def write_card(
         "histories": Histories(folds=[make_history(best_epoch=best, parameters=1234) for best in (2, 3, 4)]),
     }
     if "trust" not in more:
-        return nodes.write_author_card(**blocks)
+        return nodes.write_card(**blocks)
     return nodes.write_card(**blocks, final=make_history(3), reference=REFERENCE, subgroups=subgroups, **more)
 
 

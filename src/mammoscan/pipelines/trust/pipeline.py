@@ -4,6 +4,7 @@ from kedro.pipeline import Node, Pipeline
 
 from mammoscan.pipelines.graph import FOLDS, REPORT, TRUST, join_boxes, place_nodes
 from mammoscan.pipelines.trust import nodes
+from mammoscan.reporting.trust_section import write_trust_section
 from mammoscan.studies import Study
 
 FIGURES = ("calibration",)
@@ -53,7 +54,7 @@ def create_trust(study: Study) -> Pipeline:
             name="draw_calibration",
         ),
         Node(
-            nodes.write_trust_section,
+            write_trust_section,
             ["trust", "params:question"],
             "trust_section",
             name="write_trust_section",
@@ -82,14 +83,14 @@ def create_card(study: Study) -> Pipeline:
         else (nodes.describe_windows, ["params:crop", "params:grid"])
     )
     inputs = {
-        "record": "raw",
-        "run_info": "params:run.info",
-        "model_input": "model_input",
-        "samples": "samples",
         "question": "params:question",
         "training": "params:training",
         "views": "params:views",
         "evaluation": "params:evaluation",
+        "record": "raw",
+        "run_info": "params:run.info",
+        "model_input": "model_input",
+        "samples": "samples",
         "metrics": "metrics",
         "leak_audit": "leak_audit",
         "histories": "histories",
@@ -104,7 +105,7 @@ def create_card(study: Study) -> Pipeline:
     steps = [
         Node(describe, [*blocks, "pixels"], "model_input", name="describe_input"),
         Node(
-            nodes.write_card if study.protocol == "patient" else nodes.write_author_card,
+            nodes.write_card,
             inputs,
             "card",
             name="write_card",
