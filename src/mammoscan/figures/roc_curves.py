@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mammoscan.figures.style import (
@@ -85,11 +86,8 @@ def draw_roc(
         axes.plot(
             false,
             true,
-            color=MODEL_COLOURS.get(model, PURPLE),
-            linestyle=MODEL_LINES.get(model, "-"),
-            linewidth=2.4 if model == "cnn" else 1.5,
+            **_style_curve(model),
             label=name_curve(model, auc(false, true), "auc", metrics),
-            zorder=4 if model == "cnn" else 3,
         )
     axes.set(
         xlabel="False alarms (1 − specificity)",
@@ -97,15 +95,7 @@ def draw_roc(
         xlim=(-0.01, 1.01),
         ylim=(-0.01, 1.01),
     )
-    style_axes(axes)
-    handles, names = axes.get_legend_handles_labels()
-    axes.legend(
-        handles[1:] + handles[:1],
-        names[1:] + names[:1],
-        loc="lower right",
-        fontsize=SMALL_SIZE,
-        framealpha=0.92,
-    )
+    _finish(axes, "lower right")
     return figure
 
 
@@ -142,13 +132,10 @@ def draw_precision_recall(
             recall,
             precision,
             where="post",
-            color=MODEL_COLOURS.get(model, PURPLE),
-            linestyle=MODEL_LINES.get(model, "-"),
-            linewidth=2.4 if model == "cnn" else 1.5,
+            **_style_curve(model),
             label=name_curve(
                 model, average_precision_score(truths, probabilities), "average_precision", metrics
             ),
-            zorder=4 if model == "cnn" else 3,
         )
     axes.set(
         xlabel="Found (recall)",
@@ -156,13 +143,24 @@ def draw_precision_recall(
         xlim=(-0.01, 1.01),
         ylim=(-0.01, 1.03),
     )
+    _finish(axes, "best")
+    return figure
+
+
+def _style_curve(model: str) -> dict[str, Any]:
+    main = model == "cnn"
+    return {
+        "color": MODEL_COLOURS.get(model, PURPLE),
+        "linestyle": MODEL_LINES.get(model, "-"),
+        "linewidth": 2.4 if main else 1.5,
+        "zorder": 4 if main else 3,
+    }
+
+
+def _finish(axes: Axes, place: str) -> None:
+    """Style the axes, and put chance, which was drawn first, last in the legend."""
     style_axes(axes)
     handles, names = axes.get_legend_handles_labels()
     axes.legend(
-        handles[1:] + handles[:1],
-        names[1:] + names[:1],
-        loc="best",
-        fontsize=SMALL_SIZE,
-        framealpha=0.92,
+        handles[1:] + handles[:1], names[1:] + names[:1], loc=place, fontsize=SMALL_SIZE, framealpha=0.92
     )
-    return figure
