@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from mammoscan import __version__, params
+from mammoscan.cli import split_items
 from mammoscan.hooks.parameters import check_asked
 from mammoscan.params import Block
 from mammoscan.pipeline_registry import register_pipelines
@@ -53,7 +54,7 @@ def list_commands() -> Iterator[tuple[Path, list[str]]]:
     # The page of commands is their own help, which has placeholders.
     for page in (page for page in PAGES if page.name != "commands.md"):
         for command in re.findall(r"\bkedro run\b[^`\n&|)]*", page.read_text()):
-            words = command.replace("'", "").split()[2:]
+            words = [word.strip('"') for word in re.findall(r'"[^"]*"|\S+', command.replace("'", ""))][2:]
             # In running text a sentence goes on behind `kedro run`.
             own = OWN_PIPELINES.get(name_page(page))
             if words and words[0].startswith("--") and own not in words:
@@ -145,6 +146,7 @@ class TestCommands:
         options = read_options(words)
         known = {
             "--pipeline",
+            "--pipelines",
             "--params",
             "--env",
             "--from-inputs",
@@ -158,13 +160,14 @@ class TestCommands:
         assert options.get("--env", "test") in ("base", "test")
         name = options.get("--pipeline", "__default__")
         assert name in PIPELINES
+        assert set(options.get("--pipelines", name).split(",")) <= set(PIPELINES)
         nodes = {node.name for node in PIPELINES[name].nodes}
         for option in ("--from-nodes", "--to-nodes"):
             assert set(options.get(option, "").split(",")) - {""} <= nodes
         assert set(options.get("--from-inputs", "").split(",")) - {""} <= PIPELINES[name].datasets()
         if "--params" in options and options["--params"] not in ("", "…"):
             parameters = load_project_conf()["parameters"]
-            for pair in options["--params"].split(","):
+            for pair in split_items(options["--params"]):
                 key, equals, value = pair.partition("=")
                 assert equals
                 assert value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import time
@@ -158,3 +159,36 @@ def test_a_killed_search_keeps_its_finished_trials(finished_project: Project, tm
     metrics = json.loads((data / "08_reporting" / "mias" / "metrics.json").read_text())
     assert own == pytest.approx(metrics["cnn"]["auc"]["value"])
     assert difference == pytest.approx(found - own)
+
+
+def test_a_killed_run_of_another_recipe_meets_no_checkpoints_of_the_former_one(
+    finish_pipeline: Callable[[str], FinishedRun], tmp_path: Path
+) -> None:
+    finished = finish_pipeline("mias").project
+    project = copy_project(finished, tmp_path / "project")
+    networks = Path("data") / "test" / "06_models" / "mias"
+    for checkpoint in (finished.folder / networks).rglob("*.ckpt"):
+        shutil.copy(checkpoint, project.folder / checkpoint.relative_to(finished.folder))
+    assert (project.folder / networks / "fold_4" / "checkpoints" / "training.ckpt").is_file()
+    part = (
+        *("run", "--env", "test", "--pipeline", "mias"),
+        *("--from-nodes", "divide_samples", "--to-nodes", "pool_predictions"),
+    )
+    other = "mias.training.seed=5"
+
+    first = project.folder / networks / "fold_0" / "model.keras"
+    before = first.stat().st_mtime
+    victim = project.start_kedro(*part, "--params", other)
+    try:
+        deadline = time.monotonic() + 120
+        while first.stat().st_mtime == before:
+            assert victim.poll() is None, victim.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    finally:
+        victim.kill()
+        victim.communicate(timeout=60)
+
+    errors = end(project.start_kedro(*part, "--params", f"{other},train.resume=true"))
+    assert "It had ended after epoch 3 of 3" in errors
+    assert "There is no checkpoint to resume from" in errors

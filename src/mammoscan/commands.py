@@ -1,4 +1,4 @@
-"""The command ``mammoscan``. A module ``mammoscan.cli`` would be taken by Kedro for commands of its own."""
+"""The command ``mammoscan``; ``mammoscan.cli`` is what Kedro takes for commands of its own."""
 
 from __future__ import annotations
 
@@ -339,11 +339,10 @@ def sign(folder: Path | None, key: Path | None, new_key: Path | None) -> None:
 @click.option("--params", default="", help="What stood behind --params of the run.")
 def track(pipeline: str, env: str | None, params: str) -> None:
     """Send a finished run's results to MLflow from disk, where its tracking was lost."""
-    from kedro.framework.cli.utils import _split_params
-
+    from mammoscan.cli import read_params
     from mammoscan.tracking.resend import send_run
 
-    values = _split_params(click.get_current_context(), None, params) if params else {}
+    values = read_params(click.get_current_context(), params) if params else {}
     click.echo(f"MLflow run {send_run(Path.cwd(), pipeline, env, values)}")
 
 

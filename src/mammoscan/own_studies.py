@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from kedro.config import OmegaConfigLoader
 
 from mammoscan.errors import MammoscanError
 from mammoscan.resolvers import pick
@@ -23,15 +22,6 @@ from mammoscan.studies import STUDIES, Study
 KEY = "images"
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 _FOUND: set[str] = set()
-
-
-class ConfigLoader(OmegaConfigLoader):
-    """Kedro's loader, with the blocks of studies of one's own filled in."""
-
-    def __getitem__(self, key: str) -> dict[str, Any]:
-        """Return a kind of configuration; of ``parameters`` all blocks are whole."""
-        found = super().__getitem__(key)
-        return fill_in_studies(found) if key == "parameters" else found
 
 
 def fill_in_studies(parameters: Mapping[str, Any]) -> dict[str, Any]:

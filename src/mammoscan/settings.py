@@ -2,12 +2,28 @@
 
 from typing import Any
 
-from mammoscan.hooks import PRIVACY, RUN_LOCK, TRACKING_LOSS, ParameterHooks, ProvenanceHooks, TrackingHooks
-from mammoscan.own_studies import ConfigLoader
+from mammoscan.config_loader import ConfigLoader
+from mammoscan.hooks import (
+    PRIVACY,
+    RUN_LOCK,
+    TRACKING_LOSS,
+    CheckpointHooks,
+    ParameterHooks,
+    ProvenanceHooks,
+    TrackingHooks,
+)
 from mammoscan.resolvers import find_project_root, pick
 
 # Kedro calls the last one first: parameters are checked, and the data folder is this run's, before anything is written.
-HOOKS = (TrackingHooks(), ProvenanceHooks(), RUN_LOCK, TRACKING_LOSS, PRIVACY, ParameterHooks())
+HOOKS = (
+    CheckpointHooks(),
+    TrackingHooks(),
+    ProvenanceHooks(),
+    RUN_LOCK,
+    TRACKING_LOSS,
+    PRIVACY,
+    ParameterHooks(),
+)
 
 CONFIG_LOADER_CLASS = ConfigLoader
 CONFIG_LOADER_ARGS: dict[str, Any] = {

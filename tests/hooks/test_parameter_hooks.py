@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import copy
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -79,24 +78,6 @@ class TestNames:
             MammoscanError, match=rf"^mias.evaluation.familiar_share: .* is now called {new}$"
         ):
             parameters.check_types(known, TYPES)
-
-
-class TestEnvironments:
-    @pytest.mark.parametrize("block", ["recipe: article", "recipes: {laptop: {epochs: 3}}"])
-    def test_a_recipe_chosen_where_it_has_no_effect_is_refused(self, tmp_path: Path, block: str) -> None:
-        (tmp_path / "local").mkdir()
-        (tmp_path / "local" / "parameters.yml").write_text(f"mias:\n  {block}\n")
-        pattern = (
-            r"^local/parameters.yml: mias.recipes? has no effect there, expected mias.training, .* --params "
-        )
-        with pytest.raises(MammoscanError, match=pattern):
-            parameters.check_environment(tmp_path, "local")
-
-    def test_the_training_itself_may_be_changed_there(self, tmp_path: Path) -> None:
-        (tmp_path / "local").mkdir()
-        (tmp_path / "local" / "parameters.yml").write_text("mias: {training: {epochs: 3}}\n")
-        (tmp_path / "local" / "parameters_mine.yml").write_text("# nothing yet\n")
-        parameters.check_environment(tmp_path, "local")
 
 
 class TestFolds:

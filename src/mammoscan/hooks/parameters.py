@@ -3,10 +3,8 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any, get_type_hints
 
-import yaml
 from kedro.config import OmegaConfigLoader
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
@@ -88,21 +86,6 @@ def check_folds(parameters: Mapping[str, Any]) -> None:
             )
 
 
-def check_environment(conf: Path, env: str) -> None:
-    """Refuse a recipe chosen in an environment's own files: it would have no effect.
-
-    Kedro fills in what ``training`` refers to before it looks into the second folder.
-    """
-    for file in sorted((conf / env).glob("**/parameters*.y*ml")):
-        for name in list_keys(yaml.safe_load(file.read_text(encoding="utf-8")) or {}):
-            study, _, key = name.rpartition(".")
-            if study and key in ("recipe", "recipes"):
-                raise MammoscanError(
-                    f"{file.parent.name}/{file.name}: {name} has no effect there, expected {study}.training, which "
-                    f"is what is used; or choose it on the command line: --params {study}.recipe=…"
-                )
-
-
 def list_types(registered: Iterable[Pipeline]) -> dict[str, Any]:
     """Return the type that nodes ask of each parameter, by their functions' annotations; hooks read ``privacy``."""
     types: dict[str, Any] = {"privacy": PrivacyParams}
@@ -158,9 +141,6 @@ class ParameterHooks:
             finally:
                 loader.runtime_params = asked
             check_asked(asked, known)
-        env = loader.env or loader.default_run_env
-        if env != loader.base_env:
-            check_environment(Path(loader.conf_source), env)
         parameters = loader["parameters"]
         check_types(parameters, list_types(pipelines.values()))
         check_folds(parameters)

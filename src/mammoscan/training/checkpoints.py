@@ -9,6 +9,7 @@ import logging
 import os
 import time
 import zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ _log = logging.getLogger(__name__)
 
 _MAGIC = b"mammoscan checkpoint 1\n"
 _DIGEST_BYTES = 32
+# Where a training keeps them, in its own folder of the study's training folder.
+CHECKPOINTS, CHECKPOINT = "checkpoints", "training.ckpt"
 # Writing may take this share of the time, and never happens more often than once in so many seconds.
 _SHARE = 0.05
 _MIN_SECONDS = 1.0
@@ -113,6 +116,19 @@ class Checkpointer:
                     f"checkpoint {path}: {key} is {now!r} now, but was {was!r} when the training began; "
                     "go back to that value, or start anew with resume=false"
                 )
+
+
+def clear_checkpoints(folder: Path, parts: Iterable[str]) -> None:
+    """Delete the checkpoints of trainings, so that a later resumption meets none of an earlier recipe.
+
+    Args:
+        folder: The training folder of a study.
+        parts: The trainings: ``fold_0``, ``final``; those of a study's repeats lie in folders of their own.
+    """
+    for part in parts:
+        for training in (folder / part, *folder.glob(f"*/{part}")):
+            for file in (training / CHECKPOINTS).glob(f"{CHECKPOINT}*"):
+                file.unlink(missing_ok=True)
 
 
 def flatten_fingerprint(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:

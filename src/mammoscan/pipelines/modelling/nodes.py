@@ -32,6 +32,7 @@ from mammoscan.params import (
 from mammoscan.progress import show_progress
 from mammoscan.records.history import Epoch, Histories, History
 from mammoscan.tracking.live import EpochLog, find_variant
+from mammoscan.training.checkpoints import CHECKPOINT, CHECKPOINTS
 from mammoscan.training.head_training import train_head
 from mammoscan.training.setup import TrainingData
 from mammoscan.training.train import TrainingOptions, train_network
@@ -280,8 +281,6 @@ def pool_predictions(fold_results: Bundle) -> pd.DataFrame:
     )
 
 
-CHECKPOINTS, CHECKPOINT = "checkpoints", "training.ckpt"
-
 logger = logging.getLogger("mammoscan")
 
 
@@ -307,7 +306,7 @@ def train_fold(
         and the history of the training.
     """
     fold = int(rows["fold"].iloc[0])
-    checkpoints = training_folder / f"fold_{fold}" / CHECKPOINTS
+    folder = training_folder / f"fold_{fold}" / CHECKPOINTS
     title = f"{name_variant(training_folder.name)}fold {fold + 1} of {split.folds}"
     seen = choose_input(pixels, features, training, views)
     data = TrainingData(
@@ -318,10 +317,10 @@ def train_fold(
         len(question.labels),
     )
     train = train_network if seen is pixels else train_head
-    with follow_training(checkpoints, title, training.epochs) as on_epoch:
+    with follow_training(folder, title, training.epochs) as on_epoch:
         options = TrainingOptions(
             on_epoch=on_epoch,
-            checkpoint=checkpoints / CHECKPOINT,
+            checkpoint=folder / CHECKPOINT,
             fingerprint=describe_data(samples, seen, rows),
         )
         model, history = train(data, training, machine, views, options)
@@ -398,7 +397,7 @@ def train_final(
     used = folds["row"].isin(splits.find_used_rows(folds))
     rows = folds.loc[used, ["sample_id", "row"]].assign(role="train", fold=-1).reset_index(drop=True)
     rows = balancing.balance_rows(rows, samples, balance)
-    checkpoints = training_folder / "final" / CHECKPOINTS
+    folder = training_folder / "final" / CHECKPOINTS
     seen = choose_input(pixels, features, training, views)
     data = TrainingData(
         seen,
@@ -408,14 +407,14 @@ def train_final(
         len(question.labels),
     )
     train = train_network if seen is pixels else train_head
-    with follow_training(checkpoints, "final model", epochs) as on_epoch:
+    with follow_training(folder, "final model", epochs) as on_epoch:
         options = TrainingOptions(
             epochs=epochs,
             rates=[epoch.learning_rate for epoch in followed.epochs[:epochs]]
             if training.plateau is not None or training.cosine is not None
             else None,
             on_epoch=on_epoch,
-            checkpoint=checkpoints / CHECKPOINT,
+            checkpoint=folder / CHECKPOINT,
             fingerprint=describe_data(samples, seen, rows),
         )
         model, history = train(data, training, machine, views, options)
