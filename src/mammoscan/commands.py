@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -187,6 +187,55 @@ def new(
     file.write_text(block, encoding="utf-8")
     click.echo(f"study: {file}")
     click.echo(f"run it: kedro run --pipeline {name}")
+
+
+@main.command(context_settings=SHOW_DEFAULTS)
+@click.option("--predictions", type=FILE, required=True, help="Table of truth and scores: CSV, Parquet, …")
+@click.option("--against", type=FILE, help="A second such table, to be compared with the first.")
+@click.option("--truth", metavar="COLUMN", help="The true label. [default: label]")
+@click.option("--score", metavar="COLUMN", help="The positive label's score, of two labels.")
+@click.option("--scores", metavar="PATTERN", help="A column per label instead. [default: p_{label}]")
+@click.option(
+    "--score-max", type=click.FloatRange(0, min_open=True), help="What means certainty. [default: 1]"
+)
+@click.option("--logits", is_flag=True, help="The scores are outputs before softmax.")
+@click.option("--labels", metavar="A,B", help="The labels, the positive one last.")
+@click.option("--positive", metavar="LABEL", help="The label whose recall matters. [default: the last]")
+@click.option("--patient", metavar="COLUMN", help="The patient, or unknown. [default: patient_id]")
+@click.option("--sample", metavar="COLUMN", help="The image's name. [default: sample_id, or the row]")
+@click.option("--fold", metavar="COLUMN", help="The fold. [default: fold, if there]")
+@click.option(
+    "--model", metavar="COLUMN", help="The model, where there are several. [default: model, if there]"
+)
+@click.option(
+    "--subgroup", "subgroups", multiple=True, metavar="COLUMN", help="Measure within its values, too."
+)
+@click.option(
+    "--threshold", type=click.FloatRange(0, 1, True, True), help="From which score on. [default: 0.5]"
+)
+@click.option("--title", help="Of the report. [default: the file's name]")
+@click.option("--env", help="Kedro's environment.")
+def evaluate(env: str | None, labels: str | None, patient: str | None, **wishes: Any) -> None:
+    """Report on any model's scores: intervals, calibration, thresholds, subgroups, two models side by side.
+
+    \b
+    mammoscan evaluate --predictions scores.csv --truth finding --score p --patient patient_id
+    mammoscan evaluate --predictions ours.csv --against theirs.csv
+
+    It needs neither images nor TensorFlow, and is the pipeline `kedro run --pipeline evaluate`.
+    """  # noqa: D301
+    from mammoscan.run_pipeline import run_pipeline
+
+    threshold = wishes.pop("threshold")
+    values = {name: value for name, value in wishes.items() if value not in (None, (), False)}
+    values |= {name: str(values[name].resolve()) for name in ("predictions", "against") if name in values}
+    if labels:
+        values["labels"] = [label.strip() for label in labels.split(",")]
+    if patient:
+        values["patient"] = None if patient == "unknown" else patient
+    if threshold is not None:
+        values["evaluation"] = {"threshold": {"rule": "fixed", "at": threshold}}
+    run_pipeline("evaluate", values, env)
 
 
 def open_classifier(study: str, model: str, runtime: Runtime, public_key: Path | None = None) -> Classifier:

@@ -12,6 +12,7 @@ from mammoscan.errors import MammoscanError
 from mammoscan.pipelines import (
     author,
     compare,
+    evaluate,
     export,
     images,
     lockbox,
@@ -157,4 +158,5 @@ def register_pipelines() -> dict[str, Pipeline]:
     pipelines["predict"] = predict.create_pipeline()
     pipelines["export"] = export.create_pipeline()
     pipelines["compare"] = compare.create_pipeline()
+    pipelines["evaluate"] = evaluate.create_pipeline()
     return Registry({"__default__": pipelines["mias"], **pipelines})

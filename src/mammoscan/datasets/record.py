@@ -6,12 +6,13 @@ from typing import Any
 from kedro.io.core import AbstractDataset
 from kedro.utils import load_obj
 from kedro_datasets._typing import JSONPreview
+from pydantic import BaseModel
 
 from mammoscan.datasets.whole_file import save_file
-from mammoscan.records.base import Record
+from mammoscan.records.base import read_record
 
 
-class RecordDataset(AbstractDataset[Record, Record]):
+class RecordDataset(AbstractDataset[BaseModel, BaseModel]):
     """A typed record as JSON: what is loaded has been checked against the record's schema."""
 
     def __init__(self, *, filepath: str, record: str, metadata: dict[str, Any] | None = None) -> None:
@@ -23,17 +24,17 @@ class RecordDataset(AbstractDataset[Record, Record]):
             metadata: Passed through for plugins such as Kedro-Viz.
         """
         self._filepath = Path(filepath)
-        self._record: type[Record] = load_obj(record)
+        self._record: type[BaseModel] = load_obj(record)
         self.metadata = metadata
 
-    def save(self, data: Record) -> None:
+    def save(self, data: BaseModel) -> None:
         """Write the record to a temporary name, then rename it."""
         with save_file(self._filepath) as part:
             part.write_text(data.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
-    def load(self) -> Record:
+    def load(self) -> BaseModel:
         """Read the file and check it."""
-        return self._record.read(self._filepath)
+        return read_record(self._record, self._filepath)
 
     def preview(self) -> JSONPreview:
         """Return the record for Kedro-Viz."""

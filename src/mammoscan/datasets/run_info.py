@@ -63,10 +63,16 @@ class RunInfoDataset(AbstractDataset[RunInfo, RunInfo]):
 
 
 def read_command() -> str | None:
-    """Return the ``kedro`` command that started this process, as it would be typed; none in a notebook or test."""
+    """Return the command that started this process, as it would be typed; none in a notebook or test."""
     # Kedro itself calls itself so where it was started as a module.
-    is_kedro = sys.argv[0] == "python -m kedro" or Path(sys.argv[0]).stem == "kedro"
-    return shlex.join(["kedro", *sys.argv[1:]]) if is_kedro else None
+    if sys.argv[0] == "python -m kedro" or Path(sys.argv[0]).stem == "kedro":
+        return shlex.join(["kedro", *sys.argv[1:]])
+    # ``commands`` is what the command is called where it was started as a module.
+    is_own = Path(sys.argv[0]).stem == "mammoscan" or Path(sys.argv[0]).parts[-2:] == (
+        "mammoscan",
+        "commands.py",
+    )
+    return shlex.join(["mammoscan", *sys.argv[1:]]) if is_own else None
 
 
 def read_commit(folder: Path) -> str | None:

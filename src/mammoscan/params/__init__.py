@@ -19,6 +19,7 @@ from mammoscan.params.dataset import (
 )
 from mammoscan.params.evaluation import EvaluationParams, Question, ScanReading, ThresholdParams
 from mammoscan.params.images import ImagesParams
+from mammoscan.params.others import EvaluateParams
 from mammoscan.params.protocol import BalanceParams, SplitParams, ViewParams
 from mammoscan.params.search import Choices, NumberRange, SearchParams, apply_values, read_values
 from mammoscan.params.training import (
@@ -39,6 +40,7 @@ __all__ = [
     "Choices",
     "CompareParams",
     "CropParams",
+    "EvaluateParams",
     "EvaluationParams",
     "ExportParams",
     "ImagesParams",

@@ -132,7 +132,8 @@ class EvaluationParams(Block):
         "`occlusion` covers place after place, takes longer and works with every network and backend",
     )
     metadata_columns: tuple[str, ...] = Field(
-        description="columns of `samples` that the metadata baseline uses; columns that define the label are refused"
+        (),
+        description="columns of `samples` that the metadata baseline uses; columns that define the label are refused",
     )
 
     @field_validator("threshold", mode="before")

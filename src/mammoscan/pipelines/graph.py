@@ -67,11 +67,10 @@ def place_nodes(
     return rename_entries(nodes, name_entry, box)
 
 
-def place_in_the_open(nodes: Iterable[Node], owner: str) -> Pipeline:
-    """Give nodes the entries of a data set, or of a pipeline that belongs to no study, and no box."""
-    return rename_entries(
-        nodes, lambda name: name if name == f"params:{owner}" else prefix_entry(name, owner), ""
-    )
+def place_in_the_open(nodes: Iterable[Node], owner: str, box: str = "") -> Pipeline:
+    """Give nodes the entries of a data set, or of a pipeline that belongs to no study, and no box but a named one."""
+    shared = (f"params:{owner}", *RUN_ENTRIES)
+    return rename_entries(nodes, lambda name: name if name in shared else prefix_entry(name, owner), box)
 
 
 def prefix_entry(name: str, owner: str) -> str:

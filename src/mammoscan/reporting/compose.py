@@ -22,7 +22,8 @@ def compose_report(inputs: ReportInputs) -> ReportContent:
     metrics, audit, variants = inputs.metrics, inputs.leak_audit, inputs.experiments
     content = describe_study(inputs)
     figures: dict[str, Any] = dict(inputs.figures)
-    sections = dict(inputs.sections)
+    # A pipeline writes every section that it may have; one with nothing to say has no title.
+    sections = {name: section for name, section in inputs.sections.items() if section.title}
     if inputs.views is not None and not inputs.views.used:
         figures.pop("views", None)
     # Each variant's matrix says whose it is, and they stand together.
@@ -83,14 +84,7 @@ def describe_study(inputs: ReportInputs) -> dict[str, Any]:
         inputs.question,
         inputs.evaluation,
     )
-    training, histories, metrics, leak_audit = (
-        inputs.training,
-        inputs.histories,
-        inputs.metrics,
-        inputs.leak_audit,
-    )
-    class_counts, rejected = inputs.class_counts, inputs.rejected
-    study, first = run_info.pipeline, histories.folds[0]
+    study = run_info.pipeline
     command = run_info.command or f"kedro run --pipeline {study}"
     return {
         "title": question.title,
@@ -98,35 +92,26 @@ def describe_study(inputs: ReportInputs) -> dict[str, Any]:
         "question": question.text,
         "labels": question.labels,
         "positive": question.positive,
-        "protocol": find_protocol(study),
-        "folds": len(histories.folds),
+        "protocol": inputs.protocol or find_protocol(study),
+        "folds": _count_folds(inputs),
         "data": record,
-        "metrics": metrics,
+        "metrics": inputs.metrics,
         "command": command,
         "headline": HEADLINE,
         "unit": question.unit,
         "level": evaluation.level,
         "threshold": evaluation.cut if len(question.labels) == 2 else None,
-        "audit": leak_audit,
+        "audit": inputs.leak_audit,
         "limits": record.limits,
-        "counts": class_counts,
-        "rejected": rejected["reason"].value_counts().to_dict(),
-        "training": {
-            "Network": f"{training.network.name}, {first.parameters:,} parameters",
-            "Epochs at most": training.epochs,
-            "Epochs run, fold by fold": ", ".join(map(str, histories.epochs)),
-            "Best epochs": ", ".join(map(str, histories.best_epochs)),
-            "Batch": training.batch_size,
-            "Optimiser": f"{training.optimizer}, learning rate {training.learning_rate:g}",
-            "Device": first.device.name,
-            "Engine": first.engine,
-            "Machine": run_info.machine,
-        },
-        "recipe": training,
+        "counts": inputs.class_counts,
+        "rejected": {} if inputs.rejected is None else inputs.rejected["reason"].value_counts().to_dict(),
+        "training": _describe_training(inputs),
+        "recipe": inputs.training,
         "evaluation": evaluation,
         "parameters": {
             f"{block}.{key}": value
-            for block, values in (("training", training), ("evaluation", evaluation))
+            for block, values in (("training", inputs.training), ("evaluation", evaluation))
+            if values is not None
             for key, value in values.model_dump(mode="json").items()
         },
         "versions": {"python": run_info.python, **run_info.versions},
@@ -134,4 +119,28 @@ def describe_study(inputs: ReportInputs) -> dict[str, Any]:
         "git_commit": run_info.commit or "",
         "seconds": time.time() - run_info.started if run_info.started else None,
         "created": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    }
+
+
+def _count_folds(inputs: ReportInputs) -> int:
+    if inputs.histories is not None:
+        return len(inputs.histories.folds)
+    return 1 if inputs.predictions is None else int(inputs.predictions["fold"].nunique())
+
+
+def _describe_training(inputs: ReportInputs) -> dict[str, Any]:
+    training, histories = inputs.training, inputs.histories
+    if training is None or histories is None:
+        return {}
+    first = histories.folds[0]
+    return {
+        "Network": f"{training.network.name}, {first.parameters:,} parameters",
+        "Epochs at most": training.epochs,
+        "Epochs run, fold by fold": ", ".join(map(str, histories.epochs)),
+        "Best epochs": ", ".join(map(str, histories.best_epochs)),
+        "Batch": training.batch_size,
+        "Optimiser": f"{training.optimizer}, learning rate {training.learning_rate:g}",
+        "Device": first.device.name,
+        "Engine": first.engine,
+        "Machine": inputs.run_info.machine,
     }

@@ -5,21 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-Division = Literal["patients", "images", "shared", "article"]
+Protocol = Literal["patient", "author", "scores", "external"]
+Division = Literal["patients", "images", "shared", "article", "scores", "external", "seen"]
 
 
 def find_division(protocol: str, patients_known: bool, audit: Mapping[str, Any]) -> Division:
     """Return what the test and training sides have in common.
 
     Args:
-        protocol: ``patient`` or ``author``.
+        protocol: ``patient`` or ``author``; ``scores``: a table of scores, of which nothing else is known;
+            ``external``: a finished model on images from elsewhere.
         patients_known: Whether anything says whom an image is of.
         audit: The leak audit.
 
     Returns:
         ``article``: an article's own division; ``shared``: patients are known, and some are on both sides; ``images``:
-        images are apart, and patients unknown; ``patients``: no patient is on both sides.
+        images are apart, and patients unknown; ``patients``: no patient is on both sides; ``scores``: nobody knows;
+        ``external``: none of the images was seen in training; ``seen``: some were.
     """
+    if protocol == "scores":
+        return "scores"
+    if protocol == "external":
+        return "seen" if (audit.get("views") or {}).get("count") else "external"
     if protocol == "author":
         return "article"
     if (audit.get("patient") or {}).get("count"):
@@ -36,4 +43,7 @@ def name_division(division: Division, audit: Mapping[str, Any]) -> str:
         "patients": "patients kept apart",
         "images": "images kept apart; patients unknown",
         "article": "the article's own division",
+        "scores": "a table of scores; what the model was trained on is not known",
+        "external": "a finished model on images from elsewhere",
+        "seen": "a finished model; some of the images were seen in training",
     }[division]

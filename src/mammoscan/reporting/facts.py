@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ from mammoscan.records.history import Histories
 from mammoscan.records.run_info import RunInfo
 from mammoscan.records.section import Section
 from mammoscan.reporting.cells import Cell
+from mammoscan.reporting.division import Protocol
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class ReportInputs:
     Attributes:
         record: The data set.
         run_info: The run.
+        protocol: How the images were divided; None means as the run's study says.
         histories: The folds' trainings.
         fold_results: What the folds left, with the explanations of predictions.
         experiments: The variants of an article's study, one row each.
@@ -54,12 +56,13 @@ class ReportInputs:
     run_info: RunInfo
     question: Question
     evaluation: EvaluationParams
-    training: Recipe
     metrics: Mapping[str, Any]
-    leak_audit: Mapping[str, Any]
-    class_counts: pd.DataFrame
-    rejected: pd.DataFrame
-    histories: Histories
+    protocol: Protocol | None = None
+    training: Recipe | None = None
+    leak_audit: Mapping[str, Any] = field(default_factory=dict)
+    class_counts: pd.DataFrame | None = None
+    rejected: pd.DataFrame | None = None
+    histories: Histories | None = None
     predictions: pd.DataFrame | None = None
     samples: pd.DataFrame | None = None
     pixels: np.ndarray | None = None
@@ -109,7 +112,7 @@ class ReportContent:
         question: What was asked, as a sentence.
         labels: The labels in the order of the network's outputs.
         positive: The label whose recall matters.
-        protocol: ``patient`` or ``author``.
+        protocol: How the images were divided, see ``find_division``.
         folds: Number of divisions.
         data: The record of the data set.
         metrics: For each model its measures (``value``, ``low``, ``high``), ``samples``, ``patients`` and
@@ -151,7 +154,7 @@ class ReportContent:
     question: str
     labels: Sequence[str]
     positive: str
-    protocol: Literal["patient", "author"]
+    protocol: Protocol
     folds: int
     data: DatasetRecord
     metrics: Mapping[str, Mapping[str, Any]]

@@ -87,7 +87,7 @@ def build_report(content: ReportContent) -> str:
         subgroup_rows=_tabulate_subgroups(content),
         protocol=say("protocol", division, content.folds, content.audit),
         division=name_division(division, content.audit),
-        data=say("data", content.data),
+        data=say("score_table" if division == "scores" else "data", content.data),
         duration=say("duration", content.seconds) if content.seconds is not None else "",
         pictures={
             name: embed_picture(name, picture, _say_numbers(content, name))

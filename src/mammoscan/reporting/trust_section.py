@@ -52,7 +52,7 @@ def say_rule(trust: Mapping[str, Any], positive: str) -> str:
         "fixed": f"fixed at {at:g}",
         "sensitivity": f"the highest that finds at least {100 * at:g} % of {positive}",
         "youden": "the one with the largest sum of sensitivity and specificity",
-        "cost": f"the cheapest where a miss is worth {at:g} false alarms and {_percent(trust['prevalence'])} are "
+        "cost": f"the cheapest where a miss is worth {at:g} false alarms and {say_percent(trust['prevalence'])} are "
         f"{positive}",
     }[trust["rule"]]
 
@@ -68,7 +68,7 @@ def _say_calibration(trust: dict[str, Any]) -> str:
     if trust["temperature"] == 1:
         return (
             f"{basis} It {crossed}: no clear gain, so the final model states its probabilities as they are "
-            f"(temperature 1). {_say_slope(trust['calibration']['before'])}"
+            f"(temperature 1). {say_slope(trust['calibration']['before'])}"
         )
     effect = (
         "brings them nearer to even odds: the networks were surer of themselves than they were right"
@@ -77,7 +77,7 @@ def _say_calibration(trust: dict[str, Any]) -> str:
     )
     return (
         f"{basis} It {crossed}: a clear gain, so it goes with the final model. It {effect}. "
-        f"{_say_slope(trust['calibration']['after'])} It was fitted on other networks than the one that it goes with: "
+        f"{say_slope(trust['calibration']['after'])} It was fitted on other networks than the one that it goes with: "
         "those of the folds, which learnt from fewer patients."
     )
 
@@ -94,7 +94,7 @@ def _say_degenerate(temperature: float | None) -> str:
     return f" It is degenerate, at the end of the range from {COLDEST:g} to {HOTTEST:g} that was searched: {meaning}."
 
 
-def _say_slope(calibration: dict[str, Any]) -> str:
+def say_slope(calibration: dict[str, Any]) -> str:
     """Say what the calibration slope and the calibration error tell of the probabilities as they are given."""
     slope, error, band = (calibration[key] for key in ("slope", "ece", "ece_if_calibrated"))
     said = []
@@ -129,18 +129,21 @@ def _say_threshold(trust: dict[str, Any], question: Question) -> str:
         return chosen
     return (
         f"{chosen} On these patients, by whom it was chosen, the sensitivity is "
-        f"{_percent(on_these['sensitivity'])} and the specificity {_percent(on_these['specificity'])}; expected on new "
-        f"ones are {_say_share(operation['chosen']['sensitivity'])} and "
-        f"{_say_share(operation['chosen']['specificity'])}. For that, each fold was decided by the threshold of the "
-        f"other folds ({_say_range(trust['fold_thresholds'])}), and the threshold was chosen again in each resample "
+        f"{say_percent(on_these['sensitivity'])} and the specificity {say_percent(on_these['specificity'])}; "
+        f"expected on new ones are {say_share(operation['chosen']['sensitivity'])} and "
+        f"{say_share(operation['chosen']['specificity'])}. For that, each fold was decided by the threshold of the "
+        f"other folds ({say_range(trust['fold_thresholds'])}), and the threshold was chosen again in each resample "
         "of the patients. The other sections of this report decide at even odds."
     )
 
 
-def _say_share(measure: dict[str, Any]) -> str:
+def say_share(measure: dict[str, Any]) -> str:
+    """Return a share in per cent with its interval."""
     if not (is_number(measure["low"]) and is_number(measure["high"])):
-        return _percent(measure["value"])
-    return f"{_percent(measure['value'])} ({_percent(measure['low'])} to {_percent(measure['high'])})"
+        return say_percent(measure["value"])
+    return (
+        f"{say_percent(measure['value'])} ({say_percent(measure['low'])} to {say_percent(measure['high'])})"
+    )
 
 
 def _say_out_of_distribution(trust: dict[str, Any], question: Question) -> str:
@@ -150,7 +153,7 @@ def _say_out_of_distribution(trust: dict[str, Any], question: Question) -> str:
         "before the network's last layer. Each is a distance from the training images, and an image is flagged "
         f"beyond the distance within which {100 * trust['in_distribution_share']:g} % of them lie. Fitted on each "
         "fold's training side and tried on its test side, it wrongly flagged "
-        f"{_percent(trust['out_of_distribution'][AS_IS]['value'])} of the {question.unit}. An image that is not "
+        f"{say_percent(trust['out_of_distribution'][AS_IS]['value'])} of the {question.unit}. An image that is not "
         "flagged may be unsuitable all the same."
     )
 
@@ -165,7 +168,7 @@ def _tabulate_calibration(trust: dict[str, Any]) -> dict[str, Any]:
 
 
 def _tabulate_operation(trust: dict[str, Any], question: Question) -> dict[str, Any]:
-    words = {"positive": question.positive, "prevalence": _percent(trust["prevalence"])}
+    words = {"positive": question.positive, "prevalence": say_percent(trust["prevalence"])}
     ways = trust["operation"]
     return {
         "caption": "What deciding costs on new patients, cross-fitted",
@@ -188,10 +191,12 @@ def _tabulate_out_of_distribution(trust: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _say_range(values: dict[str, float]) -> str:
+def say_range(values: dict[str, float]) -> str:
+    """Return the range of the folds' thresholds."""
     low, high = min(values.values()), max(values.values())
     return f"{low:.2f}" if round(low, 2) == round(high, 2) else f"{low:.2f} to {high:.2f}"
 
 
-def _percent(share: float | None) -> str:
+def say_percent(share: float | None) -> str:
+    """Return a share in per cent."""
     return "–" if share is None else f"{100 * share:.3g} %"

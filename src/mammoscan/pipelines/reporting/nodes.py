@@ -300,6 +300,11 @@ def write_report(
         "evaluation": evaluation,
         "training": training,
     }
+    return write_page(entries)
+
+
+def write_page(entries: Mapping[str, Any]) -> str:
+    """Put whatever entries there are on one page, and say its headline on the console."""
     inputs = ReportInputs.gather(entries)
     variants = [] if inputs.experiments is None else list(read_variants(inputs.experiments))
     experiments = [row for row in variants if row["variant"] in EXPERIMENTS]

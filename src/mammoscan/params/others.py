@@ -1,0 +1,90 @@
+"""Somebody else's predictions, division or images: the pipelines evaluate, audit and external."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from pydantic import Field, field_validator, model_validator
+
+from mammoscan.params.base import Block
+from mammoscan.params.evaluation import EvaluationParams
+
+
+def split_list(value: Any) -> Any:
+    """Return the parts of a text such as ``a+b``, which is how a list is written behind ``--params``."""
+    if not isinstance(value, str):
+        return value
+    return tuple(part.strip() for part in re.split(r"[,+]", value.strip("[] ")) if part.strip())
+
+
+class EvaluateParams(Block):
+    """A table of truth and scores, wherever they come from."""
+
+    predictions: str | None = Field(
+        None,
+        description="a CSV, TSV, Parquet, JSON Lines or Excel table of truth and scores, one row per image",
+    )
+    against: str | None = Field(
+        None,
+        description="a second such table, of another model on the same images, which is compared with the first",
+    )
+    title: str = Field("", description="title of the report; when empty, the name of the file")
+    unit: str = Field("images", description="what a row is called in the report, in the plural")
+    truth: str = Field("label", description="column of the true label")
+    score: str | None = Field(
+        None,
+        description="column of the positive label's score, where there are two labels; when null, each label has a "
+        "column of its own, see `scores`",
+    )
+    scores: str = Field(
+        "p_{label}", description="name of each label's column of scores, with `{label}` for the label"
+    )
+    score_max: float = Field(
+        1.0, gt=0, description="the score that means certainty: 1 for probabilities, 100 for per cent"
+    )
+    logits: bool = Field(
+        False,
+        description="whether the scores are a network's outputs before softmax (or, of one column, before the "
+        "logistic function)",
+    )
+    labels: tuple[str, ...] = Field(
+        (),
+        description="the labels; when empty, those of the columns of scores, or of the truth where `score` is set",
+    )
+    positive: str | None = Field(
+        None, description="the label whose recall matters; when null, the last one of `labels`"
+    )
+    sample: str = Field(
+        "sample_id", description="column of the image's name; a table without it has one image per row"
+    )
+    patient: str | None = Field(
+        "patient_id",
+        description="column of the patient; null where patients are unknown, which the report then says",
+    )
+    fold: str | None = Field(
+        "fold",
+        description="column of the fold, where each fold's model scored its own images; a table without it is of one "
+        "model",
+    )
+    model: str | None = Field(
+        "model",
+        description="column that tells several models apart; `cnn` is the one that is reported, all others are "
+        "baselines; a table without it is of one model",
+    )
+    subgroups: tuple[str, ...] = Field(
+        (),
+        description="columns within which the model is measured, too; on the command line with plus signs between",
+    )
+    evaluation: EvaluationParams = Field(description="how the scores are measured, as in every study")
+
+    @field_validator("labels", "subgroups", mode="before")
+    @classmethod
+    def _one_text_is_a_list(cls, value: Any) -> Any:
+        return split_list(value)
+
+    @model_validator(mode="after")
+    def _scores_are_named_by_label(self) -> EvaluateParams:
+        if "{label}" not in self.scores:
+            raise ValueError(f"scores is {self.scores!r}, expected {{label}} in it, e.g. p_{{label}}")
+        return self
