@@ -75,15 +75,18 @@ def write_note(file: Path, made_with: Mapping[str, Any]) -> None:
         part.write_text(json.dumps(notes, indent=1))
 
 
-def check_note(name: str, file: Path, made_with: Mapping[str, Any]) -> None:
+REMEDY = "run the whole pipeline, or start from a node before it"
+
+
+def check_note(name: str, file: Path, made_with: Mapping[str, Any], remedy: str = REMEDY) -> None:
     """Refuse a file that was made with other parameters, or of which nothing is known.
 
     Args:
         name: The catalog entry.
         file: Its file, which exists.
         made_with: What this run would make it with.
+        remedy: What to do.
     """
-    remedy = "run the whole pipeline, or start from a node before it"
     note = read_note(file)
     if note is None:
         raise MammoscanError(f"{name}: nothing says what {file.name} was made with; {remedy}")
@@ -107,11 +110,8 @@ def list_differences(was: Any, now: Any, key: str = "") -> list[tuple[str, Any, 
     return [] if was == now else [(key, was, now)]
 
 
-def check_ages(name: str, file: Path, upstream: Iterable[tuple[str, Path]]) -> None:
+def check_ages(name: str, file: Path, upstream: Iterable[tuple[str, Path]], remedy: str = REMEDY) -> None:
     """Refuse a file that is older than one which it is made from, as ``make`` would."""
     for source, path in upstream:
         if path.is_file() and path.stat().st_mtime > made_at(file) + CLOCK_SLACK_S:
-            raise MammoscanError(
-                f"{name} is older than {source}, from which it is made; run the whole pipeline, "
-                "or start from a node before it"
-            )
+            raise MammoscanError(f"{name} is older than {source}, from which it is made; {remedy}")

@@ -99,20 +99,20 @@ def read_seal(file: Path) -> Seal | None:
     return None
 
 
-def check_content(name: str, file: Path) -> None:
+def check_content(
+    name: str, file: Path, remedy: str = "start from the node that writes it, or run the whole pipeline"
+) -> None:
     """Refuse a file that does not hold what a run wrote there.
 
     Args:
         name: The catalog entry.
         file: Its file, which exists.
+        remedy: What to do.
     """
     if read_seal(file) is not None:
         return
     found = "was changed since it was written" if seal_path(file).is_file() else "has no seal beside it"
-    raise MammoscanError(
-        f"{name}: {file.name} {found}; expected the bytes that a run wrote; start from the node that writes it, "
-        "or run the whole pipeline"
-    )
+    raise MammoscanError(f"{name}: {file.name} {found}; expected the bytes that a run wrote; {remedy}")
 
 
 def made_at(file: Path) -> float:

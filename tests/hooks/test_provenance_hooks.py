@@ -92,6 +92,31 @@ class TestRuns:
         ):
             run(WHOLE.from_nodes("write_report"), size=64)
 
+    def test_a_refusal_names_every_node_to_start_from(self, run: Callable[..., None], tmp_path: Path) -> None:
+        run()
+        part = WHOLE.from_nodes("write_report")
+        with pytest.raises(MammoscanError, match=r"; run the whole pipeline, or .* --from-nodes cut_pixels$"):
+            run(part, size=64)
+        run(WHOLE.from_nodes("cut_pixels"), size=64)
+        with pytest.raises(MammoscanError, match=r"--from-nodes make_raw$"):
+            run(part, source="/real")
+        (tmp_path / "raw.json").unlink()
+        with pytest.raises(MammoscanError, match=r"--from-nodes make_raw$"):
+            run(part, size=48)
+
+    def test_nodes_side_by_side_are_all_named(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        folds = [Node(cut, ["raw", "params:crop"], name, name=f"cut_{name}") for name in ("pixels", "report")]
+        last = Node(lambda *found: {"found": found}, ["pixels", "report"], "page", name="write_page")
+        whole = Pipeline([WHOLE.nodes[0], *folds, last])
+        monkeypatch.setattr(provenance_notes, "pipelines", {"small": whole})
+        catalog = make_catalog(tmp_path)
+        ProvenanceHooks().before_pipeline_run(run_params=RUN, pipeline=whole, catalog=catalog)
+        SequentialRunner().run(whole, catalog)
+        with pytest.raises(MammoscanError, match=r"--from-nodes cut_pixels,cut_report$"):
+            ProvenanceHooks().before_pipeline_run(
+                run_params=RUN, pipeline=whole.from_nodes("write_page"), catalog=make_catalog(tmp_path, 64)
+            )
+
     def test_phantom_and_real_never_mix(self, run: Callable[..., None]) -> None:
         run()
         with pytest.raises(

@@ -11,7 +11,8 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from pydantic import BaseModel
 
-from mammoscan.provenance import check_ages, check_note, trace_entries, trace_parameters, write_note
+from mammoscan.errors import MammoscanError
+from mammoscan.provenance import REMEDY, check_ages, check_note, trace_entries, trace_parameters, write_note
 from mammoscan.seals import check_content
 
 
@@ -49,6 +50,63 @@ def digest_parameters(whole: Pipeline, catalog: CatalogProtocol) -> dict[str, st
     }
 
 
+class FileCheck:
+    """Compares the files of one run's pipelines with what this run would make."""
+
+    def __init__(self, whole: Pipeline, catalog: CatalogProtocol) -> None:
+        """Take everything that the run was started with, whatever part of it runs."""
+        self._whole, self._catalog = whole, catalog
+        self.traced, self._ancestors = trace_parameters(whole), trace_entries(whole)
+        self.values = load_parameters(catalog, self.traced)
+        self._makers = {entry: node for node in whole.nodes for entry in node.outputs}
+
+    def check(self, name: str, remedy: str = REMEDY) -> None:
+        """Refuse an entry whose file this run would not have made itself; one without a file is left to Kedro."""
+        file = find_file(self._catalog, name)
+        if file is None or not file.is_file():
+            return  # Kedro itself names what is missing
+        check_note(name, file, {key: self.values[key] for key in self.traced[name]}, remedy)
+        check_content(name, file, remedy)
+        sources = (
+            (source, find_file(self._catalog, source)) for source in self._ancestors[name] & set(self.traced)
+        )
+        check_ages(name, file, [(source, path) for source, path in sources if path is not None], remedy)
+
+    def is_usable(self, name: str) -> bool:
+        """Return whether a run can start from an entry."""
+        file = find_file(self._catalog, name)
+        try:
+            self.check(name)
+        except MammoscanError:
+            return False
+        return file is None or file.is_file()
+
+    def find_starts(self, part: Pipeline, run_params: dict[str, Any]) -> list[str]:
+        """Return the nodes from which a part can be run that cannot begin where it was meant to.
+
+        Args:
+            part: What was to run.
+            run_params: Kedro's; ``--to-nodes`` and ``--to-outputs`` still end the run.
+        """
+        ends = {key: run_params.get(key) or None for key in ("to_nodes", "to_outputs")}
+        starts = {node.name for node in part.nodes}
+        while True:
+            run = self._whole.filter(from_nodes=sorted(starts), **ends)
+            missing = {
+                self._makers[name].name
+                for name in run.inputs()
+                if name in self._makers and not self.is_usable(name)
+            }
+            if not missing:
+                break
+            starts |= missing
+        below: set[str] = set()
+        for node in run.nodes:  # in the order in which they run
+            if any(self._makers[name].name in below | starts for name in node.inputs if name in self._makers):
+                below.add(node.name)
+        return sorted(starts - below)
+
+
 class ProvenanceHooks:
     """Keeps a note beside every file of what it was made with, and refuses inputs whose note differs."""
 
@@ -57,20 +115,17 @@ class ProvenanceHooks:
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
     ) -> None:
         """Check the files that the run starts from, then announce those that it will write."""
-        whole = find_registered(run_params)
-        traced, ancestors = trace_parameters(whole), trace_entries(whole)
-        values = load_parameters(catalog, traced)
-
-        for name in sorted(pipeline.inputs() & set(traced)):
-            file = find_file(catalog, name)
-            if file is None or not file.is_file():
-                continue  # Kedro itself names what is missing
-            check_note(name, file, {key: values[key] for key in traced[name]})
-            check_content(name, file)
-            sources = ((source, find_file(catalog, source)) for source in ancestors[name] & set(traced))
-            check_ages(name, file, [(source, path) for source, path in sources if path is not None])
+        files = FileCheck(find_registered(run_params), catalog)
+        for name in sorted(pipeline.inputs() & set(files.traced)):
+            try:
+                files.check(name)
+            except MammoscanError:
+                starts = files.find_starts(pipeline, run_params)
+                files.check(
+                    name, f"run the whole pipeline, or this part with --from-nodes {','.join(starts)}"
+                )
 
         for name in pipeline.all_outputs():
             file = find_file(catalog, name)
             if file is not None:
-                write_note(file, {key: values[key] for key in sorted(traced.get(name, set()))})
+                write_note(file, {key: files.values[key] for key in sorted(files.traced.get(name, set()))})
