@@ -223,6 +223,13 @@ class TestFinding:
             with pytest.raises(MammoscanError, match=words):
                 find_model("mias", model, database)
 
+    def test_a_run_that_logged_no_model_is_not_recommended(self, database: str, tmp_path: Path) -> None:
+        client = mlflow.MlflowClient(database, database)
+        run = client.create_run(client.create_experiment("part", str(tmp_path)), tags={"study": "mias"})
+        client.set_terminated(run.info.run_id)
+        with pytest.raises(MammoscanError, match=r"train one: kedro run --pipeline mias$"):
+            find_model("mias", "latest", database)
+
     def test_where_nothing_was_trained_no_database_is_made(self, tmp_path: Path) -> None:
         file = tmp_path / "mlflow.db"
         with pytest.raises(MammoscanError, match="nothing was trained here"):

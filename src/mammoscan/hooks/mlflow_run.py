@@ -102,6 +102,8 @@ class RunGuard:
 logger = logging.getLogger("mammoscan")
 
 LONGEST_PARAMETER = 500
+# What a person opens after a run: a study's report, and what predict answers.
+PRINTED = (".report", ".answers", ".answers_table", ".scan_regions", ".gallery")
 
 
 def name_pipeline(run_params: Mapping[str, Any]) -> str:
@@ -327,6 +329,6 @@ class TrackingHooks:
     @staticmethod
     def _say_where(made: list[str], catalog: CatalogProtocol) -> None:
         for name in made:
-            if name.endswith(".report"):
-                logger.info("report: %s", find_file(catalog, name))
+            if name.endswith(PRINTED):
+                logger.info("%s: %s", name.rpartition(".")[2].replace("_", " "), find_file(catalog, name))
         logger.info("compare runs: mlflow ui --backend-store-uri %s", mlflow.get_tracking_uri())

@@ -24,6 +24,9 @@ class PredictParams(Block):
     runtime: Literal["keras", "onnx"] = Field(
         "keras", description="`onnx` needs the extra `onnx` and an exported model"
     )
+    abstain: Literal["never", "out_of_distribution"] = Field(
+        "never", description="which images get no answer: none, or those unlike the images of the training"
+    )
     shown: int = Field(300, ge=0, le=5000, description="images in the gallery, at most")
     require_signature: str | None = Field(
         None, description="a public key; a model that `mammoscan sign` did not sign with it is refused"

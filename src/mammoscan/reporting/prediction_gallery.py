@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -19,6 +20,7 @@ def build_gallery(
     card: Card,
     answers: pd.DataFrame,
     chosen: pd.DataFrame,
+    unlike: pd.Series,
     regions: pd.DataFrame,
     pictures: Mapping[str, bytes],
 ) -> str:
@@ -28,23 +30,26 @@ def build_gallery(
         card: The model's.
         answers: All answers.
         chosen: Those that are shown, in this order.
+        unlike: Which of them are of images unlike those of the training: they are shown apart.
         regions: The places to look at in whole scans.
         pictures: PNG bytes by file.
     """
     scans = set(regions["file"])
-    good = chosen[chosen["error"].isna()]
-    shown = [
+    shown: list[dict[str, Any]] = [
         {
             "file": row["file"],
-            "label": row["label"],
-            "shares": [(label, float(row[f"p_{label}"])) for label in card.labels],
+            "label": row["label"] if isinstance(row["label"], str) else "no answer",
+            "shares": [
+                (label, float(row[f"p_{label}"])) for label in card.labels if pd.notna(row[f"p_{label}"])
+            ],
             "warnings": list(row["warnings"]),
             "picture": _embed(pictures.get(row["file"])),
             "wide": row["file"] in scans,
             "regions": regions[regions["file"] == row["file"]].to_dict("records"),
         }
-        for row in good.to_dict("records")
+        for row in chosen.to_dict("records")
     ]
+    apart = [image for image, is_unlike in zip(shown, unlike, strict=True) if is_unlike]
     errors = answers.loc[answers["error"].notna(), "error"].tolist()
     return render_page(
         "gallery.html.j2",
@@ -54,7 +59,9 @@ def build_gallery(
         total=len(answers),
         used=len(answers) - len(errors),
         warned=int((answers["warnings"].map(len) > 0).sum()),
-        shown=shown,
+        shown=[image for image in shown if image not in apart],
+        apart=apart,
+        withheld=int((answers["label"].isna() & answers["error"].isna()).sum()),
         errors=errors[:MAX_ERRORS],
         more_errors=max(0, len(errors) - MAX_ERRORS),
     )

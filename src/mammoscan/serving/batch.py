@@ -16,12 +16,15 @@ from mammoscan.data.image_folder import list_files
 from mammoscan.errors import MammoscanError
 from mammoscan.figures.style import render_png
 from mammoscan.imaging.image_reader import Limits
+from mammoscan.records.card import Card
 from mammoscan.safe_text import defuse_formula, make_printable
-from mammoscan.serving.classifier import Classifier
+from mammoscan.serving.classifier import OUT_OF_DISTRIBUTION_WARNING, Classifier
 from mammoscan.serving.decode_pool import DecodePool
 from mammoscan.serving.model_files import read_card
 from mammoscan.serving.prepare_input import PreparedImage, reject_scan
 from mammoscan.serving.scan_prediction import NEVER_NORMAL, REGION_COLUMNS, draw_map, map_prepared
+
+NO_ANSWER = "no answer is given, as predict.abstain says"
 
 Content = bytes | MammoscanError | Callable[[], bytes]
 Prepared = PreparedImage | MammoscanError
@@ -77,6 +80,26 @@ def classify_prepared(classifier: Classifier, files: Sequence[Prepared]) -> pd.D
         table["threshold"] = classifier.card.threshold
     errors = [_explain_error(classifier, each) for each in files]
     return table.assign(error=pd.Series(errors, dtype=object, index=table.index))
+
+
+def find_out_of_distribution(answers: pd.DataFrame) -> pd.Series:
+    """Return for each answer whether its image is unlike those that the model was trained on."""
+    return answers["warnings"].map(
+        lambda warnings: any(warning.startswith(OUT_OF_DISTRIBUTION_WARNING) for warning in warnings)
+    )
+
+
+def withhold_answers(answers: pd.DataFrame, card: Card) -> pd.DataFrame:
+    """Return answers without label and probabilities where an image is unlike those of the training."""
+    withheld = find_out_of_distribution(answers)
+    columns = ["label", *(f"p_{label}" for label in card.labels)]
+    answers = answers.copy()
+    answers.loc[withheld, columns] = None
+    answers["warnings"] = [
+        [*warnings, NO_ANSWER] if without else warnings
+        for warnings, without in zip(answers["warnings"], withheld, strict=True)
+    ]
+    return answers
 
 
 def _explain_error(classifier: Classifier, each: Prepared) -> str | None:

@@ -43,6 +43,8 @@ def read_card(folder: Path) -> Card:
 
 
 LATEST = "latest"
+# The newest runs among which one with a model is looked for.
+MAX_SEARCHED = 200
 
 
 def find_model(study: str, model: str, tracking_uri: str | None = None) -> Path:
@@ -123,8 +125,10 @@ def _find_latest(client: MlflowClient, study: str) -> str:
         experiments,
         f"tags.study = '{study}' and attributes.status = 'FINISHED'",
         order_by=["attributes.start_time DESC"],
-        max_results=1,
+        max_results=MAX_SEARCHED,
     )
+    # A part of a run, or a search, leaves no model.
+    runs = [run for run in runs if run.outputs and run.outputs.model_outputs]
     hint = (
         f"name a run; the newest is {runs[0].info.run_id} ({runs[0].data.tags.get('data', 'unknown')} data)"
         if runs

@@ -9,9 +9,15 @@ import pandas as pd
 from mammoscan.errors import MammoscanError
 from mammoscan.params import PredictParams
 from mammoscan.progress import show_progress
-from mammoscan.records.card import PackagedModel
+from mammoscan.records.card import Card, PackagedModel
 from mammoscan.reporting.prediction_gallery import build_gallery
-from mammoscan.serving.batch import draw_thumbnails, list_pictures, predict_files
+from mammoscan.serving.batch import (
+    draw_thumbnails,
+    find_out_of_distribution,
+    list_pictures,
+    predict_files,
+    withhold_answers,
+)
 from mammoscan.serving.classifier import Classifier
 from mammoscan.serving.decode_pool import DecodePool
 from mammoscan.serving.model_files import find_model, read_card
@@ -49,6 +55,9 @@ def predict_images(
     classifier = Classifier.load(Path(packaged.folder), predict.runtime)
     with show_progress("predict images") as advance, DecodePool(packaged.card.takes) as decoders:
         answers, regions = predict_files(classifier, folder, files, advance, decoders)
+    if predict.abstain == "out_of_distribution":
+        answers = withhold_answers(answers, packaged.card)
+        regions = regions[~regions["file"].isin(answers.loc[answers["label"].isna(), "file"])]
     answers["notice"] = packaged.card.notice
     # Columns of one type, whatever the first file was.
     shares = [name for name in answers.columns if name.startswith("p_")]
@@ -60,14 +69,27 @@ def predict_images(
     return answers, answers.assign(warnings=answers["warnings"].map("; ".join)), regions
 
 
+def choose_shown(answers: pd.DataFrame, card: Card, count: int) -> pd.DataFrame:
+    """Return the answers that the gallery shows, those out of distribution last and at most a fifth of them."""
+    order = answers[answers["error"].isna()].sort_values(
+        f"p_{card.positive}", ascending=False, na_position="last"
+    )
+    unlike = find_out_of_distribution(order)
+    familiar, others = order[~unlike], order[unlike]
+    others = others.iloc[: max(count // 5, count - len(familiar))]
+    return pd.concat([familiar.iloc[: count - len(others)], others])
+
+
 def write_gallery(
     predict: PredictParams, packaged: PackagedModel, answers: pd.DataFrame, regions: pd.DataFrame
 ) -> str:
-    """Show the images with their answers on one page, those first that are likeliest to be positive."""
+    """Show the images with their answers on one page, those first that are likeliest to be positive.
+
+    Images unlike those of the training come after them, since what the model says of them means little.
+    """
     card = packaged.card
     folder, files = list_pictures(predict.images)
-    order = answers[f"p_{card.positive}"].sort_values(ascending=False, na_position="last").index
-    chosen = answers.loc[order[: predict.shown]]
+    chosen = choose_shown(answers, card, predict.shown)
     with show_progress("draw gallery") as advance:
         pictures = draw_thumbnails(
             folder,
@@ -76,4 +98,4 @@ def write_gallery(
             packaged.folder,
             advance,
         )
-    return build_gallery(card, answers, chosen, regions, pictures)
+    return build_gallery(card, answers, chosen, find_out_of_distribution(chosen), regions, pictures)
