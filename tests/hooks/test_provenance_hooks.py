@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from mammoscan.errors import MammoscanError
 from mammoscan.hooks import ProvenanceHooks, provenance_notes
-from mammoscan.hooks.provenance_notes import find_file, find_registered
+from mammoscan.hooks.provenance_notes import check_together, find_file, find_registered
 from mammoscan.provenance import CLOCK_SLACK_S, note_path
 
 
@@ -157,6 +157,23 @@ class TestRuns:
     def test_a_missing_file_is_left_for_kedro_to_name(self, run: Callable[..., None]) -> None:
         with pytest.raises(Exception, match=r"pixels.json"):
             run(WHOLE.from_nodes("write_report"))
+
+
+class TestTogether:
+    def test_files_of_one_run_belong_together(self, run: Callable[..., None], tmp_path: Path) -> None:
+        run()
+        check_together(WHOLE, make_catalog(tmp_path, size=64))  # whatever the files of parameters say now
+        (tmp_path / "report.json").unlink()
+        check_together(WHOLE, make_catalog(tmp_path))
+
+    def test_files_of_two_runs_are_refused(self, run: Callable[..., None], tmp_path: Path) -> None:
+        run()
+        run(WHOLE.only_nodes("cut_pixels"), size=64)
+        with pytest.raises(
+            MammoscanError,
+            match=r"^pixels was made with crop.size=64, but report with crop.size=48: these files are of two runs",
+        ):
+            check_together(WHOLE, make_catalog(tmp_path))
 
 
 class TestFinding:

@@ -12,7 +12,16 @@ from kedro.pipeline import Pipeline
 from pydantic import BaseModel
 
 from mammoscan.errors import MammoscanError
-from mammoscan.provenance import REMEDY, check_ages, check_note, trace_entries, trace_parameters, write_note
+from mammoscan.provenance import (
+    REMEDY,
+    check_ages,
+    check_note,
+    list_differences,
+    read_note,
+    trace_entries,
+    trace_parameters,
+    write_note,
+)
 from mammoscan.seals import check_content
 
 
@@ -48,6 +57,29 @@ def digest_parameters(whole: Pipeline, catalog: CatalogProtocol) -> dict[str, st
         ).hexdigest()
         for entry, names in traced.items()
     }
+
+
+def check_together(whole: Pipeline, catalog: CatalogProtocol) -> None:
+    """Refuse a pipeline's files of which some were made with other parameters than the rest, as notebooks do.
+
+    Args:
+        whole: The pipeline.
+        catalog: Where its files are; those that are missing are left out.
+    """
+    known: dict[str, tuple[str, Any]] = {}
+    for name in sorted(trace_parameters(whole)):
+        file = find_file(catalog, name)
+        if file is None or not file.is_file():
+            continue
+        check_content(name, file)
+        note = read_note(file)
+        for key, value in (note["made_with"] if note else {}).items():
+            other, before = known.setdefault(key, (name, value))
+            for dotted, was, now in list_differences({key: before}, {key: value})[:1]:
+                raise MammoscanError(
+                    f"{other} was made with {dotted}={was}, but {name} with {dotted}={now}: these files are of two "
+                    "runs; run the whole pipeline again"
+                )
 
 
 class FileCheck:
