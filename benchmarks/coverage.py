@@ -8,6 +8,7 @@ which shows what training adds: without a signal the verdict must say so.
 from __future__ import annotations
 
 import argparse
+import itertools
 import time
 import warnings
 from collections import defaultdict
@@ -242,19 +243,19 @@ def write_table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 def tabulate_given(sets: int, resamples: int, seed: int, areas: Iterable[float]) -> str:
     """Return the table of coverages in percent; in brackets where most intervals are flagged as of too few patients."""
     cells: dict[tuple[str, float], dict[tuple[int, float], str]] = defaultdict(dict)
-    for auc in areas:
-        for patients in PATIENTS:
-            for prevalence in PREVALENCES:
-                found: dict[str, list[tuple[bool, bool]]] = defaultdict(list)
-                for name, covered, flagged in simulate_given(
-                    Case(patients, prevalence, auc), sets, resamples, seed
-                ):
-                    found[name].append((covered, flagged))
-                for name, outcomes in found.items():
-                    covered, flagged = np.mean(outcomes, axis=0)
-                    shown = f"{100 * covered:.0f}"
-                    cells[name, auc][patients, prevalence] = f"({shown})" if flagged > 0.5 else shown
-                print(f"# {auc} {patients} {prevalence} {time.process_time():.0f} s", flush=True)
+    # Cells do not share their data sets: what chance does in one says nothing of the next.
+    cases = itertools.product(areas, PATIENTS, PREVALENCES)
+    for number, (auc, patients, prevalence) in enumerate(cases, seed):
+        found: dict[str, list[tuple[bool, bool]]] = defaultdict(list)
+        for name, covered, flagged in simulate_given(
+            Case(patients, prevalence, auc), sets, resamples, number
+        ):
+            found[name].append((covered, flagged))
+        for name, outcomes in found.items():
+            covered, flagged = np.mean(outcomes, axis=0)
+            shown = f"{100 * covered:.0f}"
+            cells[name, auc][patients, prevalence] = f"({shown})" if flagged > 0.5 else shown
+        print(f"# {auc} {patients} {prevalence} {time.process_time():.0f} s", flush=True)
     keys = [(patients, prevalence) for patients in PATIENTS for prevalence in PREVALENCES]
     rows = [
         [name, f"{auc:g}", *(row.get(key, "–") for key in keys)]
@@ -281,7 +282,7 @@ def tabulate_training(sets: int, resamples: int, seed: int) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sets", type=int, default=200, help="data sets per cell of networks that are given")
+    parser.add_argument("--sets", type=int, default=400, help="data sets per cell of networks that are given")
     parser.add_argument("--trained", type=int, default=1000, help="data sets without a signal; with one, 300")
     parser.add_argument("--resamples", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)

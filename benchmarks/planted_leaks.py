@@ -1,10 +1,11 @@
 """How many planted copies the leak audit catches: every row of the table is one way to alter an image.
 
     python benchmarks/planted_leaks.py data/05_model_input/mias_normal …
+    python benchmarks/planted_leaks.py --cost 10000
 
 Each folder holds ``pixels.npy`` and ``samples.parquet`` of a study, which a run writes. Copies of some images are
 planted under other patients' names, all of one kind at a time, and searched for among the images. False alarms are
-measured on the images as they are, in five folds of patients. Also prints what the search costs.
+measured on the images as they are, in five folds of patients. ``--cost`` times the whole audit of so many drawn images.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from PIL import Image
-from scipy.ndimage import rotate, shift
+from scipy.ndimage import gaussian_filter, rotate, shift
 
 from mammoscan.evaluation import near_copies
+from mammoscan.evaluation.leak_audit import audit_leaks
 from mammoscan.imaging.views import make_view
 
 Alteration = Callable[[np.ndarray, np.random.Generator], np.ndarray]
@@ -149,12 +151,37 @@ def measure_study(pixels: np.ndarray, patients: np.ndarray, planted: int) -> dic
     return table
 
 
+def measure_cost(count: int, side: int = 48) -> str:
+    """Time the leak audit of so many drawn images, two per patient, in five folds."""
+    rng = np.random.default_rng(0)
+    texture = gaussian_filter(rng.normal(size=(count, side, side)).astype(np.float32), (0, 3, 3))
+    pixels = to_bytes(128 + 40 * texture / texture.std())[..., None]
+    names = np.arange(count).astype(str)
+    patients = np.arange(count) // 2
+    samples = pd.DataFrame(
+        {"sample_id": names, "patient_id": patients, "source": names, "region_id": names, "label": "x"}
+    )
+    roles = {f"fold_{fold}": np.where(patients % 5 == fold, "test", "train") for fold in range(5)}
+    started, busy = time.perf_counter(), time.process_time()
+    found = audit_leaks(samples, pixels, pd.DataFrame({"sample_id": names, "row": range(count), **roles}))
+    seconds, busy = time.perf_counter() - started, time.process_time() - busy
+    return (
+        f"{count:,} images of {side} x {side}: {seconds:.0f} s, {busy:.0f} s of them computing; "
+        f"{found['near']['tested']:,} compared, {found['near']['count']} beyond the limit"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("folders", nargs="+", type=Path)
+    parser.add_argument("folders", nargs="*", type=Path)
+    parser.add_argument("--cost", type=int, default=0, help="time the audit of so many drawn images")
     parser.add_argument("--planted", type=int, default=100, help="copies of each kind")
     parser.add_argument("--most", type=int, default=1000, help="images of a study, at most")
     asked = parser.parse_args()
+    if asked.cost:
+        print(measure_cost(asked.cost))
+    if not asked.folders:
+        return
     tables = {
         folder.name: measure_study(*read_study(folder, asked.most), asked.planted) for folder in asked.folders
     }

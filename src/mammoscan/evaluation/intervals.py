@@ -8,6 +8,7 @@ on a scale that cannot leave 0 to 1.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,11 +45,20 @@ def inflate(folds: int) -> float:
     return TRAINING_VARIANCE if folds > 1 else 1.0
 
 
+@lru_cache(maxsize=1024)
 def quantile(level: float, patients: int) -> float:
     """Return Student's quantile for an interval over so many patients of the rarest label."""
     from scipy.stats import t
 
     return float(t.ppf((1 + level) / 2, max(patients - 1, 1)))
+
+
+@lru_cache(maxsize=64)
+def normal_quantile(level: float) -> float:
+    """Return the normal distribution's quantile for a two-sided interval."""
+    from scipy.stats import norm
+
+    return float(norm.ppf((1 + level) / 2))
 
 
 def rank_within_folds(scored: Scored, label: int, pooled: bool = False) -> tuple[float, NDArray, NDArray]:
@@ -163,11 +173,9 @@ def count_effective(hits: NDArray, totals: NDArray, samples: float | None = None
 
 def limit_share(value: float, effective: float, patients: int, level: float) -> tuple[float, float]:
     """Return Wilson's limits of a share that is worth ``effective`` independent samples of so many patients."""
-    from scipy.stats import norm
-
     if not np.isfinite(value) or patients < 2 or effective <= 0:
         return np.nan, np.nan
-    z = float(norm.ppf((1 + level) / 2))
+    z = normal_quantile(level)
     # The design effect is itself estimated from the patients.
     count = effective * (z / quantile(level, patients)) ** 2
     centre = (value + z**2 / (2 * count)) / (1 + z**2 / count)
@@ -205,15 +213,36 @@ def interval_share(
     return build_measure(value, low, high, patients, f"{SHARE_METHOD}, {GIVEN_NETWORKS}")
 
 
-def interval_mean_of(parts: Sequence[Measure]) -> Measure:
-    """Return the mean of independent measures with its interval, from theirs (Zou and Donner, 2008)."""
+def interval_mean_of(parts: Sequence[Measure], correlations: NDArray | None = None) -> Measure:
+    """Return the mean of measures with its interval, from theirs (Zou and Donner, 2008).
+
+    Args:
+        parts: The measures.
+        correlations: Of one with another; independent without it.
+    """
     ends = ([part[key] for part in parts] for key in ("value", "low", "high"))
     values, lows, highs = (np.array(end, dtype=float) for end in ends)
+    together = np.eye(len(parts)) if correlations is None else correlations
     value = values.mean()
-    low = value - np.sqrt(((values - lows) ** 2).sum()) / len(parts)
-    high = value + np.sqrt(((highs - values) ** 2).sum()) / len(parts)
+    below, above = (np.sqrt(max(side @ together @ side, 0.0)) for side in (values - lows, highs - values))
     fewest = 0 if any(part["note"] for part in parts) else MIN_PATIENTS
-    return build_measure(value, low, high, fewest, parts[0]["method"])
+    return build_measure(
+        value, value - below / len(parts), value + above / len(parts), fewest, parts[0]["method"]
+    )
+
+
+def correlate_shares(hits: NDArray, totals: NDArray) -> NDArray:
+    """Return how shares of samples are correlated over patients, ``[K, K]``; 1 where a share does not vary.
+
+    Args:
+        hits: For each share and patient the number of samples that count, ``[K, n_patients]``.
+        totals: The same of all samples.
+    """
+    shares = hits.sum(axis=1) / np.maximum(totals.sum(axis=1), 1)
+    parts = hits - shares[:, None] * totals
+    lengths = np.linalg.norm(parts, axis=1)
+    products = lengths[:, None] * lengths
+    return np.where(products > 0, parts @ parts.T / np.where(products > 0, products, 1), 1.0)
 
 
 def interval_mean(sums: NDArray, totals: NDArray, fewest: int, level: float) -> Measure:

@@ -19,7 +19,7 @@ from mammoscan.records.measures import FoldAreas, Measure, Metrics, ModelMetrics
 __all__ = ["measure_predictions", "measure_subgroups", "report_classification", "tabulate_confusion"]
 
 SUBGROUP_METRICS = ("auc", "accuracy", "sensitivity", "specificity")
-RESAMPLED = ("average_precision", "macro_f1")
+RESAMPLED = ("average_precision",)
 
 
 def measure_predictions(
@@ -155,6 +155,8 @@ def _measure_decisions(scored: Scored, evaluation: EvaluationParams) -> dict[str
     level = evaluation.level
     recalls = [share(both[k], true[k], level) for k in labels]
     precisions = [share(both[k], said[k], level) for k in labels]
+    # Jaccard's index J is a share of samples, and F1 is 2 J / (1 + J).
+    f1 = [share(both[k], either[k], level, lambda index: 2 * index / (1 + index)) for k in labels]
     negatives = total - true[positive]
     result = {
         "accuracy": share(both.sum(axis=0), total, level),
@@ -162,8 +164,8 @@ def _measure_decisions(scored: Scored, evaluation: EvaluationParams) -> dict[str
         "sensitivity": recalls[positive],
         "specificity": share(negatives - (said - both)[positive], negatives, level),
         "precision": precisions[positive],
-        # Jaccard's index J is a share of samples, and F1 is 2 J / (1 + J).
-        "f1": share(both[positive], either[positive], level, lambda index: 2 * index / (1 + index)),
+        "f1": f1[positive],
+        "macro_f1": intervals.interval_mean_of(f1, intervals.correlate_shares(both, either)),
     }
     for k, label in enumerate(scored.labels):
         result |= {f"recall_{label}": recalls[k], f"precision_{label}": precisions[k]}

@@ -20,8 +20,8 @@ CHUNK_BYTES = 32 * 1024 * 1024
 SIDE = 32  # of the thumbnails that are aligned
 ROUGH_SIDE = 16  # of those that are searched
 CANDIDATES = 6
-# Of the distances between an image's two nearest: copies of up to half of all images leave their median alone.
-COMMON_GAP = 0.5
+# An image's nearest score exceeds its second-nearest by an exponential distance, of which so many quantiles are taken.
+GAPS = 20
 # Thumbnails are compared in a band of spatial frequencies: below it lies the exposure, above it noise and compression.
 ROUGH_BAND = (0.7, 4.0)
 ALIGN_BAND = (0.7, 8.0)
@@ -128,9 +128,10 @@ def measure_limits(
         return Limits(FALLBACK, FALLBACK, len(queries))
     found, views = _find_candidates(thumbnails, queries, rows, same)
     scores = np.sort(_score_candidates(thumbnails, queries, found, views), axis=1)
-    values = _replace_nearest(np.arctanh(np.clip(scores[scores[:, -1] > -1], -0.999999, 0.999999)))
-    if len(values) < 2:
-        return Limits(FALLBACK, FALLBACK, len(values))
+    scores = scores[scores[:, -1] > -1]
+    if len(scores) < 2:
+        return Limits(FALLBACK, FALLBACK, len(scores))
+    values = _replace_nearest(np.arctanh(np.clip(scores, -0.999999, 0.999999)))
     # First a limit from the lower third alone, by the quantiles of the Gumbel distribution: copies of up to half of all
     # images cannot raise it.
     low, middle = np.quantile(values, [0.1, 0.3])
@@ -144,19 +145,29 @@ def measure_limits(
         if (kept <= beyond).all() and (values[values > last] > beyond).all():
             break
     tail = max((near - high) / np.log(0.1 / FALSE_ALARMS), 1e-3)
-    certain = near + tail * np.log(FALSE_ALARMS * max(tested, len(values)) / FAMILY_ERROR)
-    return Limits(float(np.tanh(near)), float(np.tanh(max(certain, near))), len(values))
+    certain = near + tail * np.log(FALSE_ALARMS * max(tested, len(scores)) / FAMILY_ERROR)
+    return Limits(float(np.tanh(near)), float(np.tanh(max(certain, near))), len(scores))
 
 
 def _replace_nearest(values: NDArray[np.floating]) -> NDArray[np.floating]:
     """Return what each image's nearest score would be without a copy.
 
-    That is its second-nearest score, which a copy leaves alone, and the distance that commonly lies between both.
+    That is its second-nearest score, which a copy leaves alone, and a distance between both: the highest of many values
+    with an exponential tail exceed each other by exponential distances. Their median gives the scale, since copies of
+    up to half of all images leave it alone.
+
+    Args:
+        values: Each image's scores, rising.
+
+    Returns:
+        For each image ``GAPS`` values, equally likely.
     """
     if values.shape[1] < 2 or len(values) == 0:
         return values[:, -1]
     nearest, second = values[:, -1], values[:, -2]
-    return second + np.quantile(nearest - second, COMMON_GAP)
+    scale = np.median(nearest - second) / np.log(2)
+    distances = -scale * np.log1p(-(np.arange(GAPS) + 0.5) / GAPS)
+    return (second[:, None] + distances).reshape(-1)
 
 
 def _find_candidates(
@@ -199,7 +210,11 @@ def _score_candidates(
         first = make_views(thumbnails[asked[some]].astype(np.float32))[np.arange(len(some)), view[some]]
         second = thumbnails[found[some]].astype(np.float32)
         maps = _align(_filter_band(first, ALIGN_BAND), _filter_band(second, ALIGN_BAND))
-        scores[some] = _correlate_windows(_smooth(first, SMOOTHING), _smooth(second, SMOOTHING), maps)
+        moved, inside = (part.reshape(first.shape) for part in _sample(second, maps))
+        # Smoothed where both are known: what lies beyond the edge of the one would blur into the other alone.
+        scores[some] = _correlate_windows(
+            _smooth_inside(first, inside), _smooth_inside(moved, inside), inside
+        )
     return scores.reshape(rows.shape)
 
 
@@ -247,10 +262,8 @@ def _align(first: Array, second: Array) -> Array:
     return maps
 
 
-def _correlate_windows(first: Array, second: Array, maps: Array) -> Array:
+def _correlate_windows(first: Array, moved: Array, inside: Array) -> Array:
     """Return the mean correlation of windows of the first images with the second ones brought onto them."""
-    moved, inside = _sample(second, maps)
-    moved, inside = moved.reshape(first.shape), inside.reshape(first.shape)
 
     def average(values: Array) -> Array:
         return uniform_filter(values * inside, (0, WINDOW, WINDOW), mode="constant") / share
@@ -294,6 +307,11 @@ def _list_places() -> tuple[Array, Array]:
 
 def _smooth(images: Array, width: float) -> Array:
     return gaussian_filter(images, (0, width, width), mode="nearest")
+
+
+def _smooth_inside(images: Array, inside: Array) -> Array:
+    """Smooth each image by those of its pixels that are inside."""
+    return _smooth(images * inside, SMOOTHING) / np.maximum(_smooth(inside, SMOOTHING), 1e-3)
 
 
 def _filter_band(images: Array, band: tuple[float, float]) -> Array:
