@@ -125,3 +125,32 @@ def test_intervals_over_patients_cover_the_truth_and_those_over_images_do_not(ma
     truth = norm.cdf(1.0 / 2.0)
     assert 0.9 <= cover(tables, question, truth, "patient_id") <= 0.99
     assert cover(tables, question, truth, "sample_id") < 0.8
+
+
+def test_the_interval_of_macro_f1_covers_the_truth_with_few_positives(make_predictions, question, evaluation):
+    # The network never says malignant: its F1 of malignant is 0, but nobody knows that of ten patients for certain.
+    table = make_predictions(patients=60)
+    table = table[(table["target"] == 0) | table["patient_id"].isin([f"p{row}" for row in range(1, 21, 2)])]
+    never = table.assign(p_benign=0.9, p_malignant=0.1)
+    measured = measure_predictions(never, question, evaluation)["cnn"]
+    assert measured["f1"]["value"] == 0
+    assert measured["macro_f1"]["high"] > measured["macro_f1"]["value"] + 0.1
+
+
+def test_a_mean_of_shares_that_rise_together_is_less_certain_than_of_independent_ones():
+    parts = [intervals.interval_share(np.full(50, share), np.ones(50), 0.95) for share in (0.7, 0.8)]
+    widths = []
+    for r in (-0.5, 0.0, 0.5, 1.0):
+        mean = intervals.interval_mean_of(parts, np.array([[1, r], [r, 1]]))
+        widths.append(mean["high"] - mean["low"])
+    assert widths == sorted(widths)
+    alone = intervals.interval_mean_of(parts)
+    assert alone["high"] - alone["low"] == widths[1]
+    assert widths[3] == pytest.approx(np.mean([part["high"] - part["low"] for part in parts]))
+
+
+def test_correlations_of_shares_are_over_patients():
+    first = np.array([1.0, 0.0, 1.0, 0.0])
+    found = intervals.correlate_shares(np.stack([first, first, 1 - first, np.zeros(4)]), np.ones((4, 4)))
+    assert found[0].tolist() == pytest.approx([1, 1, -1, 1])
+    assert found[3].tolist() == [1, 1, 1, 1]

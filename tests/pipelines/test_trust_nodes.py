@@ -100,7 +100,12 @@ def measure(value: float) -> dict[str, Any]:
 
 
 def write_card(
-    kind: str = "phantom", pipeline: str = "mias", known: bool = True, shared: int = 0, **more: Any
+    kind: str = "phantom",
+    pipeline: str = "mias",
+    known: bool = True,
+    shared: int = 0,
+    folds: pd.DataFrame | None = None,
+    **more: Any,
 ) -> Card:
     subgroups = pd.DataFrame(
         {
@@ -134,6 +139,7 @@ def write_card(
         "run_info": run_info,
         "model_input": nodes.describe_windows(CropParams(kind="window", size=24), ScanGridParams(), PIXELS),
         "samples": SAMPLES,
+        "folds": FOLDS if folds is None else folds,
         "question": QUESTION,
         "training": TRAINING,
         "views": ViewParams(),
@@ -283,6 +289,17 @@ def test_the_card_is_written_for_people_and_for_machines(card: Card) -> None:
     assert data["eval_metrics"]["auc"] == {"value": 0.8, "low": 0.7000000000000001, "high": 0.9}
     assert data["required_packages_version"]["keras"] == "3"
     json.dumps(data, allow_nan=False)
+
+
+def test_the_lockbox_counts_among_no_patients_that_were_used(trust: dict[str, Any]) -> None:
+    folds = FOLDS.assign(fold_0=np.where(FOLDS["row"] < 10, "lockbox", FOLDS["fold_0"]))
+    card = write_card(folds=folds, trust=trust)
+    rest = SAMPLES[10:]
+    assert (card.samples, card.patients) == (len(rest), rest["patient_id"].nunique())
+    assert card.label_samples == rest["label"].value_counts().to_dict()
+    assert card.lockbox_patients == SAMPLES["patient_id"][:10].nunique()
+    assert f"in no number of this card: {card.lockbox_patients} patients" in write_markdown(card)
+    assert "lockbox" not in write_markdown(write_card(trust=trust))
 
 
 def test_the_card_of_an_articles_own_procedure_says_so(trust: dict[str, Any]) -> None:

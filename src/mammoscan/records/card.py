@@ -100,6 +100,8 @@ class Card(Record):
         patients_apart: False where a known patient is in training and test.
         verified: Whether every file has the checksum that its publisher's file has.
         patients: None where patients are unknown.
+        lockbox_patients: Set aside for one test at the end; ``samples``, ``patients`` and ``label_samples`` do not
+            count them.
         epochs: Of the final training; None for an article's own model, whose epoch its training chose.
     """
 
@@ -133,6 +135,7 @@ class Card(Record):
     samples: int | None = None
     patients: int | None = None
     label_samples: dict[str, int] = Field(default_factory=dict)
+    lockbox_patients: int = 0
     level: float = 0.95
     threshold_rule: str = ""
     folds: int | None = None

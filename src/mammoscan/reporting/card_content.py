@@ -10,6 +10,7 @@ import pandas as pd
 
 from mammoscan.evaluation.out_of_distribution import AS_IS
 from mammoscan.evaluation.predictions import MAIN_MODEL
+from mammoscan.evaluation.splits import find_lockbox_rows, find_used_rows
 from mammoscan.params import EvaluationParams, Question, Recipe, ViewParams
 from mammoscan.records.card import Card, CardOutOfDistribution, CardSubgroup, ModelInput
 from mammoscan.records.dataset import DatasetRecord
@@ -27,6 +28,7 @@ class CardInputs:
     """The catalog entries that a card is written from.
 
     Attributes:
+        folds: Say which samples are used, and which lie in the lockbox.
         histories: The folds' trainings.
         final: The final model's training; without it and the three below, the card is that of an article's own
             procedure.
@@ -38,6 +40,7 @@ class CardInputs:
     run_info: RunInfo
     model_input: ModelInput
     samples: pd.DataFrame
+    folds: pd.DataFrame
     question: Question
     training: Recipe
     views: ViewParams
@@ -88,6 +91,7 @@ def _describe(inputs: CardInputs) -> dict[str, Any]:
     study = inputs.run_info.pipeline
     protocol = find_protocol(study)
     division = find_division(protocol, inputs.record.patients_known, inputs.leak_audit)
+    used, locked = (inputs.samples.iloc[find(inputs.folds)] for find in (find_used_rows, find_lockbox_rows))
     return {
         "study": study,
         "title": inputs.question.title,
@@ -106,11 +110,10 @@ def _describe(inputs: CardInputs) -> dict[str, Any]:
         "limits": list(inputs.record.limits),
         "labels": list(inputs.question.labels),
         "positive": inputs.question.positive,
-        "samples": len(inputs.samples),
-        "patients": int(inputs.samples["patient_id"].nunique()) if inputs.record.patients_known else None,
-        "label_samples": {
-            label: int((inputs.samples["label"] == label).sum()) for label in inputs.question.labels
-        },
+        "samples": len(used),
+        "patients": int(used["patient_id"].nunique()) if inputs.record.patients_known else None,
+        "label_samples": {label: int((used["label"] == label).sum()) for label in inputs.question.labels},
+        "lockbox_patients": int(locked["patient_id"].nunique()),
         "level": inputs.evaluation.level,
         "training": inputs.training,
         "views": inputs.views,

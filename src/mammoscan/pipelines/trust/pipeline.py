@@ -91,6 +91,7 @@ def create_card(study: Study) -> Pipeline:
         "run_info": "params:run.info",
         "model_input": "model_input",
         "samples": "samples",
+        "folds": "folds",
         "metrics": "metrics",
         "leak_audit": "leak_audit",
         "histories": "histories",
