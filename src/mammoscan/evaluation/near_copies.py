@@ -311,7 +311,8 @@ def _smooth(images: Array, width: float) -> Array:
 
 def _smooth_inside(images: Array, inside: Array) -> Array:
     """Smooth each image by those of its pixels that are inside."""
-    return _smooth(images * inside, SMOOTHING) / np.maximum(_smooth(inside, SMOOTHING), 1e-3)
+    share: Array = _smooth(inside, SMOOTHING) + 1e-6
+    return _smooth(images * inside, SMOOTHING) / share
 
 
 def _filter_band(images: Array, band: tuple[float, float]) -> Array:
