@@ -110,3 +110,11 @@ def test_every_commands_help_fits_a_screen(command: str) -> None:
     assert code == 0
     assert len(output.splitlines()) <= 45
     assert command in run_command("--help")[1]
+
+
+@pytest.mark.parametrize("command", ["", *main.commands])
+def test_the_help_of_a_command_fits_on_a_screen(command: str) -> None:
+    code, shown = run_command(*command.split(), "--help")
+    assert code == 0
+    assert len(shown.splitlines()) <= 40
+    assert max(map(len, shown.splitlines())) <= 80

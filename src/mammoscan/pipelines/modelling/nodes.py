@@ -33,6 +33,7 @@ from mammoscan.progress import show_progress
 from mammoscan.records.history import Epoch, Histories, History
 from mammoscan.tracking.live import EpochLog, find_variant
 from mammoscan.training.checkpoints import CHECKPOINT, CHECKPOINTS
+from mammoscan.training.early_stopping import Stopping
 from mammoscan.training.head_training import train_head
 from mammoscan.training.setup import TrainingData
 from mammoscan.training.train import TrainingOptions, train_network
@@ -67,21 +68,31 @@ def hash_pixels(pixels: np.ndarray) -> str:
 
 
 @contextmanager
-def follow_training(checkpoints: Path, title: str, epochs: int) -> Iterator[Callable[[Epoch], None]]:
-    """Show a bar and send every epoch to MLflow while a network trains.
+def follow_training(
+    checkpoints: Path, title: str, epochs: int, monitor: str
+) -> Iterator[Callable[[Epoch], None]]:
+    """Show a bar with the best epoch so far and send every epoch to MLflow while a network trains.
 
     Args:
         checkpoints: The training's own folder: the catalog names it by study and fold, so it tells what is trained.
         title: What stands beside the bar.
         epochs: The last epoch at most.
+        monitor: The validation score by which the best epoch is chosen.
     """
     study, part = checkpoints.parts[-3:-1]
     log = EpochLog("/".join(word for word in (find_variant(study), part) if word))
+    best = Stopping(monitor, None)
     with show_progress(title) as advance:
 
         def on_epoch(epoch: Epoch) -> None:
             log.add(epoch)
-            advance(epoch.epoch, epochs, f"loss {epoch.loss:.3f}")
+            words = f"loss {epoch.loss:.3f}"
+            score = getattr(epoch, f"val_{monitor}")
+            if score is not None and not np.isnan(score):
+                best.note_epoch(epoch.epoch, epoch.model_dump())
+            if best.best_epoch:
+                words += f", best {monitor} {abs(best.best):.3f} in epoch {best.best_epoch}"
+            advance(epoch.epoch, epochs, words)
 
         yield on_epoch
     log.flush()
@@ -317,7 +328,7 @@ def train_fold(
         len(question.labels),
     )
     train = train_network if seen is pixels else train_head
-    with follow_training(folder, title, training.epochs) as on_epoch:
+    with follow_training(folder, title, training.epochs, training.monitor) as on_epoch:
         options = TrainingOptions(
             on_epoch=on_epoch,
             checkpoint=folder / CHECKPOINT,
@@ -407,7 +418,7 @@ def train_final(
         len(question.labels),
     )
     train = train_network if seen is pixels else train_head
-    with follow_training(folder, "final model", epochs) as on_epoch:
+    with follow_training(folder, "final model", epochs, training.monitor) as on_epoch:
         options = TrainingOptions(
             epochs=epochs,
             rates=[epoch.learning_rate for epoch in followed.epochs[:epochs]]
