@@ -96,19 +96,22 @@ def test_own_studies_follow_the_same_order(load: Load) -> None:
     asked = {"recipes": {"laptop": {"epochs": 7}}}
     assert load(local, OWN, lungs=asked)["lungs"]["training"]["epochs"] == 7
     assert load(local, OWN, lungs={**asked, "training": {"epochs": 9}})["lungs"]["training"]["epochs"] == 9
+    plain = {"lungs": {key: OWN["lungs"][key] for key in ("images", "question")}}
+    assert load({}, plain, lungs=asked)["lungs"]["training"]["epochs"] == 7
 
 
-@pytest.mark.parametrize(
-    ("base", "message"),
-    [
-        (BASE, r"^mias.recipe is 'slow', expected one of: laptop, article$"),
-        (
-            {**BASE, "x": "${nothing.there}"},
-            r"^conf: .*nothing.*; mend the reference in the file of parameters$",
-        ),
-    ],
-)
-def test_a_reference_to_nothing_is_one_line(load: Load, base: dict[str, Any], message: str) -> None:
-    with pytest.raises(MammoscanError, match=message) as caught:
-        load(None, base, **({"mias": {"recipe": "slow"}} if base is BASE else {}))
+@pytest.mark.parametrize("local", [{}, {"mias": {"training": {"epochs": 5}}}])
+def test_an_unknown_recipe_is_one_line(load: Load, local: dict[str, Any]) -> None:
+    with pytest.raises(MammoscanError, match=r"^mias.recipe is 'slow', expected one of: laptop, article$"):
+        load(local, mias={"recipe": "slow"})
+    with pytest.raises(
+        MammoscanError, match=r"^lungs.recipe is 'slow', expected one of: laptop, pretrained$"
+    ):
+        load({}, OWN, lungs={"recipe": "slow"})
+
+
+def test_a_reference_to_nothing_is_one_line(load: Load) -> None:
+    pattern = r"^conf: .*nothing.*; mend the reference in the file of parameters$"
+    with pytest.raises(MammoscanError, match=pattern) as caught:
+        load(None, {**BASE, "x": "${nothing.there}"})
     assert "\n" not in caught.value.message

@@ -62,6 +62,9 @@ def merge_layers(base: DictConfig, local: Mapping[str, Any], asked: Mapping[str,
             parts = [*_list_chosen(OmegaConf.to_container(whole, resolve=False), layer), *parts]
         later += [part for part in parts if part[0]]
     # What a recipe fills in comes before what refers to that in turn, as an article's variants do.
+    for reference, path, _ in later:
+        if reference != OWN:
+            _resolve(whole, path)  # what refers to nothing would silently be dropped in merging
     later.sort(key=lambda part: ("pick:" not in part[0], len(part[1])))
     whole = OmegaConf.merge(whole, *(_nest(path, value) for _, path, value in later))
     return OmegaConf.to_container(whole, resolve=True)
@@ -113,6 +116,11 @@ def _list_chosen(whole: Any, layer: Mapping[Any, Any], path: Path = ()) -> Itera
                 if isinstance(value.get(filled), Mapping):
                     yield reference, (*path, key, filled), value[filled]
         yield from _list_chosen(block, value, (*path, key))
+
+
+def _resolve(whole: Any, path: Path) -> None:
+    for key in path:
+        whole = whole[key]
 
 
 def _nest(path: Path, value: Any) -> dict[str, Any]:
