@@ -12,7 +12,7 @@ import itertools
 import time
 import warnings
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from mammoscan.evaluation import decision_curve
 from mammoscan.evaluation.comparison import compare_predictions
 from mammoscan.evaluation.metrics import measure_predictions
 from mammoscan.evaluation.operating_point import measure_trust
@@ -35,6 +36,8 @@ AREAS = (0.8, 0.95)
 SIGNALS = (0.0, 0.75, 1.5)
 FEATURES = 10
 LEVEL = 0.95
+NET_THRESHOLDS = (0.1, 0.2, 0.3, 0.5)
+TABLES = ("trained", "given", "net_benefit")
 Outcome = tuple[str, bool, bool]
 
 
@@ -169,6 +172,22 @@ def simulate_given(case: Case, sets: int, resamples: int, seed: int) -> Iterator
         yield "chosen: true sensitivity at least .85", bool(found >= 0.85), False
 
 
+def simulate_net_benefit(case: Case, sets: int, resamples: int, seed: int) -> Iterator[Outcome]:
+    """Yield what becomes of the intervals of the net benefit, at the share of positives that each data set has."""
+    rng = np.random.default_rng(seed)
+    evaluation = EvaluationParams(resamples=resamples, level=LEVEL, metadata_columns=())
+    for _ in range(sets):
+        curve = decision_curve.measure_decision_curve(draw_given(case, rng), QUESTION, evaluation)
+        for point in curve.points:
+            if point.threshold not in NET_THRESHOLDS:
+                continue
+            odds = point.threshold / (1 - point.threshold)
+            place = (np.log(odds) - case.prior) / case.gap + case.gap / 2
+            found, false = norm.sf(place - case.gap), norm.sf(place)
+            truth = curve.prevalence * found - (1 - curve.prevalence) * odds * false
+            yield from name_outcome(f"net benefit at {100 * point.threshold:.0f} %", point.model, truth)
+
+
 def fit_logistic(features: NDArray, positive: NDArray, ridge: float = 1.0) -> NDArray:
     """Return the weights of a logistic regression, the constant last."""
     design = np.c_[features, np.ones(len(features))]
@@ -240,16 +259,20 @@ def write_table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def tabulate_given(sets: int, resamples: int, seed: int, areas: Iterable[float]) -> str:
+def tabulate_given(
+    sets: int,
+    resamples: int,
+    seed: int,
+    areas: Iterable[float],
+    simulate: Callable[[Case, int, int, int], Iterator[Outcome]] = simulate_given,
+) -> str:
     """Return the table of coverages in percent; in brackets where most intervals are flagged as of too few patients."""
     cells: dict[tuple[str, float], dict[tuple[int, float], str]] = defaultdict(dict)
     # Cells do not share their data sets: what chance does in one says nothing of the next.
     cases = itertools.product(areas, PATIENTS, PREVALENCES)
     for number, (auc, patients, prevalence) in enumerate(cases, seed):
         found: dict[str, list[tuple[bool, bool]]] = defaultdict(list)
-        for name, covered, flagged in simulate_given(
-            Case(patients, prevalence, auc), sets, resamples, number
-        ):
+        for name, covered, flagged in simulate(Case(patients, prevalence, auc), sets, resamples, number):
             found[name].append((covered, flagged))
         for name, outcomes in found.items():
             covered, flagged = np.mean(outcomes, axis=0)
@@ -286,9 +309,14 @@ def main() -> None:
     parser.add_argument("--trained", type=int, default=1000, help="data sets without a signal; with one, 300")
     parser.add_argument("--resamples", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--tables", nargs="+", choices=TABLES, default=TABLES, help="which of them to make")
     args = parser.parse_args()
-    print(tabulate_training(args.trained, args.resamples, args.seed), flush=True)
-    print(tabulate_given(args.sets, args.resamples, args.seed, AREAS), flush=True)
+    if "trained" in args.tables:
+        print(tabulate_training(args.trained, args.resamples, args.seed), flush=True)
+    if "given" in args.tables:
+        print(tabulate_given(args.sets, args.resamples, args.seed, AREAS), flush=True)
+    if "net_benefit" in args.tables:
+        print(tabulate_given(args.sets, args.resamples, args.seed, AREAS, simulate_net_benefit), flush=True)
 
 
 if __name__ == "__main__":

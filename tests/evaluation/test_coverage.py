@@ -43,3 +43,12 @@ def test_intervals_cover_the_truth(coverage: ModuleType, prevalence: float, auc:
     # Of 40 data sets 38 are expected.
     assert all(share >= 0.82 for share in shares.values()), shares
     assert np.mean(list(shares.values())) >= 0.92
+
+
+@pytest.mark.slow
+def test_intervals_of_the_net_benefit_cover_the_truth(
+    coverage: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coverage.decision_curve, "THRESHOLDS", coverage.NET_THRESHOLDS)
+    outcomes = list(coverage.simulate_net_benefit(coverage.Case(50, 0.3, 0.8), 60, 50, seed=2))
+    assert np.mean([covered for _, covered, _ in outcomes]) >= 0.92

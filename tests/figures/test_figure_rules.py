@@ -8,6 +8,7 @@ from histories import make_epoch, make_history
 from mammoscan.figures.calibration import draw_reliability
 from mammoscan.figures.class_counts import draw_class_counts
 from mammoscan.figures.confusion_matrix import draw_confusion_matrix
+from mammoscan.figures.decision_curve import draw_decision_curve
 from mammoscan.figures.error_gallery import draw_answer_gallery, draw_wrong_gallery
 from mammoscan.figures.image_grids import draw_sample_sheet, draw_views
 from mammoscan.figures.interval_charts import draw_ablation, draw_experiment_chart, draw_metric_intervals
@@ -19,6 +20,7 @@ from mammoscan.figures.style import DPI, PHANTOM_STAMP, WIDTH, render_png
 from mammoscan.figures.topology import draw_topology
 from mammoscan.figures.training_curves import draw_training_curves
 from mammoscan.imaging.views import AUTHOR_VIEWS
+from mammoscan.records.decision_curve import DecisionCurve, DecisionPoint
 
 
 def measure(value, width=0.1):
@@ -69,6 +71,28 @@ VARIANTS = [
 ]
 
 
+def build_curve(points):
+    benefit = {"value": 0.1, "low": -0.1, "high": 0.2, "undefined": 0, "note": "", "method": "m"}
+    return DecisionCurve(
+        positive="malignant",
+        unit="regions",
+        prevalence=0.4,
+        samples=119,
+        patients=104,
+        level=0.95,
+        points=[
+            DecisionPoint(
+                threshold=n / 100,
+                model=benefit,
+                call_all=0.4 - n / 100,
+                gain=benefit,
+                others={"texture": 0.0},
+            )
+            for n in range(1, points + 1)
+        ],
+    )
+
+
 def draw_map(probabilities, count, stamp):
     regions = pd.DataFrame({"rank": range(1, count + 1), "probability": 0.9, "side": 256.0})
     places = regions["rank"] * 200.0 - 100
@@ -108,6 +132,7 @@ PLACES = pd.DataFrame(
         "samples", "samples_none", "views", "author_views", "answers", "wrong",
         "wrong_explained", "none_wrong", "topology",
         "topology_none", "intervals", "intervals_none", "reliability", "reliability_none",
+        "decision_curve", "decision_curve_none",
         "experiments", "experiments_none", "ablation", "ablation_none", "places", "places_none",
         "slides", "slides_one", "slides_none",
         "scan_map", "scan_map_none",
@@ -157,6 +182,8 @@ def draw(request, samples, pixels, predictions, question):
         "intervals_none": lambda stamp: draw_metric_intervals({}, stamp),
         "reliability": lambda stamp: draw_reliability(BINS, stamp, positive="malignant"),
         "reliability_none": lambda stamp: draw_reliability(BINS[:1], stamp),
+        "decision_curve": lambda stamp: draw_decision_curve(build_curve(80), stamp),
+        "decision_curve_none": lambda stamp: draw_decision_curve(build_curve(0), stamp),
         "experiments": lambda stamp: draw_experiment_chart(EXPERIMENTS, stamp),
         "experiments_none": lambda stamp: draw_experiment_chart([], stamp),
         "ablation": lambda stamp: draw_ablation(VARIANTS, stamp),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mammoscan.figures.calibration import draw_calibration, draw_reliability
 from mammoscan.figures.class_counts import draw_class_counts
 from mammoscan.figures.confusion_matrix import draw_confusion_matrix
+from mammoscan.figures.decision_curve import draw_decision_curve
 from mammoscan.figures.error_gallery import draw_answer_gallery, draw_wrong_gallery
 from mammoscan.figures.image_grids import draw_sample_sheet, draw_views
 from mammoscan.figures.interval_charts import draw_ablation, draw_experiment_chart, draw_metric_intervals
@@ -21,6 +22,7 @@ __all__ = [
     "draw_calibration",
     "draw_class_counts",
     "draw_confusion_matrix",
+    "draw_decision_curve",
     "draw_experiment_chart",
     "draw_metric_intervals",
     "draw_place_map",

@@ -13,6 +13,8 @@ CAPTIONS: dict[str, str] = {
     "reliability": "Below the dotted line probabilities are stated too high, above it too low. "
     "The bars below say how many samples bear each probability.",
     "calibration": "The same samples on both sides: calibration moves the probabilities, not their order.",
+    "decision_curve": "Deciding by the model is worth it where its curve lies above both calling all and calling "
+    "none. Further right, a false alarm costs more.",
     "wrong_gallery": "The mistakes that the network was surest of: "
     "look here for a pattern, or for a wrong label. The bright places speak most for what was said (Grad-CAM); "
     "where they lie beside the finding, the network judged something else.",

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from mammoscan import figures
 from mammoscan.datasets import Bundle
 from mammoscan.errors import MammoscanError
-from mammoscan.evaluation import calibration, classification_report, leak_audit, metrics
+from mammoscan.evaluation import calibration, classification_report, decision_curve, leak_audit, metrics
 from mammoscan.evaluation.splits import find_lockbox_rows, find_used_rows
 from mammoscan.figures.error_gallery import pick_cells
 from mammoscan.figures.style import STAMPS, draw_nothing, new_figure
@@ -30,9 +30,12 @@ from mammoscan.inference.gradcam import explain_images
 from mammoscan.models.preprocessing import choose_scale
 from mammoscan.params import EvaluationParams, MachineParams, Question, Recipe, SplitParams, ViewParams
 from mammoscan.records.dataset import DatasetRecord
+from mammoscan.records.decision_curve import DecisionCurve
 from mammoscan.records.history import Histories
 from mammoscan.records.run_info import RunInfo
+from mammoscan.records.section import Section
 from mammoscan.reporting.compose import compose_report
+from mammoscan.reporting.decision_section import build_decision_section
 from mammoscan.reporting.facts import HEADLINE, ReportInputs
 from mammoscan.reporting.report import build_report
 from mammoscan.reporting.variants import read_variants
@@ -51,6 +54,13 @@ def measure_calibration(
 ) -> dict[str, Any]:
     """Measure whether the probabilities mean what they say."""
     return calibration.measure_calibration(predictions, question, evaluation)
+
+
+def measure_decision_curve(
+    predictions: pd.DataFrame, question: Question, evaluation: EvaluationParams
+) -> DecisionCurve:
+    """Measure the net benefit of deciding by the network, beside calling all samples positive, or none."""
+    return decision_curve.measure_decision_curve(predictions, question, evaluation)
 
 
 def measure_subgroups(
@@ -128,6 +138,16 @@ def draw_reliability(record: DatasetRecord, calibration: dict[str, Any], questio
     return figures.draw_reliability(
         calibration["cnn"]["bins"], choose_stamp(record), positive=question.positive
     )
+
+
+def draw_decision_curve(record: DatasetRecord, decision_curve: DecisionCurve) -> Figure:
+    """Draw the net benefit of deciding by the network at each threshold probability."""
+    return figures.draw_decision_curve(decision_curve, choose_stamp(record))
+
+
+def write_decision_curve_section(decision_curve: DecisionCurve) -> Section:
+    """Say where deciding by the network is worth more than calling all samples positive, or none."""
+    return build_decision_section(decision_curve)
 
 
 def draw_training_curves(record: DatasetRecord, split: SplitParams, histories: Histories) -> Figure:

@@ -75,12 +75,22 @@ def create_page(study: Study, figures: Iterable[str] = (), sections: Iterable[st
         "subgroup_metrics",
         name="measure_subgroups",
     )
+    decisions = Node(
+        nodes.measure_decision_curve, list(MEASURED), "decision_curve", name="measure_decision_curve"
+    )
     steps = [
         Node(nodes.measure_calibration, list(MEASURED), "calibration", name="measure_calibration"),
         draw("roc", "predictions", "params:question", "metrics"),
         draw("precision_recall", "predictions", "params:question", "metrics"),
         draw("metric_intervals", "metrics"),
         draw("reliability", "calibration", "params:question"),
+        draw("decision_curve", "decision_curve"),
+        Node(
+            nodes.write_decision_curve_section,
+            "decision_curve",
+            "decision_curve_section",
+            name="write_decision_curve_section",
+        ),
         draw("training_curves", "params:split", "histories"),
         draw("class_counts", "class_counts", "params:training"),
         draw("sample_sheet", "pixels", "samples", "folds"),
@@ -115,13 +125,13 @@ def create_page(study: Study, figures: Iterable[str] = (), sections: Iterable[st
                 "subgroups": "subgroup_metrics",
                 "views": "params:views",
             }
-            | name_parts(shown, sections),
+            | name_parts(shown, ("decision_curve", *sections)),
             "report",
             name="write_report",
         )
     )
     return (
-        place_nodes([subgroups], study, box=MEASURING)
+        place_nodes([subgroups, decisions], study, box=MEASURING)
         + create_explanations(study)
         + place_nodes(steps, study, box=REPORT)
     )
