@@ -259,6 +259,12 @@ def write_table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
+def find_range(cells: Iterable[str]) -> str:
+    """Return the lowest and the highest coverage of the cells that are not in brackets."""
+    shown = [int(cell) for cell in cells if cell.isdigit()]
+    return f"{min(shown)} to {max(shown)}" if shown else "–"
+
+
 def tabulate_given(
     sets: int,
     resamples: int,
@@ -281,12 +287,12 @@ def tabulate_given(
         print(f"# {auc} {patients} {prevalence} {time.process_time():.0f} s", flush=True)
     keys = [(patients, prevalence) for patients in PATIENTS for prevalence in PREVALENCES]
     rows = [
-        [name, f"{auc:g}", *(row.get(key, "–") for key in keys)]
+        [name, f"{auc:g}", *(row.get(key, "–") for key in keys), find_range(row.values())]
         for (name, auc), row in sorted(cells.items(), key=lambda item: list(cells).index(item[0]) % 1000)
     ]
     rows.sort(key=lambda row: [name for name, _ in cells].index(row[0]))
     heads = [f"{patients}, {100 * prevalence:.0f} %" for patients, prevalence in keys]
-    return write_table(["Interval", "AUC", *heads], rows)
+    return write_table(["Interval", "AUC", *heads, "range"], rows)
 
 
 def tabulate_training(sets: int, resamples: int, seed: int) -> str:
