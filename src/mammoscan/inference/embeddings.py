@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mammoscan.inference.backbone_features import compute_features, cut_head, is_head
+from mammoscan.models.ensemble import list_members
 from mammoscan.models.preprocessing import choose_scale, scale_pixels
 from mammoscan.params import MachineParams, Recipe
 from mammoscan.training.pixel_blocks import read_rows
@@ -20,7 +21,7 @@ _BATCH_PIXELS = 2**20
 
 
 def build_extractor(model: keras.Model) -> keras.Model:
-    """Return the part of a network below its last layer with weights.
+    """Return the part of a network below its last layer with weights; an ensemble's are joined.
 
     Where that layer sits on a flattened map, the map's mean over all places is taken: what is there, not where.
 
@@ -29,6 +30,11 @@ def build_extractor(model: keras.Model) -> keras.Model:
     """
     import keras
 
+    members = list_members(model)
+    if len(members) > 1:
+        image = keras.Input(model.input_shape[1:])
+        found = [keras.layers.Flatten()(build_extractor(member)(image)) for member in members]
+        return keras.Model(image, keras.layers.Concatenate()(found))
     layers = list(model.layers)
     last = max(index for index, layer in enumerate(layers) if layer.weights)
     below = layers[last].input

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mammoscan.errors import MammoscanError
 from mammoscan.imaging.views import N_VIEWS, invert_view, make_view
+from mammoscan.models.ensemble import list_members
 from mammoscan.models.preprocessing import Scale, scale_pixels
 
 if TYPE_CHECKING:
@@ -313,6 +314,10 @@ def _compute_gradcams(
         )
     import tensorflow as tf
 
+    if len(members := list_members(model)) > 1:
+        return np.mean(
+            [_compute_gradcams(member, scaled, label_indices, layer) for member in members], axis=0
+        )
     name = layer or find_last_convolution(model)
     opened = open_network(model, name)
     with tf.GradientTape() as tape:

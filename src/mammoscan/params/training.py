@@ -158,12 +158,23 @@ class Recipe(Block):
     freeze: bool = Field(
         False, description="train the head only, on backbone features that are computed once"
     )
+    ensemble: int = Field(
+        1,
+        ge=1,
+        le=20,
+        description="networks with different seeds that each fold trains and combines by the mean of their logits",
+    )
     seed: int = Field(
         0, ge=0, description="seed of initial weights, order of images, dropout, views and augmentation"
     )
 
     @model_validator(mode="after")
     def _keys_go_together(self) -> Recipe:
+        if self.freeze and self.ensemble > 1:
+            raise ValueError(
+                f"freeze is true and ensemble is {self.ensemble}, expected one of them: heads on the same features "
+                "differ too little to combine; set freeze to false or ensemble to 1"
+            )
         if self.freeze:
             for key in ("augmentation", "phases"):
                 if getattr(self, key) is not None:

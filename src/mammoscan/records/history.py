@@ -67,6 +67,8 @@ class History(Record):
         device: Where it was computed.
         images: How many the network learnt from.
         seconds: From the first to the last line of the training, compiling included.
+        others: Of an ensemble, the trainings of its other networks; all fields but ``parameters`` and ``seconds``,
+            which are the sums, are those of the first.
     """
 
     model_config = ConfigDict(ser_json_inf_nan="constants")
@@ -83,6 +85,7 @@ class History(Record):
     device: Device
     images: int
     seconds: float
+    others: tuple[History, ...] = ()
 
 
 class Histories(Record):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mammoscan.models.ensemble import combine_members
 from mammoscan.params import MachineParams, Recipe, ViewParams
 from mammoscan.records.history import Epoch, History
 from mammoscan.training.callbacks import EpochHooks, find_batch_hooks
@@ -59,6 +60,10 @@ class TrainingOptions:
     callbacks: Sequence[keras.callbacks.Callback] = ()
 
 
+# How far apart the seeds of an ensemble's networks lie: farther than those that people try one after the other.
+SEED_STEP = 1009
+
+
 def train_network(
     data: TrainingData,
     recipe: Recipe,
@@ -66,7 +71,7 @@ def train_network(
     views: ViewParams,
     options: TrainingOptions | None = None,
 ) -> tuple[keras.Model, History]:
-    """Train a fresh network.
+    """Train a fresh network, or the several of an ensemble, which become one.
 
     Args:
         data: Images or features, labels and rows.
@@ -80,8 +85,47 @@ def train_network(
         ``best_epoch``: the best by ``recipe.monitor`` or the last, as ``recipe.keep`` says; without validation rows
         the last.
     """
-    started = time.perf_counter()
     options = options or TrainingOptions()
+    if recipe.ensemble == 1:
+        return _train_one(data, recipe, machine, views, options)
+    trained = [
+        _train_one(data, _name_member(recipe, number), machine, views, _place_member(options, number))
+        for number in range(recipe.ensemble)
+    ]
+    model = combine_members([member for member, _ in trained])
+    first, *others = [history for _, history in trained]
+    totals = {
+        "others": tuple(others),
+        "parameters": sum(history.parameters for _, history in trained),
+        "seconds": sum(history.seconds for _, history in trained),
+    }
+    return model, first.model_copy(update=totals)
+
+
+def _name_member(recipe: Recipe, number: int) -> Recipe:
+    return recipe.model_copy(update={"ensemble": 1, "seed": recipe.seed + SEED_STEP * number})
+
+
+def _place_member(options: TrainingOptions, number: int) -> TrainingOptions:
+    """Give each network a checkpoint of its own; whoever follows the epochs sees those of the first."""
+    if number == 0:
+        return options
+    file = options.checkpoint
+    return replace(
+        options,
+        checkpoint=file and file.with_name(f"{file.stem}_{number}{file.suffix}"),
+        on_epoch=None,
+    )
+
+
+def _train_one(
+    data: TrainingData,
+    recipe: Recipe,
+    machine: MachineParams,
+    views: ViewParams,
+    options: TrainingOptions,
+) -> tuple[keras.Model, History]:
+    started = time.perf_counter()
     if machine.deterministic:
         make_deterministic()
     training_rows, validation_rows = (

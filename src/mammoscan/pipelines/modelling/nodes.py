@@ -403,8 +403,9 @@ def train_final(
         histories: Those of the folds.
         features: What a frozen backbone makes of the images.
     """
-    epochs = median_low(histories.best_epochs)
-    followed = next(history for history in histories.folds if history.best_epoch == epochs)
+    trainings = [training for fold in histories.folds for training in (fold, *fold.others)]
+    epochs = median_low(history.best_epoch for history in trainings)
+    followed = next(history for history in trainings if history.best_epoch == epochs)
     used = folds["row"].isin(splits.find_used_rows(folds))
     rows = folds.loc[used, ["sample_id", "row"]].assign(role="train", fold=-1).reset_index(drop=True)
     rows = balancing.balance_rows(rows, samples, balance)

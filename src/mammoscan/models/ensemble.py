@@ -1,0 +1,44 @@
+"""Several networks of one architecture as one: the mean of their logits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import keras
+
+_NAME = "member_"
+# Below float32's resolution of a probability near 1, so that a logit is never infinite.
+_SMALLEST = 1e-7
+
+
+def combine_members(members: Sequence[keras.Model]) -> keras.Model:
+    """Return one network that gives the probabilities of its members' mean logits.
+
+    Args:
+        members: Networks with the same input and outputs. They become parts of the new one.
+    """
+    import keras
+
+    image = keras.Input(members[0].input_shape[1:], name="image")
+    logits = []
+    for number, member in enumerate(members):
+        member.name = f"{_NAME}{number}"
+        logits.append(_find_logits(member(image)))
+    mean = keras.layers.Average(name="mean_logits", dtype="float32")(logits)
+    kind = "sigmoid" if members[0].output_shape[-1] == 1 else "softmax"
+    outputs = keras.layers.Activation(kind, dtype="float32", name="probabilities")(mean)
+    return keras.Model(image, outputs, name="ensemble")
+
+
+def list_members(model: keras.Model) -> list[keras.Model]:
+    """Return the networks that ``model`` combines, or itself alone."""
+    return [layer for layer in model.layers if layer.name.startswith(_NAME)] or [model]
+
+
+def _find_logits(probabilities: Any) -> Any:
+    from keras import ops
+
+    found = ops.clip(ops.cast(probabilities, "float32"), _SMALLEST, 1 - _SMALLEST)
+    return ops.log(found) - ops.log(1 - found) if found.shape[-1] == 1 else ops.log(found)
