@@ -35,7 +35,12 @@ def ensemble(train: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
 
 def predict(model: Any, problem: Problem) -> np.ndarray:
     return predict_probabilities(
-        model, problem.pixels, problem.test, recipe=RECIPE, views=ViewParams(prediction=False), machine=MACHINE
+        model,
+        problem.pixels,
+        problem.test,
+        recipe=RECIPE,
+        views=ViewParams(prediction=False),
+        machine=MACHINE,
     )
 
 
