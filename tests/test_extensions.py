@@ -98,8 +98,31 @@ def test_a_module_that_is_not_there_and_a_list_that_is_none_are_refused(root: Pa
         load_extensions()
 
 
-def test_an_error_inside_a_module_is_shown_as_it_is(root: Path) -> None:
-    (root / "pyproject.toml").write_text('[tool.mammoscan]\nstudies = ["broken_study_of_a_test"]\n')
-    (root / "src" / "broken_study_of_a_test.py").write_text("import surely_not_installed\n")
-    with pytest.raises(ModuleNotFoundError, match="surely_not_installed"):
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "from mammoscan.studies import Study\nStudy('x', 'x', 'image', 3)\n",
+            r"^Study 'x': protocol is 'image', expected one of: patient, author$",
+        ),
+        (
+            "from mammoscan.studies import Study\nStudy('x', 'x', 'patient', '3')\n",
+            r"^Study 'x': folds is '3', expected a whole number from 1 on$",
+        ),
+        (
+            "import not_there_at_all\n",
+            r"wrong_study.py cannot be imported, ModuleNotFoundError in .*; install it$",
+        ),
+        (
+            "x = 1\nx.y\n",
+            r"wrong_study.py cannot be imported, AttributeError in wrong_study.py, line 2: .*; mend it",
+        ),
+        ("x = = 1\n", r"wrong_study.py cannot be imported, SyntaxError in .*; mend it there$"),
+    ],
+)
+def test_a_mistake_in_ones_own_module_is_one_line(root: Path, text: str, message: str) -> None:
+    (root / "pyproject.toml").write_text('[tool.mammoscan]\nstudies = ["wrong_study"]\n')
+    (root / "src" / "wrong_study.py").write_text(text)
+    with pytest.raises(MammoscanError, match=message) as caught:
         load_extensions()
+    assert "\n" not in caught.value.message

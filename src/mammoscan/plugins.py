@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tomllib
+import traceback
 from importlib import import_module
 from pathlib import Path
 
@@ -26,11 +27,27 @@ def load_extensions() -> None:
             import_module(name)
         except ModuleNotFoundError as error:
             if error.name != name:
-                raise
+                raise MammoscanError(
+                    f"{root / 'src' / name}.py cannot be imported, {describe_failure(error)}; install it"
+                ) from error
             raise MammoscanError(
                 f"{root / 'pyproject.toml'}: tool.mammoscan.studies names {name}, "
                 f"expected the module {root / 'src' / name}.py"
             ) from error
+        except MammoscanError:
+            raise
+        except Exception as error:
+            raise MammoscanError(
+                f"{root / 'src' / name}.py cannot be imported, {describe_failure(error)}; mend it there"
+            ) from error
+
+
+def describe_failure(error: Exception) -> str:
+    """Say in a few words what failed in a person's own module, and in which line."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
+    reason = (str(error).splitlines() or [""])[0]
+    return f"{type(error).__name__}{where}: {reason}"
 
 
 def _read_names(file: Path) -> list[str]:

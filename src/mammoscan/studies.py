@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
+
+from mammoscan.errors import MammoscanError
+
+Protocol = Literal["patient", "author"]
 
 
 @dataclass(frozen=True)
@@ -22,10 +26,21 @@ class Study:
 
     name: str
     dataset: str
-    protocol: Literal["patient", "author"]
+    protocol: Protocol
     folds: int
     features: bool = False
     own_images: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what no graph can be made of."""
+        if self.protocol not in get_args(Protocol):
+            raise MammoscanError(
+                f"Study {self.name!r}: protocol is {self.protocol!r}, expected one of: {', '.join(get_args(Protocol))}"
+            )
+        if not isinstance(self.folds, int) or self.folds < 1:
+            raise MammoscanError(
+                f"Study {self.name!r}: folds is {self.folds!r}, expected a whole number from 1 on"
+            )
 
     @property
     def uses_features(self) -> bool:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -9,6 +10,7 @@ from image_folders import TINY, write_image, write_tiny_set
 
 from mammoscan.data import image_dataset as sources
 from mammoscan.data.image_dataset import ImageSet, find_image_set, index_images, open_images, register_images
+from mammoscan.data.image_folder import index_folders
 from mammoscan.errors import MammoscanError
 from mammoscan.params import PhantomParams
 
@@ -116,3 +118,32 @@ def test_an_index_that_breaks_the_rules_is_refused(tmp_path: Path, change: dict,
     register_images(ImageSet(name="tiny", title="Tiny", index=index))
     with pytest.raises(MammoscanError, match=said):
         index_images(record)
+
+
+def _return_nothing(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    return None  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(
+    ("index", "said"),
+    [
+        (
+            lambda folder: index_folders(folder),  # type: ignore[call-arg]
+            r"^tiny: .* failed, TypeError in test_image_dataset.py, line \d+: .*'patient'; expected two",
+        ),
+        (
+            _return_nothing,
+            r"^tiny: .* failed, TypeError.*; expected two tables, images with",
+        ),
+        (
+            lambda folder: (TINY.index(folder)[0].drop(columns="patient_id"), TINY.index(folder)[1]),
+            "has no patient_id",
+        ),
+    ],
+)
+def test_an_index_that_fails_is_one_line_with_its_place(tmp_path: Path, index: Any, said: str) -> None:
+    write_tiny_set(tmp_path)
+    register_images(ImageSet(name="tiny", title="Tiny", index=index))
+    with pytest.raises(MammoscanError, match=said) as caught:
+        open_tiny(tmp_path, tmp_path)
+    assert "\n" not in caught.value.message

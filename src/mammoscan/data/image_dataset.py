@@ -20,7 +20,7 @@ from mammoscan.data.locate import is_address, locate_source
 from mammoscan.data.phantom_folder import STAMP, make_phantom, mark_phantom, read_stamp
 from mammoscan.errors import MammoscanError
 from mammoscan.params import PhantomParams
-from mammoscan.plugins import load_extensions
+from mammoscan.plugins import describe_failure, load_extensions
 from mammoscan.records.dataset import DatasetRecord
 
 REQUIRED = ("sample_id", "patient_id", "source", "label", "group")
@@ -115,7 +115,7 @@ def open_images(
     else:
         root = locate_source(f"{dataset}.source", source, folder, unpack_limit_gb)
     home = find_data_folder(root)
-    images, rejected = known.index(home)
+    images, rejected = _index(known, home)
     if images.empty:
         why = f": {rejected['reason'].iloc[0]} ({rejected['source'].iloc[0]})" if len(rejected) else ""
         raise MammoscanError(f"{home} holds no image of {known.title}{why}; expected its files as published")
@@ -143,19 +143,35 @@ def index_images(record: DatasetRecord) -> tuple[pd.DataFrame, pd.DataFrame]:
     Returns:
         ``images`` and ``rejected``, see ``ImageSet.index``.
     """
-    images, rejected = find_image_set(record.dataset).index(Path(record.folder))
+    images, rejected = _index(find_image_set(record.dataset), Path(record.folder))
+    return images.reset_index(drop=True), rejected.reset_index(drop=True)
+
+
+def _index(known: ImageSet, folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Call a data set's own function, and check what it returns; what goes wrong in there is one line."""
+    try:
+        images, rejected = known.index(folder)
+        columns = set(images.columns)
+        rejected = rejected[["source", "reason"]]
+    except MammoscanError:
+        raise
+    except Exception as error:
+        raise MammoscanError(
+            f"{known.name}: its index function failed, {describe_failure(error)}; expected two tables, images with "
+            f"{', '.join(REQUIRED)} and rejected with source and reason"
+        ) from error
     for column in REQUIRED:
-        if column not in images.columns or images[column].isna().any():
+        if column not in columns or images[column].isna().any():
             raise MammoscanError(
-                f"{record.dataset}: a row of its images has no {column}, expected {', '.join(REQUIRED)} in all"
+                f"{known.name}: a row of its images has no {column}, expected {', '.join(REQUIRED)} in all"
             )
     twice = images["sample_id"][images["sample_id"].duplicated()]
     if len(twice):
         raise MammoscanError(
-            f"{record.dataset}: sample_id {twice.iloc[0]!r} stands twice, expected once: "
+            f"{known.name}: sample_id {twice.iloc[0]!r} stands twice, expected once: "
             "make it from the relative path"
         )
-    return images.reset_index(drop=True), rejected.reset_index(drop=True)
+    return images, rejected
 
 
 def _make_phantom(known: ImageSet, params: PhantomParams, folder: Path) -> Path:
