@@ -23,6 +23,7 @@ from mammoscan.pipelines import (
     repeats,
     reporting,
     search,
+    subsamples,
     tissue,
     trust,
 )
@@ -155,6 +156,7 @@ def register_pipelines() -> dict[str, Pipeline]:
     for study in STUDIES.values():
         if study.protocol == "patient" and study.name in pipelines and study.name != "mias_search":
             pipelines[f"{study.name}_lockbox"] = lockbox.create_pipeline(study)
+    pipelines["subsamples"] = subsamples.create_pipeline()
     pipelines["predict"] = predict.create_pipeline()
     pipelines["export"] = export.create_pipeline()
     pipelines["compare"] = compare.create_pipeline()

@@ -96,6 +96,17 @@ def choose_regions(
     )
 
 
+def choose_all_as_author(notes: pd.DataFrame, malformed: pd.DataFrame) -> pd.DataFrame:
+    """Choose the regions of all classes as the article did, the normal ones too."""
+    everything = Question(
+        text="all classes",
+        about="severity_or_normal",
+        labels=("normal", "benign", "malignant"),
+        positive="malignant",
+    )
+    return choose_regions(notes, malformed, everything, "author")[0]
+
+
 def _list_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 

@@ -61,7 +61,10 @@ class OnnxNetwork:
         self._session: Any = onnxruntime.InferenceSession(
             str(path), options, providers=["CPUExecutionProvider"]
         )
-        self._outputs = max(2, int(self._session.get_outputs()[0].shape[-1]))
+        outputs = int(self._session.get_outputs()[0].shape[-1])
+        # One output is the positive label's probability.
+        self.is_single = outputs == 1
+        self._outputs = max(2, outputs)
         self._input = self._session.get_inputs()[0].name
 
     def predict(self, pixels: NDArray[np.uint8], *, recipe: Recipe, views: ViewParams) -> NDArray[np.float32]:
@@ -94,4 +97,4 @@ class OnnxNetwork:
 
     def _run(self, scaled: NDArray[np.float32]) -> NDArray[np.float32]:
         (found,) = self._session.run(None, {self._input: np.ascontiguousarray(scaled)})
-        return np.concatenate([1 - found, found], axis=1) if found.shape[1] == 1 else found
+        return np.concatenate([1 - found, found], axis=1) if self.is_single else found

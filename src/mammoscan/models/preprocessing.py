@@ -40,7 +40,7 @@ def scale_pixels(pixels: NDArray[np.number], scale: Scale) -> NDArray[np.float32
     values = pixels.astype(np.float32)
     if scale == "unit":
         return values / np.float32(255)
-    factor, offset = _find_line(scale, pixels.shape[-1])
+    factor, offset = find_line(scale, pixels.shape[-1])
     if scale == "caffe" and pixels.shape[-1] == 3:
         values = values[..., ::-1]
     return values / factor - offset
@@ -53,13 +53,14 @@ def scale_tensor(pixels: Any, scale: Scale) -> Any:
     values = ops.cast(pixels, "float32")
     if scale == "unit":
         return values / 255.0
-    factor, offset = _find_line(scale, pixels.shape[-1])
+    factor, offset = find_line(scale, pixels.shape[-1])
     if scale == "caffe" and pixels.shape[-1] == 3:
         values = ops.flip(values, axis=-1)
     return values / factor - offset
 
 
-def _find_line(scale: Scale, channels: int | None) -> tuple[Any, Any]:
+def find_line(scale: Scale, channels: int | None) -> tuple[Any, Any]:
+    """Return by what a scale divides the bytes, and what it subtracts then; ``unit`` needs neither."""
     if scale == "standard":
         return np.float32(32), np.float32(4)
     if scale == "tf":

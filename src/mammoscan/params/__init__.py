@@ -30,7 +30,7 @@ from mammoscan.params.training import (
     PlateauParams,
     Recipe,
 )
-from mammoscan.params.usage import CompareParams, ExportParams, PredictParams, PrivacyParams
+from mammoscan.params.usage import CompareParams, ExportParams, PredictParams, PrivacyParams, SubsamplesParams
 
 __all__ = [
     "AllowModified",
@@ -60,6 +60,7 @@ __all__ = [
     "SearchParams",
     "Source",
     "SplitParams",
+    "SubsamplesParams",
     "ThresholdParams",
     "UnpackLimit",
     "ViewParams",

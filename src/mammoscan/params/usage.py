@@ -1,4 +1,4 @@
-"""The pipelines that use finished runs: predict, export and compare."""
+"""The pipelines that use finished runs: predict, export and compare, and what is made on request."""
 
 from __future__ import annotations
 
@@ -51,6 +51,12 @@ class ExportParams(Block):
     images: int = Field(
         256, ge=1, description="number of the study's images on which the ONNX and the Keras model must agree"
     )
+
+
+class SubsamplesParams(Block):
+    """The mini-MIAS article's images as files."""
+
+    size: int = Field(48, ge=8, le=1024, description="side of the images in pixels")
 
 
 class CompareParams(Block):

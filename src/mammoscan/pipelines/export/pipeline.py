@@ -9,6 +9,11 @@ from mammoscan.pipelines.graph import place_in_the_open
 def create_pipeline() -> Pipeline:
     """Return what writes a packaged model as ONNX."""
     nodes = [
-        Node(export_model, ["params:export", "params:run.model_input_folder"], "parity", name="export_model"),
+        Node(
+            export_model,
+            ["params:export", "params:run.model_input_folder", "params:run.standalone_folder"],
+            "parity",
+            name="export_model",
+        ),
     ]
     return place_in_the_open(nodes, "export")

@@ -111,13 +111,7 @@ def count_census(clean: pd.DataFrame, malformed: pd.DataFrame, views: ViewParams
 
     Its balancing took the sizes of all classes into account, and then some of them.
     """
-    everything = Question(
-        text="all classes",
-        about="severity_or_normal",
-        labels=("normal", "benign", "malignant"),
-        positive="malignant",
-    )
-    chosen, _ = mias_regions.choose_regions(clean, malformed, everything, "author")
+    chosen = mias_regions.choose_all_as_author(clean, malformed)
     images = chosen.loc[chosen.index.repeat(len(STORED_VIEWS[views.stored]))]
     return images[["group", "severity", "label"]].reset_index(drop=True)
 
