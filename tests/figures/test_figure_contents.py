@@ -10,11 +10,17 @@ from sklearn.metrics import roc_auc_score
 
 from histories import make_epoch, make_history
 from mammoscan.figures.calibration import draw_reliability
-from mammoscan.figures.class_counts import draw_class_counts
+from mammoscan.figures.class_counts import draw_class_counts, draw_severity_counts
 from mammoscan.figures.confusion_matrix import draw_confusion_matrix
 from mammoscan.figures.error_gallery import draw_answer_gallery, draw_wrong_gallery, find_wrong, pick_cells
 from mammoscan.figures.heat import overlay_heat
-from mammoscan.figures.image_grids import draw_sample_sheet, draw_views, pick_spread, wrap_caption
+from mammoscan.figures.image_grids import (
+    draw_augmented,
+    draw_sample_sheet,
+    draw_views,
+    pick_spread,
+    wrap_caption,
+)
 from mammoscan.figures.interval_charts import (
     draw_ablation,
     draw_experiment_chart,
@@ -119,6 +125,24 @@ def test_class_counts_that_are_means_are_rounded_and_say_so(read_texts):
     texts = read_texts(draw_class_counts(counts, ""))
     assert {"1", "3", "idc", "a b · c"} <= set(texts)
     assert any("rounded means of the folds" in text for text in texts)
+
+
+def test_severities_stand_before_and_after_either_balancing(read_texts):
+    rows = [("CALC", "benign", 144, 120), ("CALC", "malignant", 120, 120), ("NORM", "normal", 2484, 224)]
+    counts = pd.DataFrame(rows, columns=["group", "severity", "before", "after"])
+    figure = draw_severity_counts(counts, counts.assign(after=[48, 48, 96]), "")
+    texts = read_texts(figure)
+    assert {"before: 2,748", "class-balanced: 464", "fully balanced: 192"} <= set(texts)
+    assert {"144", "2,484", "224", "96", "benign", "malignant", "normal", "CALC", "NORM"} <= set(texts)
+    assert texts.count("48") == 2
+
+
+def test_augmented_images_stand_under_the_plain_ones_with_what_was_changed(pixels, read_texts):
+    figure = draw_augmented(pixels[:3], 255 - pixels[:3], "", "mirrored left to right")
+    assert len(figure.axes) == 6
+    shown = [np.asarray(axes.images[0].get_array()) for axes in figure.axes]
+    np.testing.assert_array_equal(shown[0], 255 - shown[3])
+    assert any("mirrored left to right" in text for text in read_texts(figure))
 
 
 def test_class_counts_take_the_names_from_the_index_where_no_column_has_them(read_texts):

@@ -6,11 +6,11 @@ import pytest
 
 from histories import make_epoch, make_history
 from mammoscan.figures.calibration import draw_reliability
-from mammoscan.figures.class_counts import draw_class_counts
+from mammoscan.figures.class_counts import draw_class_counts, draw_severity_counts
 from mammoscan.figures.confusion_matrix import draw_confusion_matrix
 from mammoscan.figures.decision_curve import draw_decision_curve
 from mammoscan.figures.error_gallery import draw_answer_gallery, draw_wrong_gallery
-from mammoscan.figures.image_grids import draw_sample_sheet, draw_views
+from mammoscan.figures.image_grids import draw_augmented, draw_sample_sheet, draw_views
 from mammoscan.figures.interval_charts import draw_ablation, draw_experiment_chart, draw_metric_intervals
 from mammoscan.figures.place_map import draw_place_map
 from mammoscan.figures.roc_curves import draw_precision_recall, draw_roc
@@ -66,6 +66,13 @@ EXPERIMENTS = [
     for what in ("Calcifications", "Masses", "All classes")
     for how in ("class-balanced", "fully balanced")
 ]
+SEVERITIES = pd.DataFrame(
+    [
+        {"group": group, "severity": severity, "before": 1000 + 12 * k, "after": 84}
+        for k, group in enumerate(("ARCH", "ASYM", "CALC", "CIRC", "MISC", "NORM", "SPIC"))
+        for severity in (("normal",) if group == "NORM" else ("benign", "malignant"))
+    ]
+)
 VARIANTS = [
     {"name": n, "auc": measure(0.9)} for n in ("as published", "without any rotated copies of test images")
 ]
@@ -129,7 +136,8 @@ PLACES = pd.DataFrame(
     params=[
         "confusion", "confusion3", "roc", "precision_recall", "training", "training_one",
         "training_many", "training_none", "counts", "counts_same", "counts_none", "scans", "scans_none",
-        "samples", "samples_none", "views", "author_views", "answers", "wrong",
+        "samples", "samples_none", "augmented", "augmented_none",
+        "severities", "severities_none", "views", "author_views", "answers", "wrong",
         "wrong_explained", "none_wrong", "topology",
         "topology_none", "intervals", "intervals_none", "reliability", "reliability_none",
         "decision_curve", "decision_curve_none",
@@ -161,6 +169,15 @@ def draw(request, samples, pixels, predictions, question):
         "scans_none": lambda stamp: draw_scan_sheet(pixels[:0, ..., 0], [], none, stamp),
         "samples": lambda stamp: draw_sample_sheet(pixels, samples, stamp),
         "samples_none": lambda stamp: draw_sample_sheet(pixels[:0], none, stamp),
+        "augmented": lambda stamp: draw_augmented(
+            pixels[:8],
+            pixels[:8, ::-1],
+            stamp,
+            "turned by up to 90°, zoomed by 0.8 to 1.2, mirrored left to right",
+        ),
+        "augmented_none": lambda stamp: draw_augmented(pixels[:8], pixels[:8], stamp, ""),
+        "severities": lambda stamp: draw_severity_counts(SEVERITIES, SEVERITIES.assign(after=48), stamp),
+        "severities_none": lambda stamp: draw_severity_counts(SEVERITIES[:0], SEVERITIES[:0], stamp),
         "views": lambda stamp: draw_views(pixels[0], stamp),
         "author_views": lambda stamp: draw_views(
             pixels[0], stamp, [(f"mdb001_{name}", k) for name, k in AUTHOR_VIEWS]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import pickle
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,7 @@ from mammoscan.records.dataset import DatasetRecord
 from mammoscan.records.history import Histories
 from mammoscan.records.run_info import RunInfo
 from mammoscan.records.section import Section
-from mammoscan.reporting.compose import describe_study
+from mammoscan.reporting.compose import describe_class_weights, describe_study
 from mammoscan.reporting.facts import ReportInputs
 
 
@@ -89,6 +90,22 @@ class TestMeasuring:
         shown = {text.get_text() for axes in figure.axes for text in axes.texts}
         for count in counts.drop(columns="true").to_numpy().ravel():
             assert any(str(count) in text for text in shown)
+
+    def test_a_variants_matrix_bears_its_name(
+        self,
+        predictions: pd.DataFrame,
+        question: Question,
+        evaluation: EvaluationParams,
+        record: DatasetRecord,
+    ) -> None:
+        titles = {}
+        for study in ("mias_author", "mias_author.without_copies", "mias_author_all.masses_full"):
+            draw = pickle.loads(pickle.dumps(nodes.draw_confusion_matrix_of(study)))
+            figure = draw(record, predictions, question, evaluation)
+            titles[study] = " ".join(text.get_text() for text in figure.texts)
+        assert "Confusion matrix: without the four exact copies" in titles["mias_author.without_copies"]
+        assert "Confusion matrix: masses, fully balanced" in titles["mias_author_all.masses_full"]
+        assert "Confusion matrix:" not in titles["mias_author"]
 
     def test_the_audit_is_told_what_chose_the_epoch(
         self, record: DatasetRecord, samples: pd.DataFrame, pixels: np.ndarray
@@ -168,6 +185,13 @@ class TestWriting:
         assert content["rejected"] == {"a": 2, "b": 1}
         assert content["seconds"] is None
         assert content["training"]["Best epochs"] == "3, 2"
+        assert "Class weights" not in content["training"]
+
+    def test_class_weights_stand_under_the_training_with_their_range_over_the_folds(self) -> None:
+        weights = ((1.937, 0.674), (1.9, 0.674))
+        histories = Histories(folds=[make_history(class_weights=each) for each in weights])
+        found = describe_class_weights(("Normal", "Opacity"), histories)
+        assert found == {"Class weights": "Normal 1.900 to 1.937, Opacity 0.674"}
 
     def test_the_page_holds_the_headline_and_says_that_the_data_are_synthetic(
         self,

@@ -12,7 +12,7 @@ import pytest
 from histories import make_epoch, make_history
 from mammoscan.figures.slide_map import draw_probability_map as draw_map
 from mammoscan.figures.slide_map import pick_slides
-from mammoscan.params import EvaluationParams, Question, Recipe, SplitParams
+from mammoscan.params import EvaluationParams, Question, SplitParams
 from mammoscan.pipelines.tissue import nodes
 from mammoscan.records.history import Histories
 from mammoscan.records.section import Section
@@ -219,17 +219,15 @@ class TestClaims:
         assert rows["Precision on malignant"][1] == "not defined"
         assert rows["ROC-AUC of hard labels"][1] == "not defined"
 
-    @pytest.mark.parametrize(("weights", "shown"), [("balanced", "2.000"), ("none", "none")])
+    @pytest.mark.parametrize(("weights", "shown"), [((2.0, 0.667), "2.000"), (None, "none")])
     def test_the_chest_article_stands_beside_ours_with_its_counts_and_weights(
-        self, weights: str, shown: str
+        self, weights: tuple[float, ...] | None, shown: str
     ) -> None:
-        names = [f"f{k}" for k in range(10)]
-        samples = pd.DataFrame({"sample_id": names, "label": ["Normal"] * 2 + ["Opacity"] * 8})
-        # Of the eight that train two are normal: 8 / (2 x 2).
-        folds = pd.DataFrame({"sample_id": names, "fold_0": ["train"] * 8 + ["validation", "test"]})
-        recipe = Recipe(epochs=10, class_weights=weights)
+        folds = pd.DataFrame({"fold_0": ["train"] * 8 + ["validation", "test"]})
+        question = Question(text="?", about="label", labels=("Normal", "Opacity"), positive="Opacity")
+        histories = Histories(folds=[HISTORIES.folds[0].model_copy(update={"class_weights": weights})])
         measured = {"cnn": METRICS["cnn"] | {"log_loss": {"value": 0.3, "low": None, "high": None}}}
-        section = nodes.describe_chest_claims(measured, HISTORIES, samples, folds, AUDIT, recipe)
+        section = nodes.describe_chest_claims(measured, histories, folds, AUDIT, question)
         rows = self.read(section)
         assert rows["Films to train"] == ("4,192", "8")
         assert rows["Films to validate"] == ("1,040", "1")

@@ -12,6 +12,7 @@ from mammoscan.models import build_network
 from mammoscan.params import AugmentationParams, MachineParams, Recipe, ViewParams
 from mammoscan.training.augmentation import (
     AugmentationKind,
+    augment_batch,
     draw_order,
     draw_prediction_warps,
     draw_views,
@@ -188,3 +189,16 @@ def test_what_was_drawn_before_does_not_depend_on_the_newer_parts() -> None:
     plain = draw_warps(AugmentationParams(rotation=30, zoom=(0.8, 1.2)), 3, 2, 9, 8, 8)
     more = draw_warps(AugmentationParams(rotation=30, zoom=(0.8, 1.2), brightness=0.2), 3, 2, 9, 8, 8)
     np.testing.assert_array_equal(plain[:, :8], more[:, :8])
+
+
+def test_a_batch_is_shown_as_a_training_shows_it() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 1)).astype(np.uint8)
+    assert augment_batch(images, None, False, 3) is images
+    turned = augment_batch(images, None, True, 3)
+    views = draw_views(3, 1, 4)
+    for image, shown, view in zip(images, turned, views, strict=True):
+        np.testing.assert_array_equal(shown, make_view(image, int(view)))
+    flipped = augment_batch(images, AugmentationParams(flip_horizontal=True), False, 3)
+    mirrored = (flipped == images[:, :, ::-1]).all(axis=(1, 2, 3))
+    assert mirrored.any()
+    np.testing.assert_array_equal(flipped[~mirrored], images[~mirrored])

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from mammoscan.figures.calibration import draw_calibration, draw_reliability
-from mammoscan.figures.class_counts import draw_class_counts
+from mammoscan.figures.class_counts import draw_class_counts, draw_severity_counts
 from mammoscan.figures.confusion_matrix import draw_confusion_matrix
 from mammoscan.figures.decision_curve import draw_decision_curve
 from mammoscan.figures.error_gallery import draw_answer_gallery, draw_wrong_gallery
-from mammoscan.figures.image_grids import draw_sample_sheet, draw_views
+from mammoscan.figures.image_grids import draw_augmented, draw_sample_sheet, draw_views
 from mammoscan.figures.interval_charts import draw_ablation, draw_experiment_chart, draw_metric_intervals
 from mammoscan.figures.place_map import draw_place_map
 from mammoscan.figures.roc_curves import draw_precision_recall, draw_roc
@@ -19,6 +19,7 @@ from mammoscan.figures.training_curves import draw_training_curves
 __all__ = [
     "draw_ablation",
     "draw_answer_gallery",
+    "draw_augmented",
     "draw_calibration",
     "draw_class_counts",
     "draw_confusion_matrix",
@@ -32,6 +33,7 @@ __all__ = [
     "draw_sample_sheet",
     "draw_scan_map",
     "draw_scan_sheet",
+    "draw_severity_counts",
     "draw_topology",
     "draw_training_curves",
     "draw_trials",

@@ -211,5 +211,30 @@ def draw_views(image: np.ndarray, stamp: str, views: Sequence[tuple[str, int]] |
     return figure
 
 
+def draw_augmented(pixels: np.ndarray, augmented: np.ndarray, stamp: str, changes: str) -> Figure:
+    """Return training images as they are, and under each how the network saw it in one epoch.
+
+    Args:
+        pixels: ``uint8 [n, H, W, C]``.
+        augmented: The same images, changed.
+        stamp: See ``style.draw_stamp``.
+        changes: What was changed at random, e.g. ``turned by up to 90°, mirrored``.
+    """
+    title = "Training images, augmented"
+    if len(pixels) == 0 or not changes:
+        return draw_nothing(new_figure(1.2, title, stamp), "No image is changed in training.")
+    figure, grids = new_tiles(
+        [("As they are", len(pixels)), ("As shown in the first epoch", len(pixels))],
+        len(pixels),
+        title,
+        stamp,
+        subtitle=f"At random, anew in each epoch: {changes}.",
+    )
+    for grid, images in zip(grids, (pixels, augmented), strict=True):
+        for axes, image in zip(grid, images, strict=True):
+            show_image(axes, np.asarray(image))
+    return figure
+
+
 def _name_view(k: int) -> str:
     return f"{90 * (k % 4)}°" + ("\nmirrored" if k >= 4 else "")

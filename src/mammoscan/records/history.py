@@ -66,6 +66,7 @@ class History(Record):
         precision: Of the computation.
         device: Where it was computed.
         images: How many the network learnt from.
+        class_weights: Of each label in the loss, in order; None where all weigh the same.
         seconds: From the first to the last line of the training, compiling included.
         others: Of an ensemble, the trainings of its other networks; all fields but ``parameters`` and ``seconds``,
             which are the sums, are those of the first.
@@ -86,6 +87,7 @@ class History(Record):
     images: int
     seconds: float
     others: tuple[History, ...] = ()
+    class_weights: tuple[float, ...] | None = None
 
 
 class Histories(Record):

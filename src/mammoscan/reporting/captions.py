@@ -24,10 +24,12 @@ CAPTIONS: dict[str, str] = {
     "sample_sheet": "What the network was shown. "
     "What brightness or blur alone tells about the label, it will find.",
     "views": "Turned and mirrored copies of one image.",
+    "augmented": "So that the network does not learn its training images by heart, it never sees one twice alike.",
     "probability_map": "Left of each pair what was marked, right of it what the network said.",
     "place_map": "If the clouds differ from label to label, place alone tells something about the label.",
     "froc": "Higher up, more of the marked regions are found; further right, at the price of more false findings.",
     "findings": "At two false findings per scan. Rings are marked regions, squares findings.",
+    "severity_counts": "How many images of each class and severity there are, and how many either balancing leaves.",
     "topology": "The layers from input to output.",
     "training_curves": "Where the two curves part, "
     "the network goes on learning its training images by heart.",

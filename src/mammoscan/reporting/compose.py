@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
 from mammoscan.evaluation.comparison import compare_predictions
+from mammoscan.records.history import Histories
 from mammoscan.records.section import Section
 from mammoscan.reporting.cells import build_cells
 from mammoscan.reporting.curves import trace_roc
@@ -26,6 +28,9 @@ def compose_report(inputs: ReportInputs) -> ReportContent:
     sections = {name: section for name, section in inputs.sections.items() if section.title}
     if inputs.views is not None and not inputs.views.used:
         figures.pop("views", None)
+    turned = inputs.views is not None and inputs.views.training == "random"
+    if inputs.training is not None and inputs.training.augmentation is None and not turned:
+        figures.pop("augmented", None)
     # Each variant's matrix says whose it is, and they stand together.
     matrices = [name for name in figures if name.startswith("confusion_matrix_")]
     if matrices:
@@ -74,6 +79,20 @@ def _gather_cells(inputs: ReportInputs) -> list[list[Any]]:
     return build_cells(
         inputs.predictions, inputs.samples, inputs.pixels, inputs.question, inputs.evaluation.cut, heats
     )
+
+
+def describe_class_weights(labels: Sequence[str], histories: Histories) -> dict[str, str]:
+    """Return a line with each label's weight in the loss, from the least to the most of the folds; or nothing."""
+    weights = [history.class_weights for history in histories.folds if history.class_weights is not None]
+    if not weights:
+        return {}
+    ranges = [(f"{min(column):.3f}", f"{max(column):.3f}") for column in zip(*weights, strict=True)]
+    return {
+        "Class weights": ", ".join(
+            f"{label} {low}" + (f" to {high}" if high != low else "")
+            for label, (low, high) in zip(labels, ranges, strict=True)
+        )
+    }
 
 
 def describe_study(inputs: ReportInputs) -> dict[str, Any]:
@@ -138,6 +157,7 @@ def _describe_training(inputs: ReportInputs) -> dict[str, Any]:
         "Epochs at most": training.epochs,
         "Epochs run, fold by fold": ", ".join(map(str, histories.epochs)),
         "Best epochs": ", ".join(map(str, histories.best_epochs)),
+        **describe_class_weights(inputs.question.labels, histories),
         "Batch": training.batch_size,
         "Optimiser": f"{training.optimizer}, learning rate {training.learning_rate:g}",
         "Device": first.device.name,

@@ -130,6 +130,31 @@ def warp_tensor(images: Any, warps: Any, kind: AugmentationKind | None = None) -
     return ops.clip((warped - mean) * factor + mean + offset, 0, 255)
 
 
+def augment_batch(
+    pixels: NDArray[np.uint8], augmentation: AugmentationParams | None, random_views: bool, seed: int
+) -> NDArray[np.uint8]:
+    """Return images as a training would show them in its first epoch.
+
+    Args:
+        pixels: uint8 ``[n, H, W, C]``.
+        augmentation: The recipe's.
+        random_views: Whether each is turned and mirrored at random.
+        seed: The recipe's.
+    """
+    count, height, width = pixels.shape[:3]
+    shown = pixels
+    if random_views:
+        views = draw_views(seed, 1, count)
+        shown = np.stack([make_view(image, int(view)) for image, view in zip(pixels, views, strict=True)])
+    if augmentation is None:
+        return shown
+    from keras import ops
+
+    warps = draw_warps(augmentation, seed, 1, count, height, width)
+    warped = warp_tensor(shown.astype(np.float32), warps, read_augmentation(augmentation))
+    return np.rint(np.clip(ops.convert_to_numpy(warped), 0, 255)).astype(np.uint8)
+
+
 def _draw(
     augmentation: AugmentationParams, rng: np.random.Generator, count: int, height: int, width: int
 ) -> NDArray[np.float32]:

@@ -130,10 +130,10 @@ class TrainingSetup:
         return EpochPlan(draw_order(seed, epoch, count), views, warps)
 
 
-def compute_sample_weights(
+def compute_class_weights(
     targets: NDArray[np.integer], training_rows: NDArray[np.integer], n_labels: int, method: str
-) -> NDArray[np.float32]:
-    """Compute each sample's weight in the loss.
+) -> tuple[float, ...] | None:
+    """Compute each label's weight in the loss.
 
     Args:
         targets: ``[N]`` index of each sample's label.
@@ -142,13 +142,21 @@ def compute_sample_weights(
         method: ``none`` weighs all alike; ``balanced`` gives every label the same sum, n / (labels * count).
 
     Returns:
-        ``[N]`` weights.
+        A weight per label; None if all weigh the same.
     """
     if method == "none":
-        return np.ones(len(targets), np.float32)
+        return None
     counts = np.bincount(np.asarray(targets)[training_rows], minlength=n_labels)
-    weights = counts.sum() / (n_labels * np.maximum(counts, 1))
-    return weights[np.asarray(targets)].astype(np.float32)
+    return tuple((counts.sum() / (n_labels * np.maximum(counts, 1))).tolist())
+
+
+def weigh_samples(
+    targets: NDArray[np.integer], class_weights: tuple[float, ...] | None
+) -> NDArray[np.float32]:
+    """Return each sample's weight in the loss, ``[N]``."""
+    if class_weights is None:
+        return np.ones(len(targets), np.float32)
+    return np.asarray(class_weights)[np.asarray(targets)].astype(np.float32)
 
 
 def check_setup(setup: TrainingSetup) -> None:

@@ -25,8 +25,9 @@ from mammoscan.training.setup import (
     TrainingData,
     TrainingSetup,
     check_setup,
-    compute_sample_weights,
+    compute_class_weights,
     describe_setup,
+    weigh_samples,
 )
 from mammoscan.training.validation import score_probabilities
 
@@ -131,10 +132,11 @@ def _train_one(
     training_rows, validation_rows = (
         np.asarray(rows, dtype=np.int64).reshape(-1) for rows in (data.training_rows, data.validation_rows)
     )
+    class_weights = compute_class_weights(data.targets, training_rows, data.n_labels, recipe.class_weights)
     setup = TrainingSetup(
         pixels=data.pixels,
         targets=np.asarray(data.targets).astype(np.int32),
-        weights=compute_sample_weights(data.targets, training_rows, data.n_labels, recipe.class_weights),
+        weights=weigh_samples(data.targets, class_weights),
         training_rows=training_rows,
         validation_rows=validation_rows,
         outputs=data.n_labels,
@@ -165,6 +167,7 @@ def _train_one(
         precision=machine.precision,
         device=setup.device,
         images=len(training_rows),
+        class_weights=class_weights,
         seconds=time.perf_counter() - started,
     )
 

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from mammoscan import figures
+from mammoscan.datasets import Bundle
 from mammoscan.pipelines.reporting.nodes import choose_stamp
 from mammoscan.records.dataset import DatasetRecord
 from mammoscan.reporting.format import format_percent
@@ -123,3 +124,8 @@ def draw_experiments(record: DatasetRecord, experiments: pd.DataFrame) -> Figure
     """Draw recall and precision on malignant cases of the six experiments: the article's closing chart."""
     rows = list_experiments(experiments)
     return figures.draw_experiment_chart(rows, choose_stamp(record), positive="malignant")
+
+
+def draw_severity_counts(record: DatasetRecord, by_class: Bundle, fully: Bundle) -> Figure:
+    """Draw the severities of each class before balancing, class-balanced and fully balanced, as the article does."""
+    return figures.draw_severity_counts(by_class["class_counts"], fully["class_counts"], choose_stamp(record))

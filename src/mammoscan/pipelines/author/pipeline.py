@@ -89,12 +89,19 @@ def create_experiments_page() -> Pipeline:
             nodes.draw_experiments, ["raw", "experiments"], "experiment_chart_figure", name="draw_experiments"
         ),
         Node(
+            nodes.draw_severity_counts,
+            ["raw", "all_classes_class.results", "all_classes_full.results"],
+            "severity_counts_figure",
+            name="draw_severity_counts",
+        ),
+        Node(
             write_report,
             inputs
             | {
                 "experiments": "experiments",
                 "reproduction": "reproduction",
                 "experiment_chart_figure": "experiment_chart_figure",
+                "severity_counts_figure": "severity_counts_figure",
             },
             "report",
             name="write_report",

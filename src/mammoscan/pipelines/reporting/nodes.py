@@ -10,7 +10,8 @@ The node that explains what went wrong.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial, update_wrapper
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from mammoscan.errors import MammoscanError
 from mammoscan.evaluation import calibration, classification_report, decision_curve, leak_audit, metrics
 from mammoscan.evaluation.splits import find_lockbox_rows, find_used_rows
 from mammoscan.figures.error_gallery import pick_cells
+from mammoscan.figures.image_grids import pick_spread
 from mammoscan.figures.style import STAMPS, draw_nothing, new_figure
 from mammoscan.imaging.views import AUTHOR_VIEWS
 from mammoscan.inference.backbone_features import compose_model, is_head
@@ -37,9 +39,11 @@ from mammoscan.records.section import Section
 from mammoscan.reporting.compose import compose_report
 from mammoscan.reporting.decision_section import build_decision_section
 from mammoscan.reporting.facts import HEADLINE, ReportInputs
+from mammoscan.reporting.format import describe_changes
 from mammoscan.reporting.report import build_report
-from mammoscan.reporting.variants import read_variants
+from mammoscan.reporting.variants import VARIANTS, read_variants
 from mammoscan.studies import EXPERIMENTS
+from mammoscan.training.augmentation import augment_batch
 
 
 def measure_predictions(
@@ -105,11 +109,24 @@ def choose_stamp(record: DatasetRecord) -> str:
 
 
 def draw_confusion_matrix(
-    record: DatasetRecord, predictions: pd.DataFrame, question: Question, evaluation: EvaluationParams
+    record: DatasetRecord,
+    predictions: pd.DataFrame,
+    question: Question,
+    evaluation: EvaluationParams,
+    variant: str = "",
 ) -> Figure:
     """Draw how many samples of each label were decided to be which, with row percentages."""
     table = classification_report.tabulate_confusion(predictions, question, evaluation)["counts"]
-    return figures.draw_confusion_matrix(table.to_numpy(), list(table.columns), choose_stamp(record))
+    title = f"Confusion matrix: {variant}" if variant else "Confusion matrix"
+    return figures.draw_confusion_matrix(
+        table.to_numpy(), list(table.columns), choose_stamp(record), title=title
+    )
+
+
+def draw_confusion_matrix_of(study: str) -> Callable[..., Figure]:
+    """Return ``draw_confusion_matrix`` for a study; that of an article's variant names the variant."""
+    variant = VARIANTS.get(study.rpartition(".")[2], "") if "." in study else ""
+    return update_wrapper(partial(draw_confusion_matrix, variant=variant), draw_confusion_matrix)
 
 
 def draw_roc(
@@ -190,6 +207,18 @@ def draw_views(record: DatasetRecord, pixels: np.ndarray, folds: pd.DataFrame, v
     )
 
 
+def draw_augmented(
+    record: DatasetRecord, pixels: np.ndarray, folds: pd.DataFrame, training: Recipe, views: ViewParams
+) -> Figure:
+    """Draw a batch of training images as they are, and as the network saw them in one epoch."""
+    rows = np.sort(folds.loc[folds["fold_0"] == "train", "row"].to_numpy(dtype=int))
+    images = np.asarray(pick_shown(record, pixels)[[rows[k] for k in pick_spread(len(rows), AUGMENTED)]])
+    random_views = views.training == "random"
+    augmented = augment_batch(images, training.augmentation, random_views, training.seed)
+    changes = describe_changes(training.augmentation, random_views)
+    return figures.draw_augmented(images, augmented, choose_stamp(record), changes)
+
+
 def draw_wrong_gallery(
     record: DatasetRecord,
     pixels: np.ndarray,
@@ -240,6 +269,8 @@ def draw_answer_gallery(
         threshold=evaluation.cut,
     )
 
+
+AUGMENTED = 8
 
 logger = logging.getLogger("mammoscan")
 

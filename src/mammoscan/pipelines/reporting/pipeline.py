@@ -39,7 +39,7 @@ def create_measuring(study: Study, box: str = "") -> Pipeline:
             name="report_classification",
         ),
         Node(
-            nodes.draw_confusion_matrix,
+            nodes.draw_confusion_matrix_of(study.name),
             ["raw", *MEASURED],
             "confusion_matrix_figure",
             name="draw_confusion_matrix",
@@ -95,6 +95,7 @@ def create_page(study: Study, figures: Iterable[str] = (), sections: Iterable[st
         draw("class_counts", "class_counts", "params:training"),
         draw("sample_sheet", "pixels", "samples", "folds"),
         draw("views", "pixels", "folds", "params:views"),
+        draw("augmented", "pixels", "folds", "params:training", "params:views"),
         draw(
             "wrong_gallery",
             *("pixels", "predictions", "samples", "params:question", "params:evaluation"),

@@ -15,7 +15,7 @@ from mammoscan.evaluation.predictions import MAIN_MODEL
 from mammoscan.figures.slide_map import draw_probability_map as draw_map
 from mammoscan.figures.slide_map import pick_slides
 from mammoscan.figures.style import format_measure
-from mammoscan.params import EvaluationParams, Question, Recipe, SplitParams
+from mammoscan.params import EvaluationParams, Question, SplitParams
 from mammoscan.pipelines.reporting.nodes import choose_stamp
 from mammoscan.records.dataset import DatasetRecord
 from mammoscan.records.history import Histories
@@ -209,17 +209,15 @@ CHEST: dict[str, Any] = {
 def describe_chest_claims(
     metrics: dict[str, Any],
     histories: Histories,
-    samples: pd.DataFrame,
     folds: pd.DataFrame,
     leak_audit: dict[str, Any],
-    training: Recipe,
+    question: Question,
 ) -> Section:
     """Put the figures of the article on chest X-rays beside what came out here."""
     network = metrics["cnn"]
     history = histories.folds[0]
     best = history.epochs[history.best_epoch - 1]
-    labels = samples.set_index("sample_id")["label"]
-    roles = folds.set_index("sample_id")["fold_0"]
+    roles = folds["fold_0"]
     rows = []
     for claimed, (role, name) in zip(
         CHEST["images"],
@@ -227,18 +225,11 @@ def describe_chest_claims(
         strict=True,
     ):
         rows.append([f"Films {name}", f"{claimed:,}", f"{int((roles == role).sum()):,}", ""])
-    trained = labels[labels.index.isin(roles.index[roles == "train"])].value_counts()
+    weights = dict(zip(question.labels, history.class_weights or (), strict=False))
     for label, claimed in CHEST["weights"].items():
-        ours = trained.sum() / (len(trained) * trained[label]) if label in trained else None
-        used = training.class_weights == "balanced"
-        rows.append(
-            [
-                f"Class weight of {label}",
-                f"{claimed:.3f}",
-                "none" if not used or ours is None else f"{ours:.3f}",
-                "films over labels times the films of the label" if used else "this recipe weighs no class",
-            ]
-        )
+        note = "films over labels times the films of the label" if weights else "this recipe weighs no class"
+        ours = f"{weights[label]:.3f}" if label in weights else "none"
+        rows.append([f"Class weight of {label}", f"{claimed:.3f}", ours, note])
     rows += [
         ["Test accuracy", f"{100 * CHEST['accuracy']:.2f} %", format_percent(network["accuracy"], 2), ""],
         ["Test loss", f"{CHEST['loss']:.4f}", format_measure(network["log_loss"], 4), "cross-entropy"],

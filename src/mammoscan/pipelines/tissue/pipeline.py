@@ -58,7 +58,7 @@ def _create_patch_claims() -> list[Node]:
 
 
 def _create_chest_claims() -> list[Node]:
-    inputs = ["metrics", "histories", "samples", "folds", "leak_audit", "params:training"]
+    inputs = ["metrics", "histories", "folds", "leak_audit", "params:question"]
     return [Node(nodes.describe_chest_claims, inputs, "claims_section", name="describe_chest_claims")]
 
 
