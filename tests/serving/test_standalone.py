@@ -33,7 +33,7 @@ CASES = {
     "grey image": (
         ImageInput(kind="image", size=(30, 30), channels=1, levels=4096),
         (30, 30, 1),
-        "tf",
+        "mobilenet_v2",
         TWO,
         1,
         True,
@@ -41,7 +41,7 @@ CASES = {
     "colour image": (
         ImageInput(kind="image", size=(30, 40), channels=3),
         (30, 40, 3),
-        "caffe",
+        "resnet50",
         THREE,
         3,
         False,
