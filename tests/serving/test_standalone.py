@@ -31,8 +31,8 @@ CASES = {
     ),
     "radius": (WindowInput(kind="radius", size=48, grid=GRID), (48, 48, 1), "unit", TWO, 2, False),
     "grey image": (
-        ImageInput(kind="image", size=(30, 30), channels=1, levels=4096),
-        (30, 30, 1),
+        ImageInput(kind="image", size=(96, 96), channels=1, levels=4096),
+        (96, 96, 1),
         "mobilenet_v2",
         TWO,
         1,
@@ -95,7 +95,9 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     takes, shape, scale, labels, outputs, prediction = CASES[request.param]
     folder = tmp_path_factory.mktemp("model")
-    build_network("small_cnn", shape, outputs, 3).save(folder / "network.keras")
+    # Of the two only the chest network has a single output.
+    name = "chest_cnn" if outputs == 1 else "small_cnn"
+    build_network(name, shape, outputs, 3).save(folder / "network.keras")
     card = Card(
         study="mias",
         protocol="patient",
