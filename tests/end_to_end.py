@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -64,7 +65,7 @@ class EveryPipeline:
         dataset = find_dataset(finished)
         run, record = finished.tracked, finished.read_json(f"{dataset}.raw")
         assert run.info.status == "FINISHED"
-        assert run.info.run_name == finished.pipeline
+        assert run.info.run_name == f"PHANTOM {finished.pipeline}"
         expected = {
             "data": "phantom",
             "data_fingerprint": record["fingerprint"],
@@ -84,7 +85,9 @@ class EveryPipeline:
         for key in study.split("."):
             block = block[key]
         for group, name in (("training", "epochs"), ("split", "together"), ("evaluation", "resamples")):
-            assert finished.tracked.data.params[f"{study}.{group}.{name}"] == str(block[group][name])
+            assert finished.get_tracked(study).data.params[f"{study}.{group}.{name}"] == str(
+                block[group][name]
+            )
         dataset = find_dataset(finished)
         patients = parameters[dataset]["phantom"]["patients"]
         assert finished.tracked.data.params[f"{dataset}.phantom.patients"] == str(patients)
@@ -92,13 +95,33 @@ class EveryPipeline:
     def test_mlflow_has_the_numbers_of_the_metrics_file(self, finished: FinishedRun) -> None:
         study = find_main_study(finished)
         measure = finished.read_json(f"{study}.metrics")["cnn"]["auc"]
-        prefix = study.removeprefix(finished.pipeline).lstrip(".")
-        name = f"{prefix}/cnn/auc" if prefix else "cnn/auc"
-        found = finished.tracked.data.metrics
-        assert (found[name], found[f"{name}_low"], found[f"{name}_high"]) == tuple(
-            measure[key] for key in ("value", "low", "high")
-        )
+        found = finished.get_tracked(study).data
+        assert found.metrics["auc"] == measure["value"]
+        assert found.tags["auc_interval"] == f"[{measure['low']:.2f}, {measure['high']:.2f}]"
+        assert found.tags["auc_within_folds"].startswith("PHANTOM ")
         assert measure["low"] <= measure["value"] <= measure["high"]
+
+    def test_the_page_of_a_run_has_few_numbers_under_plain_names(self, finished: FinishedRun) -> None:
+        run = finished.tracked
+        own = [name for name in run.data.metrics if not name.startswith("system/")]
+        assert len(own) < 30, own
+        assert not [name for name in own if "/" in name or name.endswith(("_low", "_high"))]
+        assert not [name for name in run.data.params if name.startswith("run.")]
+        assert "PHANTOM" in run.data.tags["mlflow.note.content"]
+        assert "report.html" in run.data.tags["mlflow.note.content"]
+        children = finished.project.list_children(run.info.run_id)
+        assert children
+        for part, child in children.items():
+            assert child.info.status == "FINISHED", part
+            assert child.info.run_name.startswith("PHANTOM ")
+            assert child.data.tags["data"] == "phantom"
+
+    def test_mlflow_has_the_columns_and_counts_of_the_data_set(self, finished: FinishedRun) -> None:
+        [logged] = finished.tracked.inputs.dataset_inputs
+        columns = {column["name"] for column in json.loads(logged.dataset.schema)["mlflow_colspec"]}
+        assert columns >= {"sample_id", "patient_id", "label", "target"}
+        profile = json.loads(logged.dataset.profile)
+        assert profile["num_rows"] == sum(profile["samples_per_label"].values()) > 0
 
     def test_mlflow_has_the_report_and_every_figure(self, finished: FinishedRun) -> None:
         folder = Path(mlflow.artifacts.download_artifacts(finished.tracked.info.artifact_uri))

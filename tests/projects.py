@@ -23,6 +23,8 @@ from kedro.io import DataCatalog
 from mammoscan.pipeline_registry import register_pipelines
 from mammoscan.settings import CONFIG_LOADER_ARGS, CONFIG_LOADER_CLASS
 from mammoscan.studies import EXPERIMENTS, STUDIES
+from mammoscan.tracking.child_runs import PARENT, PART
+from mammoscan.tracking.child_runs import ROOT as ROOT_RUN
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -84,6 +86,16 @@ class Project:
         return FinishedRun(self, pipeline, output, errors, time.monotonic() - started)
 
     def list_runs(self) -> list[mlflow.entities.Run]:
+        """Those that were started, the newest first."""
+        return [run for run in self._search_runs() if PARENT not in run.data.tags]
+
+    def list_children(self, run_id: str) -> dict[str, mlflow.entities.Run]:
+        """The runs under a run, by what part of it they are."""
+        return {
+            run.data.tags[PART]: run for run in self._search_runs() if run.data.tags.get(ROOT_RUN) == run_id
+        }
+
+    def _search_runs(self) -> list[mlflow.entities.Run]:
         client = mlflow.MlflowClient(self.tracking_uri)
         return client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
 
@@ -141,6 +153,12 @@ class FinishedRun:
     def read_table(self, entry: str) -> pd.DataFrame:
         file = self.find_file(entry)
         return pd.read_parquet(file) if file.suffix == ".parquet" else pd.read_csv(file)
+
+    def get_tracked(self, study: str) -> mlflow.entities.Run:
+        """The MLflow run of a study: the pipeline's own, or that of a variant under it."""
+        if study == self.pipeline:
+            return self.tracked
+        return self.project.list_children(self.tracked.info.run_id)[study.removeprefix(f"{self.pipeline}.")]
 
     @cached_property
     def tracked(self) -> mlflow.entities.Run:

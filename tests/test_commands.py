@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from mammoscan.commands import main
+from mammoscan.tracking.child_runs import open_child
 
 
 @pytest.fixture
@@ -19,11 +20,12 @@ def tracked(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> m
     experiment = client.create_experiment("x", (tmp_path / "artifacts").as_uri())
     for number, study in enumerate(["mias", "mias", "idc", "mias"]):
         run = client.create_run(experiment, start_time=1_700_000_000_000 + number * 60_000)
-        for key, value in {"study": study, "data": "phantom", "protocol": "patient"}.items():
+        headline = f"PHANTOM {0.8 + number / 100:.2f} [0.70, 0.90]"
+        tags = {"study": study, "data": "phantom", "protocol": "patient", "auc_within_folds": headline}
+        for key, value in tags.items():
             client.set_tag(run.info.run_id, key, value)
-        for key, value in {"cnn/auc": 0.8 + number / 100, "cnn/auc_low": 0.7, "cnn/auc_high": 0.9}.items():
-            client.log_metric(run.info.run_id, key, value)
-        client.log_metric(run.info.run_id, "majority/auc", 0.5)
+        open_child(client, run.info.run_id, "without_any", tags={"study": f"{study}.without_any"})
+        open_child(client, run.info.run_id, "fold_0")
         report = tmp_path / "report.html"
         report.write_text("x" * 1000)
         client.log_artifact(run.info.run_id, str(report))
@@ -49,7 +51,7 @@ def test_runs_are_listed_with_their_headline_and_report_the_newest_first(
     lines = output.splitlines()
     assert len(lines) == 8
     assert "mias" in lines[0]
-    assert "AUC 0.83 [0.70, 0.90]" in lines[0]
+    assert "AUC PHANTOM 0.83 [0.70, 0.90]" in lines[0]
     assert lines[1].strip().endswith("report.html")
     assert run_command("runs", "--study", "idc", "--last", "1")[1].count("AUC") == 1
     assert "no run of nothing" in run_command("runs", "--study", "nothing")[1]
@@ -78,6 +80,7 @@ def test_old_runs_are_deleted_only_when_agreed(tracked: mlflow.MlflowClient, tmp
     assert len(list_ids(tracked, "idc")) == 1
     assert {path.name for path in (tmp_path / "artifacts").iterdir()} == {ids[0], *list_ids(tracked, "idc")}
     assert "nothing to delete" in run_command("clean", "--yes")[1]
+    assert len(tracked.search_runs(["1"])) == 6, "the runs under a deleted one are deleted with it"
 
 
 def test_a_run_whose_model_is_registered_is_kept(tracked: mlflow.MlflowClient) -> None:

@@ -321,7 +321,7 @@ def clean(study: str | None, keep: int, yes: bool) -> None:
     from mammoscan.tracking.summaries import delete_runs, list_summaries
 
     uri, kept, old = read_tracking_uri(), dict[str, int](), []
-    for run in list_summaries(uri, study):
+    for run in list_summaries(uri, study, with_children=True):
         kept[run.study] = kept.get(run.study, 0) + 1
         if kept[run.study] > keep and not run.registered and run.status != "running":
             old.append(run)

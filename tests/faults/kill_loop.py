@@ -84,7 +84,9 @@ def kill_and_repeat(finished: FinishedRun, folder: Path, after_s: float) -> list
     wrong = [f"{name} differs" for name in list_different(finished, project)]
     data = folder / "data"
     wrong += [f"{path.relative_to(folder)} is left over" for path in data.rglob(".*.part*")]
-    statuses = sorted(run.info.status for run in project.list_runs()[: len(project.list_runs()) - before])
+    new = project.list_runs()[: len(project.list_runs()) - before]
+    children = [child for run in new for child in project.list_children(run.info.run_id).values()]
+    statuses = sorted(run.info.status for run in (*new, *children))
     wrong += [f"MLflow says {status}" for status in statuses if status not in ("FINISHED", "KILLED")]
     return wrong
 

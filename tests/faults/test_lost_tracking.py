@@ -74,7 +74,7 @@ def test_what_was_not_tracked_is_sent_later_from_disk_and_a_changed_file_is_refu
     process = project.start_command("track", "mias", "--env", "test")
     output, errors = process.communicate(timeout=180)
     assert process.returncode == 0, output + errors
-    [run] = [run for run in project.list_runs() if "mlflow.parentRunId" not in run.data.tags]
+    [run] = project.list_runs()
     assert run.info.status == "FINISHED"
     known = finished.tracked.data
     assert run.data.tags["data_fingerprint"] == known.tags["data_fingerprint"]
@@ -82,6 +82,14 @@ def test_what_was_not_tracked_is_sent_later_from_disk_and_a_changed_file_is_refu
         name: value for name, value in known.metrics.items() if not name.startswith(("seconds", "system/"))
     }
     assert {name: run.data.metrics.get(name) for name in own} == own
+    sent, children = (
+        one.list_children(each.info.run_id)
+        for one, each in ((project, run), (finished.project, finished.tracked))
+    )
+    assert set(sent) == set(children) >= {"fold_0", "final"}
+    assert {part: child.data.metrics["loss"] for part, child in sent.items()} == {
+        part: child.data.metrics["loss"] for part, child in children.items()
+    }
     report = project.folder / "data" / "test" / "08_reporting" / "mias" / "report.html"
     report.write_text("another page")
     process = project.start_command("track", "mias", "--env", "test")

@@ -17,10 +17,13 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Node, Pipeline
 
 from mammoscan.hooks import TrackingHooks, provenance_notes
-from mammoscan.hooks.mlflow_run import list_protocols, name_pipeline, name_study
+from mammoscan.hooks.mlflow_results import find_variants, name_study
+from mammoscan.hooks.mlflow_run import end_killed_runs, list_protocols, name_pipeline
 from mammoscan.params import CropParams, PhantomParams
+from mammoscan.records.dataset import DatasetRecord
 from mammoscan.seals import RUN_VARIABLE
-from mammoscan.tracking.flatten import flatten, flatten_metrics
+from mammoscan.tracking.child_runs import open_child
+from mammoscan.tracking.flatten import flatten
 from mammoscan.tracking.live import (
     PIPELINE_VARIABLE,
     RUN_ID_VARIABLE,
@@ -63,18 +66,6 @@ class TestFlattening:
             "mias.empty": {},
         }
 
-    def test_metrics_become_names_with_their_intervals(self) -> None:
-        assert flatten_metrics(METRICS) == {
-            "cnn/auc": 0.75,
-            "cnn/auc_low": 0.5,
-            "cnn/auc_high": 0.875,
-            "cnn/samples": 40.0,
-        }
-
-    def test_what_is_no_number_is_left_out(self) -> None:
-        doubtful = {"auc": {"value": None, "low": float("nan"), "high": None}, "positive": "x", "ok": True}
-        assert flatten_metrics(doubtful) == {}
-
 
 class TestNames:
     @pytest.mark.parametrize(
@@ -107,6 +98,12 @@ class TestNames:
     ) -> None:
         assert name_pipeline(run_params) == name
         assert list_protocols(run_params) == protocols
+
+
+def test_a_variant_is_a_study_beside_the_pipelines_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PIPELINE_VARIABLE, "mias_author")
+    made = {"mias.raw", "mias_author.metrics", "mias_author.without_any.fold_1.history", "mias.metrics"}
+    assert find_variants(made) == {"mias": "mias", "mias_author.without_any": "without_any"}
 
 
 class Session:
@@ -182,6 +179,7 @@ class TestRuns:
             "mias.phantom.patients": "9",
             "mias.phantom.seed": "7",
             "mias.phantom.workers": "2",
+            "mias.source": "phantom",
         }
         assert run.data.tags["study"] == "mias"
         assert run.data.tags["protocol"] == "patient"
@@ -194,17 +192,42 @@ class TestRuns:
         session.finish()
         run = mlflow.get_run(run_id)
         assert run.info.status == "FINISHED"
-        assert run.data.metrics.items() >= flatten_metrics(METRICS).items()
+        assert run.data.metrics.items() >= {"auc": 0.75, "samples": 40.0}.items()
+        assert run.data.tags["auc_within_folds"] == "PHANTOM 0.75 [0.50, 0.88]"
+        assert run.data.tags["auc_interval"] == "[0.50, 0.88]"
+        assert run.info.run_name.startswith("PHANTOM ")
         assert 0 <= run.data.metrics["seconds"] < 60
         assert run.data.tags["data"] == "phantom"
         assert run.data.tags["data_fingerprint"] == RECORD["fingerprint"]
         files = {file.path for file in mlflow.MlflowClient().list_artifacts(run_id)}
         assert files == {"metrics.json", "confusion_counts.json"}
 
-    def test_what_kedro_mlflow_did_not_log_is_logged_in_the_end(self, session: Session) -> None:
+    def test_a_run_and_what_is_under_it_end_together(self, session: Session) -> None:
         run_id = session.start()
+        child = open_child(mlflow.MlflowClient(), run_id, "fold_0")
         session.finish()
-        assert mlflow.get_run(run_id).data.params["mias.source"] == "phantom"
+        assert mlflow.get_run(child).info.status == "FINISHED"
+
+    def test_what_the_machine_does_is_among_the_metrics(
+        self, session: Session, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.05")
+        run_id = session.start()
+        deadline = time.monotonic() + 10
+        while not (found := mlflow.get_run(run_id).data.metrics) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        session.finish()
+        assert "system/cpu_utilization_percentage" in found
+
+    def test_the_run_is_named_as_a_phantoms_as_soon_as_that_is_known(self, session: Session) -> None:
+        run_id = session.start()
+        session.hooks.after_node_run(outputs={"mias.raw": DatasetRecord.model_validate(RECORD)})
+        assert mlflow.get_run(run_id).info.run_name.startswith("PHANTOM ")
+
+    def test_the_experiment_opens_on_its_runs(self, session: Session) -> None:
+        run = mlflow.get_run(session.start())
+        tags = mlflow.get_experiment(run.info.experiment_id).tags
+        assert tags["mlflow.experimentKind"] == "custom_model_development"
 
     @pytest.mark.parametrize(
         ("kind", "address", "source"),
@@ -229,7 +252,9 @@ class TestRuns:
 
     def test_a_failed_run_is_tagged_with_its_error(self, session: Session) -> None:
         run_id = session.start()
+        child = open_child(mlflow.MlflowClient(), run_id, "fold_0")
         session.fail(ValueError("mias.source is '/x': nothing there"))
+        assert mlflow.get_run(child).info.status == "FAILED"
         run = mlflow.get_run(run_id)
         assert run.info.status == "FAILED"
         assert run.data.tags["error"] == "ValueError: mias.source is '/x': nothing there"
@@ -268,7 +293,7 @@ class TestRuns:
             '{"cnn": {"auc": {"value": 0.9, "low": 0.8, "high": 1.0}}}'
         )
         session.finish()
-        assert "cnn/auc" not in mlflow.get_run(run_id).data.metrics
+        assert "auc" not in mlflow.get_run(run_id).data.metrics
         assert "metrics.json was changed while the run went on" in caplog.text
 
     def test_without_mlflow_the_hooks_stand_aside(self, session: Session) -> None:
@@ -280,12 +305,20 @@ class TestRuns:
 
 
 class TestInterruption:
+    def test_the_children_of_a_killed_process_are_ended_with_its_run(self, session: Session) -> None:
+        run_id = session.start()
+        child = open_child(mlflow.MlflowClient(), run_id, "fold_0")
+        end_killed_runs([run_id, "no such run"])
+        assert [mlflow.get_run(one).info.status for one in (run_id, child)] == ["KILLED", "KILLED"]
+
     def test_a_run_that_was_interrupted_in_a_notebook_is_killed_when_the_next_starts(
         self, session: Session
     ) -> None:
         run_id = session.start()
+        child = open_child(mlflow.MlflowClient(), run_id, "fold_0")
         session.hooks.after_context_created(context=None)
         assert mlflow.get_run(run_id).info.status == "KILLED"
+        assert mlflow.get_run(child).info.status == "KILLED"
         assert mlflow.active_run() is None
 
     def test_a_run_that_ended_is_not_ended_again(self, session: Session) -> None:

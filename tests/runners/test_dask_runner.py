@@ -73,15 +73,18 @@ def test_a_killed_workers_fold_is_computed_again_and_all_is_as_in_a_sequential_r
 
     [run] = [run for run in project.list_runs() if run.info.run_id not in before]
     assert run.info.status == "FINISHED"
-    assert run.data.metrics["cnn/auc"] == finished.tracked.data.metrics["cnn/auc"]
-    # kedro-mlflow is not on the workers; what it would log, and on what they trained, is there all the same.
+    assert run.data.metrics["auc"] == finished.tracked.data.metrics["auc"]
+    # kedro-mlflow is not on the workers; parameters, and on what they trained, are there all the same.
     assert run.data.params["mias.training.epochs"] == finished.tracked.data.params["mias.training.epochs"]
     assert run.data.tags["device_kind"] in ("cpu", "gpu")
     assert run.data.tags["engine"] == "tensorflow"
     assert "--runner-params n_workers=2" in run.data.tags["command"]
-    for fold in FOLDS:
+    children = project.list_children(run.info.run_id)
+    assert set(children) == set(FOLDS)
+    for fold, child in children.items():
         history = again.read_json(f"mias.{fold}.history")["epochs"]
-        assert run.data.metrics[f"{fold}/loss"] == history[-1]["loss"]
+        assert child.info.status == "FINISHED"
+        assert child.data.metrics["loss"] == history[-1]["loss"]
 
 
 def take_the_worker_down(number: int) -> int:

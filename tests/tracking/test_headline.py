@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from mammoscan.tracking.headline import describe_headline, write_description
-from records import make_dataset_record
+import pytest
+
+from mammoscan.params import Recipe
+from mammoscan.tracking.flatten import flatten_metrics, list_fold_auc, list_intervals
+from mammoscan.tracking.headline import describe_headline, describe_recipe, write_description
 
 
 def measure(value: float | None) -> dict[str, float | None]:
@@ -11,30 +14,76 @@ def measure(value: float | None) -> dict[str, float | None]:
 
 
 METRICS = {
-    "cnn": {"auc": measure(0.7), "patients": 80},
+    "cnn": {
+        "auc": measure(0.7),
+        "samples": 100,
+        "patients": 80,
+        "labels": {"benign": {"samples": 60}},
+        "fold_auc": {"values": {"fold_0": 0.6, "fold_1": None}, "mean": 0.6},
+    },
     "majority": {"auc": measure(0.5)},
-    "texture": {"auc": measure(0.6)},
+    "texture": {"auc": measure(0.6), "f1": measure(0.1)},
 }
 
 
 def test_the_columns_are_text_with_the_interval_and_the_best_baseline() -> None:
-    columns = describe_headline(METRICS, make_dataset_record(kind="real"))
-    assert columns == {
-        "headline_auc": "0.70 [0.60, 0.80]",
+    assert describe_headline(METRICS, "real") == {
+        "auc_within_folds": "0.70 [0.60, 0.80]",
         "patients": "80",
         "baseline": "texture 0.60 [0.50, 0.80]",
     }
 
 
 def test_a_phantoms_run_says_so_in_the_list_and_on_its_page() -> None:
-    record = make_dataset_record(kind="phantom")
-    columns = describe_headline(METRICS, record)
-    assert columns["headline_auc"].startswith("PHANTOM ")
-    page = write_description(columns, record, report=True)
-    assert "no number here says anything of patients" in page
+    columns = describe_headline(METRICS, "phantom")
+    assert columns["auc_within_folds"] == "PHANTOM 0.70 [0.60, 0.80]"
+    page = write_description(
+        "abc", "phantom", columns, {}, ["report.html", "confusion_matrix.png", "roc.png"]
+    )
+    assert page.startswith("**PHANTOM")
+    assert "No number here says anything about patients" in page
+    assert "AUC within folds PHANTOM 0.70 [0.60, 0.80] on 80 patients; best baseline: texture" in page
     assert "report.html" in page
+    assert "![roc.png](get-artifact?path=roc.png&run_uuid=abc)" in page
+
+
+def test_a_run_of_variants_lists_them() -> None:
+    page = write_description("abc", "real", {}, {"without any": "0.70 [0.60, 0.80]"}, [])
+    assert "| without any | 0.70 [0.60, 0.80] |" in page
+    assert "PHANTOM" not in page
 
 
 def test_what_is_not_defined_is_said_to_be() -> None:
     columns = describe_headline({"cnn": {"auc": measure(None), "patients": 3}}, None)
-    assert columns == {"headline_auc": "not defined", "patients": "3"}
+    assert columns == {"auc_within_folds": "not defined", "patients": "3"}
+
+
+@pytest.mark.parametrize("network", [{"name": "small_cnn"}, {"name": "mobilenet", "weights": "imagenet"}])
+def test_a_recipe_is_told_in_a_few_words(network: dict[str, str]) -> None:
+    name = " ".join([network["name"], *(["(imagenet)"] if "weights" in network else [])])
+    recipe = Recipe(network=network, epochs=9, learning_rate=0.0005)
+    assert describe_recipe(recipe) == f"{name}, adam 0.0005, batches of 32, at most 9 epochs"
+
+
+def test_the_networks_measures_have_plain_names_and_a_baseline_its_auc() -> None:
+    assert flatten_metrics(METRICS) == {
+        "auc": 0.7,
+        "samples": 100.0,
+        "patients": 80.0,
+        "fold_auc": 0.6,
+        "majority_auc": 0.5,
+        "texture_auc": 0.6,
+    }
+
+
+def test_intervals_are_text_and_no_metrics() -> None:
+    assert list_intervals(METRICS) == {"auc_interval": "[0.60, 0.80]"}
+
+
+def test_a_folds_auc_is_left_out_where_it_is_not_defined() -> None:
+    assert list_fold_auc(METRICS) == {"fold_0": 0.6}
+
+
+def test_what_is_no_number_is_left_out() -> None:
+    doubtful = {"auc": {"value": None, "low": float("nan"), "high": None}, "positive": "x", "ok": True}
+    assert flatten_metrics({"cnn": doubtful}) == {}

@@ -10,6 +10,7 @@ import mlflow
 import pytest
 
 from mammoscan.errors import MammoscanError
+from mammoscan.tracking.child_runs import open_child
 from mammoscan.tracking.runs import MOST_RUNS, find_experiments, find_runs, read_runs
 
 PREDICTIONS = """model,fold,sample_id,patient_id,label,target,p_benign,p_malignant
@@ -33,8 +34,10 @@ def add_run(tracking: None, tmp_path: Path) -> Callable[..., str]:
     def add(predictions: str | None = PREDICTIONS, status: str = "FINISHED", study: str = "mias") -> str:
         with mlflow.start_run(experiment_id=experiment, tags={"study": study, "data": "real"}) as run:
             mlflow.log_params({"mias.split": "{…}", "mias.split.seed": 3, "mias.question.positive": "benign"})
+            client = mlflow.MlflowClient()
+            child = open_child(client, run.info.run_id, "fold_0")
             for epoch in (1, 2):
-                mlflow.log_metrics({"fold_0/loss": 1 / epoch, "fold_0/seconds": 9}, step=epoch)
+                client.log_metric(child, "loss", 1 / epoch, step=epoch)
             if predictions is not None:
                 mlflow.log_text(predictions, "predictions.csv")
                 mlflow.log_text(json.dumps({"cnn": {"auc": {"value": 0.7}}, "texture": {}}), "metrics.json")

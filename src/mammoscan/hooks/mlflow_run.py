@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import json
 import logging
 import os
 import signal
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -22,29 +20,29 @@ from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
-from mlflow.data.http_dataset_source import HTTPDatasetSource
-from mlflow.data.meta_dataset import MetaDataset
-from mlflow.data.sources import LocalArtifactDatasetSource
+from kedro_mlflow.framework.hooks.mlflow_hook import mlflow_hook
 
 from mammoscan.datasets.run_info import read_command, read_commit
-from mammoscan.hooks.privacy import PRIVACY
+from mammoscan.hooks.mlflow_results import RunResults, find_variants, is_of_this_run
 from mammoscan.hooks.provenance_notes import find_file, find_registered
 from mammoscan.hooks.run_lock import RUN_LOCK
 from mammoscan.provenance import RUN_PARAMETERS
-from mammoscan.records.card import Card
+from mammoscan.records.card import PackagedModel
 from mammoscan.records.dataset import DatasetRecord
-from mammoscan.seals import RUN_VARIABLE, read_seal
 from mammoscan.studies import STUDIES
-from mammoscan.tracking.flatten import flatten, flatten_metrics
-from mammoscan.tracking.headline import EXPERIMENT_KIND, NETWORK, describe_headline, write_description
+from mammoscan.tracking.child_runs import end_children, log_batch, open_child
+from mammoscan.tracking.dataset_input import DatasetInput
+from mammoscan.tracking.flatten import flatten
+from mammoscan.tracking.headline import EXPERIMENT_TAGS
 from mammoscan.tracking.live import (
     COMMAND_VARIABLE,
     PIPELINE_VARIABLE,
     RUN_ID_VARIABLE,
     STARTED_VARIABLE,
     TRACKING_URI_VARIABLE,
+    mark_run,
 )
-from mammoscan.tracking.machine import describe_machines
+from mammoscan.tracking.machine import SystemMonitor
 
 LONGEST_ERROR = 5000
 
@@ -59,6 +57,7 @@ class RunGuard:
 
     def __init__(self) -> None:
         self._open: tuple[int, str] | None = None
+        self._monitor: SystemMonitor | None = None
         self._former_handler: Any = None
         # MLflow's own handler, registered before this one and thus called later, would call the run finished.
         atexit.register(self.end_interrupted)
@@ -69,8 +68,26 @@ class RunGuard:
         if threading.current_thread() is threading.main_thread():
             self._former_handler = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
+    def monitor(self) -> None:
+        """Log what the machine does while the run goes on: processor, memory, disk, network, graphics card."""
+        if self._open is not None:
+            self._monitor = SystemMonitor(self._open[1])
+            self._monitor.start()
+
+    def end_parts(self, status: str) -> None:
+        """End what goes on under the run: its children and the monitor."""
+        if self._open is not None:
+            self._stop_monitor()
+            end_children(mlflow.MlflowClient(), self._open[1], status)
+
+    def _stop_monitor(self) -> None:
+        if self._monitor is not None:
+            self._monitor.finish()
+        self._monitor = None
+
     def release(self) -> None:
         """Forget the run: its end is known."""
+        self._stop_monitor()
         self._open = None
         if self._former_handler is not None and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, self._former_handler)
@@ -82,10 +99,11 @@ class RunGuard:
         if self._open is None or self._open[0] != os.getpid():
             return
         run_id = self._open[1]
-        self.release()
         active = mlflow.active_run()
         if active is not None and active.info.run_id == run_id:
+            self.end_parts("KILLED")
             mlflow.end_run("KILLED")
+        self.release()
 
     @contextmanager
     def fail_run(self) -> Iterator[None]:
@@ -93,8 +111,9 @@ class RunGuard:
         try:
             yield
         except Exception as error:
-            self.release()
             mlflow.set_tag("error", describe_error(error))
+            self.end_parts("FAILED")
+            self.release()
             mlflow.end_run("FAILED")
             raise
 
@@ -110,14 +129,6 @@ def name_pipeline(run_params: Mapping[str, Any]) -> str:
     """Return the name under which the run was started, ``mias`` where none was given."""
     names = run_params.get("pipeline_names") or [run_params.get("pipeline_name")]
     return "mias" if names[0] in (None, "__default__") else "+".join(names)
-
-
-def name_study(entry: str) -> str:
-    """Return the study or data set to which a catalog entry belongs: the longest known name before a dot."""
-    known = [
-        name for name in (*STUDIES, *(s.dataset for s in STUDIES.values())) if entry.startswith(f"{name}.")
-    ]
-    return max(known, key=len, default=entry.split(".")[0])
 
 
 def read_parameters(pipeline: Pipeline, catalog: CatalogProtocol) -> dict[str, str]:
@@ -142,19 +153,29 @@ def list_protocols(run_params: Mapping[str, Any]) -> list[str]:
     )
 
 
+def read_records(
+    run_params: Mapping[str, Any], made: set[str], catalog: CatalogProtocol
+) -> list[DatasetRecord]:
+    """Return the records of the data that a run is about.
+
+    One that the run makes, but has not made yet, is left out: what lies there is of another run's data.
+    """
+    records = []
+    for name in sorted(find_registered(dict(run_params)).datasets()):
+        file = find_file(catalog, name) if name.endswith(".raw") else None
+        if file is not None and file.is_file() and (name not in made or is_of_this_run(file)):
+            records.append(DatasetRecord.model_validate_json(file.read_text(encoding="utf-8")))
+    return records
+
+
 def end_killed_runs(run_ids: list[str]) -> None:
-    """End MLflow's runs of processes that were killed; they would say RUNNING for ever."""
+    """End MLflow's runs of processes that were killed, and those under them; they would say RUNNING for ever."""
     client = mlflow.MlflowClient()
     for run_id in run_ids:
         with contextlib.suppress(mlflow.exceptions.MlflowException):
+            end_children(client, run_id, "KILLED")
             if client.get_run(run_id).info.status == "RUNNING":
                 client.set_terminated(run_id, "KILLED")
-
-
-def is_of_this_run(file: Path) -> bool:
-    """Return whether a file holds what this run wrote there."""
-    seal = read_seal(file)
-    return seal is not None and (seal.run or "") in os.environ.get(RUN_VARIABLE, "").split(",")
 
 
 class TrackingHooks:
@@ -167,6 +188,8 @@ class TrackingHooks:
     def after_context_created(self, context: KedroContext) -> None:
         """End a run that was interrupted in this process, a notebook say, or kedro-mlflow would go on in it."""
         self._guard.end_interrupted()
+        # It would write every parameter of every node in a transaction of its own; all go in one batch instead.
+        mlflow_hook._log_param = lambda *_: None
 
     @hook_impl(trylast=True)
     def before_pipeline_run(
@@ -187,6 +210,8 @@ class TrackingHooks:
         end_killed_runs(RUN_LOCK.killed)
         with self._guard.fail_run():
             self._describe_run(run_params, pipeline, catalog)
+            self._mark(run_params, pipeline.all_outputs(), catalog)
+            self._guard.monitor()
 
     @hook_impl(tryfirst=True)
     def after_pipeline_run(
@@ -195,8 +220,14 @@ class TrackingHooks:
         """Send what the run left behind, before kedro-mlflow closes the run."""
         if mlflow.active_run() is None:
             return
+        made = pipeline.all_outputs()
         with self._guard.fail_run():
-            self._send_results(run_params, pipeline, catalog)
+            RunResults(name_pipeline(run_params), made, catalog, self._mark(run_params, made, catalog)).send()
+            for name in sorted(made):
+                if name.endswith(PRINTED):
+                    logger.info("%s: %s", name.rpartition(".")[2].replace("_", " "), find_file(catalog, name))
+            logger.info("compare runs: mlflow ui --backend-store-uri %s", mlflow.get_tracking_uri())
+            self._guard.end_parts("FINISHED")
         self._guard.release()
 
     @hook_impl(tryfirst=True)
@@ -204,131 +235,49 @@ class TrackingHooks:
         self, error: Exception, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
     ) -> None:
         """Note the error, before kedro-mlflow closes the run as failed."""
-        self._guard.release()
         if mlflow.active_run() is not None:
             mlflow.set_tag("error", describe_error(error))
-            self._tag_data(run_params, pipeline, catalog)
+            for record in self._mark(run_params, pipeline.all_outputs(), catalog):
+                mlflow.log_input(DatasetInput(record, None), context="training")
+            self._guard.end_parts("FAILED")
+        self._guard.release()
+
+    @hook_impl
+    def after_node_run(self, outputs: dict[str, Any]) -> None:
+        """Say of which kind the data are as soon as that is known, in whichever process it is."""
+        for value in outputs.values():
+            if isinstance(value, DatasetRecord):
+                mark_run(value.kind, data_fingerprint=value.fingerprint)
+            elif isinstance(value, PackagedModel):
+                mark_run(value.card.data)
+
+    @staticmethod
+    def _mark(run_params: dict[str, Any], made: set[str], catalog: CatalogProtocol) -> list[DatasetRecord]:
+        """Tag the run with its data, as far as they are known, and return their records."""
+        records = read_records(run_params, made, catalog)
+        for record in records:
+            mark_run(record.kind, data_fingerprint=record.fingerprint)
+        return records
 
     @staticmethod
     def _describe_run(run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-        flat = read_parameters(pipeline, catalog)
-        # kedro-mlflow logs single values itself, and a second value under one name would be refused.
-        mlflow.log_params({key: flat[key] for key in flat if f"params:{key}" not in pipeline.inputs()})
-        tags = {
-            "study": name_pipeline(run_params),
-            "protocol": ", ".join(list_protocols(run_params)),
-            "mlflow.source.git.commit": read_commit(Path(run_params["project_path"])),
-            "command": read_command(),
-        }
-        mlflow.set_tags({key: value for key, value in tags.items() if value})
         run = mlflow.active_run()
-        if run is not None:
-            client = mlflow.MlflowClient()
-            for key, value in EXPERIMENT_KIND.items():
-                client.set_experiment_tag(run.info.experiment_id, key, value)
-
-    def _send_results(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-        self._tag_data(run_params, pipeline, catalog)
-        made = sorted(pipeline.all_outputs())
-        # Where nodes ran on a cluster, kedro-mlflow was not there to log single values.
-        logged = mlflow.get_run(os.environ[RUN_ID_VARIABLE]).data.params
+        assert run is not None
+        client = mlflow.MlflowClient()
+        commit, command = read_commit(Path(run_params["project_path"])), read_command()
+        about = {
+            key: value
+            for key, value in {"mlflow.source.git.commit": commit, "command": command}.items()
+            if value
+        }
         flat = read_parameters(pipeline, catalog)
-        mlflow.log_params({key: flat[key] for key in flat if key not in logged})
-        histories = (find_file(catalog, name) for name in made if name.endswith(".history"))
-        mlflow.set_tags(describe_machines(file for file in histories if file is not None and file.is_file()))
-        main = name_pipeline(run_params)
-        # MLflow ties later metrics to a model by itself; of earlier ones it reads each whole history first.
-        self._log_model(main, catalog, made)
-        for name in made:
-            track = (getattr(catalog.get(name), "metadata", None) or {}).get("mammoscan", {}).get("track")
-            file = find_file(catalog, name)
-            if not track or file is None or not file.is_file():
-                continue
-            if not is_of_this_run(file):
-                logger.warning("%s was changed while the run went on: it is not sent to MLflow", file)
-                continue
-            variant = name_study(name).removeprefix(main).lstrip(".")
-            mlflow.log_artifact(str(file), artifact_path=variant or None)
-            if track == "metrics":
-                prefix = f"{variant}/" if variant else ""
-                metrics = json.loads(file.read_text())
-                mlflow.log_metrics(flatten_metrics(metrics, prefix))
-                if name in (f"{main}.metrics", f"{main}.lockbox.metrics"):
-                    self._tag_headline(metrics, run_params, catalog, f"{main}.report" in made)
-        mlflow.log_metric("seconds", time.time() - float(os.environ[STARTED_VARIABLE]))
-        self._say_where(made, catalog)
-
-    @staticmethod
-    def _tag_data(run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-        """Tag the run with the kind of data and log each data set with its fingerprint."""
-        made = pipeline.all_outputs()
-        for name in find_registered(run_params).datasets():
-            file = find_file(catalog, name) if name.endswith(".raw") else None
-            if file is None or not file.is_file():
-                continue
-            if name in made and not is_of_this_run(file):
-                continue  # the run failed before it wrote this record: the one that lies here is of other data
-            record = DatasetRecord.model_validate_json(file.read_text(encoding="utf-8"))
-            mlflow.set_tag("data", record.kind)
-            mlflow.set_tag("data_fingerprint", record.fingerprint)
-            # Only the published files are what lies at the address.
-            source = (
-                HTTPDatasetSource(record.address)
-                if record.kind == "real" and record.address
-                else LocalArtifactDatasetSource(record.folder)
-            )
-            dataset = MetaDataset(
-                source, name=f"{record.dataset} ({record.kind})", digest=record.fingerprint[:16]
-            )
-            mlflow.log_input(dataset, context="training")
-
-    @staticmethod
-    def _tag_headline(
-        metrics: dict[str, Any], run_params: dict[str, Any], catalog: CatalogProtocol, report: bool
-    ) -> None:
-        """Say the headline in the list of runs and on top of the run's page."""
-        if "auc" not in metrics.get(NETWORK, {}):
-            return
-        files = (
-            find_file(catalog, name)
-            for name in find_registered(run_params).datasets()
-            if name.endswith(".raw")
-        )
-        file = next((file for file in files if file is not None and file.is_file()), None)
-        record = None if file is None else DatasetRecord.model_validate_json(file.read_text(encoding="utf-8"))
-        columns = describe_headline(metrics, record)
-        mlflow.set_tags(columns | {"mlflow.note.content": write_description(columns, record, report)})
-
-    @staticmethod
-    def _log_model(main: str, catalog: CatalogProtocol, made: list[str]) -> None:
-        """Log the model that a run hands on: the final one, or the single one of an article's procedure."""
-        study = STUDIES.get(main)
-        if study is None:
-            return
-        entry = f"{main}.final.model" if study.protocol == "patient" else f"{main}.fold_0.model"
-        network = find_file(catalog, entry)
-        if entry not in made or network is None or not network.is_file():
-            return
-        card = find_file(catalog, f"{main}.card")
-        if f"{main}.card" not in made or card is None or not card.is_file():
-            return
-        from mammoscan.serving.log_model import log_model
-        from mammoscan.serving.model_files import MODEL_CARD, OUT_OF_DISTRIBUTION
-
-        entries = {OUT_OF_DISTRIBUTION: "final.out_of_distribution", MODEL_CARD: "model_card"}
-        paths = {file: find_file(catalog, f"{main}.{entry}") for file, entry in entries.items()}
-        with tempfile.TemporaryDirectory() as folder:
-            files = {file: path for file, path in paths.items() if path is not None and path.is_file()}
-            if PRIVACY.pseudonyms is not None:
-                files = {
-                    name: PRIVACY.pseudonyms.scrub_file(path, Path(folder)) for name, path in files.items()
-                }
-            content = PRIVACY.scrub(card.read_text(encoding="utf-8"))
-            log_model(network, Card.model_validate_json(content), files)
-
-    @staticmethod
-    def _say_where(made: list[str], catalog: CatalogProtocol) -> None:
-        for name in made:
-            if name.endswith(PRINTED):
-                logger.info("%s: %s", name.rpartition(".")[2].replace("_", " "), find_file(catalog, name))
-        logger.info("compare runs: mlflow ui --backend-store-uri %s", mlflow.get_tracking_uri())
+        for study, variant in find_variants(pipeline.all_outputs()).items():
+            own = {key: flat.pop(key) for key in list(flat) if key.startswith(f"{study}.")}
+            known = {"study": study, "protocol": STUDIES[study].protocol}
+            child = open_child(client, run.info.run_id, variant, tags=known | about)
+            log_batch(client, child, params=own)
+        protocols = ", ".join(list_protocols(run_params))
+        tags = {"study": name_pipeline(run_params), **({"protocol": protocols} if protocols else {}), **about}
+        log_batch(client, run.info.run_id, params=flat, tags=tags)
+        for key, value in EXPERIMENT_TAGS.items():
+            client.set_experiment_tag(run.info.experiment_id, key, value)

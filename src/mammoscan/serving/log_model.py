@@ -33,9 +33,11 @@ REQUIREMENTS = (
     "click",
 )
 REGISTERED = ("real",)
+# The newest version. Which one is the champion is for a person to say.
+ALIAS = "candidate"
 
 
-def log_model(network: Path, card: Card, files: Mapping[str, Path] | None = None) -> None:
+def log_model(network: Path, card: Card, files: Mapping[str, Path] | None = None) -> str | None:
     """Log a trained network to the active MLflow run as a model that carries all it needs.
 
     Nothing of it is pickled: the code is a script, the network a ``.keras`` file, the rest JSON and text. The final
@@ -46,6 +48,9 @@ def log_model(network: Path, card: Card, files: Mapping[str, Path] | None = None
         card: What ``write_card`` gathered; it goes along as ``card.json``, and as ``model_card.json`` in the keys of a
             MONAI bundle.
         files: What else lies beside it, by name: ``out_of_distribution.json``, ``model_card.md``.
+
+    Returns:
+        The address of the registered version, ``models:/mammoscan-mias/3``; None where it is not registered.
     """
     here = Path(__file__).resolve().parent
     with tempfile.TemporaryDirectory() as name:
@@ -56,7 +61,8 @@ def log_model(network: Path, card: Card, files: Mapping[str, Path] | None = None
         for file, path in (files or {}).items():
             shutil.copy(path, folder / file)
         write_manifest(folder)
-        mlflow.pyfunc.log_model(
+        registered = name_registered(card)
+        logged = mlflow.pyfunc.log_model(
             name="model",
             python_model=str(here / "pyfunc_model.py"),
             artifacts={path.name: str(path) for path in folder.iterdir()},
@@ -66,8 +72,26 @@ def log_model(network: Path, card: Card, files: Mapping[str, Path] | None = None
             signature=ModelSignature(outputs=describe_answer(card)),
             input_example=np.zeros((1, *card.shape), dtype=np.uint8),
             metadata=card.model_dump(include={"study", "protocol", "division", "data", "notice"}),
-            registered_model_name=name_registered(card),
+            registered_model_name=registered,
         )
+    return f"models:/{registered}/{logged.registered_model_version}" if registered else None
+
+
+def describe_version(address: str, columns: Mapping[str, str], run_id: str) -> None:
+    """Say in the registry what a version is worth, and make it the candidate.
+
+    Args:
+        address: ``models:/mammoscan-mias/3``.
+        columns: The headline of its run, as its tags.
+        run_id: The run.
+    """
+    name, version = address.removeprefix("models:/").rsplit("/", 1)
+    client = mlflow.MlflowClient()
+    for key, value in columns.items():
+        client.set_model_version_tag(name, version, key, value)
+    said = "; ".join(f"{key.replace('_', ' ')}: {value}" for key, value in columns.items())
+    client.update_model_version(name, version, f"{said}. The report is in run {run_id}.")
+    client.set_registered_model_alias(name, ALIAS, version)
 
 
 def name_registered(card: Card) -> str | None:

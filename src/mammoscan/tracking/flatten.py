@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from mammoscan.tracking.headline import NETWORK, format_interval
+
 
 def flatten(block: Any, prefix: str) -> dict[str, Any]:
     """Return a nested block of parameters as dotted names and plain values."""
@@ -20,23 +22,39 @@ def flatten(block: Any, prefix: str) -> dict[str, Any]:
     return {prefix: block}
 
 
-def flatten_metrics(block: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
-    """Return the numbers in nested metrics under names like ``cnn/auc`` and ``cnn/auc_low``."""
-    flat: dict[str, float] = {}
-    for key, value in block.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, Mapping):
-            if "value" in value:
-                parts = {
-                    name: value["value"],
-                    f"{name}_low": value.get("low"),
-                    f"{name}_high": value.get("high"),
-                }
-                flat |= {
-                    part: float(number) for part, number in parts.items() if isinstance(number, int | float)
-                }
-            else:
-                flat |= flatten_metrics(value, f"{name}/")
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            flat[name] = float(value)
-    return {name: number for name, number in flat.items() if number == number}
+def flatten_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """Return a study's measures under plain names: ``auc`` of the network, ``texture_auc`` of a baseline.
+
+    The rest of the baselines and what is measured per label stay in ``metrics.json``.
+    """
+    flat: dict[str, Any] = {}
+    for name, measures in metrics.items():
+        if name == NETWORK:
+            flat |= {key: _read_value(value) for key, value in measures.items()}
+        else:
+            flat[f"{name}_auc"] = _read_value(measures.get("auc"))
+    return {name: float(value) for name, value in flat.items() if _is_number(value)}
+
+
+def list_intervals(metrics: Mapping[str, Any]) -> dict[str, str]:
+    """Return the intervals of the network's measures as text: ``auc_interval`` is ``[0.62, 0.79]``."""
+    intervals = {
+        f"{name}_interval": format_interval(measure)
+        for name, measure in metrics.get(NETWORK, {}).items()
+        if isinstance(measure, Mapping) and "low" in measure
+    }
+    return {name: text for name, text in intervals.items() if text}
+
+
+def list_fold_auc(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """Return the network's AUC on the test side of each fold, by the fold's name, where it is defined."""
+    values = metrics.get(NETWORK, {}).get("fold_auc", {}).get("values", {})
+    return {name: float(value) for name, value in values.items() if _is_number(value)}
+
+
+def _read_value(measure: Any) -> Any:
+    return measure.get("value", measure.get("mean")) if isinstance(measure, Mapping) else measure
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value == value

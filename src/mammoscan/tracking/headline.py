@@ -2,35 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
-from mammoscan.records.dataset import DatasetRecord
+from mammoscan.params import Recipe
+from mammoscan.tracking.child_runs import STAMPS
 
 NETWORK = "cnn"
+AUC, BASELINE, PATIENTS, RECIPE = "auc_within_folds", "baseline", "patients", "recipe"
 # MLflow opens an experiment of this kind on its runs, and one without a kind on its traces.
-EXPERIMENT_KIND = {"mlflow.experimentKind": "custom_model_development"}
-KINDS = {"phantom": "PHANTOM", "modified": "MODIFIED DATA"}
+EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
+# Pictures that say most, the best first.
+PICTURES = ("roc.png", "confusion_matrix.png")
 
 
 def format_measure(measure: Mapping[str, Any]) -> str:
     """Return a measure with its interval, ``0.71 [0.62, 0.79]``."""
     if measure.get("value") is None:
         return "not defined"
+    return f"{measure['value']:.2f} {format_interval(measure)}".strip()
+
+
+def format_interval(measure: Mapping[str, Any]) -> str:
+    """Return a measure's interval, ``[0.62, 0.79]``; nothing where there is none."""
     if measure.get("low") is None or measure.get("high") is None:
-        return f"{measure['value']:.2f}"
-    return f"{measure['value']:.2f} [{measure['low']:.2f}, {measure['high']:.2f}]"
+        return ""
+    return f"[{measure['low']:.2f}, {measure['high']:.2f}]"
 
 
-def describe_headline(metrics: Mapping[str, Any], record: DatasetRecord | None) -> dict[str, str]:
+def describe_recipe(recipe: Recipe) -> str:
+    """Return how a network was trained, in a few words."""
+    weights = "" if recipe.network.weights == "none" else f" ({recipe.network.weights})"
+    return (
+        f"{recipe.network.name}{weights}, {recipe.optimizer} {recipe.learning_rate:g}, "
+        f"batches of {recipe.batch_size}, at most {recipe.epochs} epochs"
+    )
+
+
+def describe_headline(metrics: Mapping[str, Any], kind: str | None) -> dict[str, str]:
     """Return the columns of the list of runs as text tags; a phantom's say so.
 
     Args:
         metrics: Of the network and the baselines.
-        record: The data set; None where none was found.
+        kind: Of the data; None where none were found.
     """
     network = metrics[NETWORK]
-    stamp = KINDS.get(record.kind, "") if record is not None else ""
     baselines = {
         name: measured["auc"]
         for name, measured in metrics.items()
@@ -38,18 +55,40 @@ def describe_headline(metrics: Mapping[str, Any], record: DatasetRecord | None) 
     }
     best = max(baselines, key=lambda name: baselines[name]["value"], default=None)
     columns = {
-        "headline_auc": f"{stamp} {format_measure(network['auc'])}".strip(),
-        "patients": str(network.get("patients", "unknown")),
+        AUC: f"{STAMPS.get(kind or '', '')} {format_measure(network['auc'])}".strip(),
+        PATIENTS: str(network.get("patients", "unknown")),
     }
     if best is not None:
-        columns["baseline"] = f"{best} {format_measure(baselines[best])}"
+        columns[BASELINE] = f"{best} {format_measure(baselines[best])}"
     return columns
 
 
-def write_description(columns: Mapping[str, str], record: DatasetRecord | None, report: bool) -> str:
-    """Return the text on top of a run's page, in Markdown."""
-    stamp = KINDS.get(record.kind, "") if record is not None else ""
-    warning = f"**{stamp}: no number here says anything of patients.**\n\n" if stamp == "PHANTOM" else ""
-    against = f"; best baseline: {columns['baseline']}" if "baseline" in columns else ""
-    where = "\n\nThe report is `report.html` among the artifacts." if report else ""
-    return f"{warning}AUC within folds {columns['headline_auc']} on {columns['patients']} patients{against}.{where}"
+def write_description(
+    run_id: str, kind: str | None, columns: Mapping[str, str], parts: Mapping[str, str], files: Sequence[str]
+) -> str:
+    """Return the text on top of a run's page, in Markdown.
+
+    Args:
+        run_id: Whose page it is.
+        kind: Of the data.
+        columns: The run's own headline; empty where it has none.
+        parts: The AUC of each variant, where there are any.
+        files: Names of the run's artifacts.
+    """
+    blocks = []
+    if kind == "phantom":
+        blocks.append("**PHANTOM: synthetic images. No number here says anything about patients.**")
+    elif kind == "modified":
+        blocks.append("**MODIFIED DATA: the files differ from the published ones.**")
+    if AUC in columns:
+        against = f"; best baseline: {columns[BASELINE]}" if BASELINE in columns else ""
+        blocks.append(f"AUC within folds {columns[AUC]} on {columns[PATIENTS]} patients{against}.")
+    if parts:
+        rows = "\n".join(f"| {name} | {auc} |" for name, auc in parts.items())
+        blocks.append(f"| variant | AUC within folds |\n|---|---|\n{rows}")
+    if "report.html" in files:
+        blocks.append("The whole report is `report.html` among the artifacts.")
+    picture = next((name for name in PICTURES if name in files), None)
+    if picture is not None:
+        blocks.append(f"![{picture}](get-artifact?{urlencode({'path': picture, 'run_uuid': run_id})})")
+    return "\n\n".join(blocks)

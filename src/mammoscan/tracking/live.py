@@ -6,14 +6,18 @@ import logging
 import math
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from mammoscan.records.history import Epoch
 from mammoscan.seals import RUN_VARIABLE
+from mammoscan.tracking.child_runs import log_batch, mark_data, open_child
 
 if TYPE_CHECKING:
+    from mlflow import MlflowClient
     from mlflow.entities import Metric
 
 
@@ -47,84 +51,106 @@ def find_variant(study: str) -> str:
 
 
 class EpochLog:
-    """Sends an epoch's numbers to the current MLflow run while they happen, a batch a second.
+    """The MLflow run of one training, under the run that was started: its epochs arrive there while they happen.
 
     Without a run it does nothing, so that nodes can be called without MLflow.
+
+    Example:
+        ``with EpochLog("fold_0") as log: log.add(epoch)``
     """
 
-    def __init__(self, prefix: str) -> None:
-        """Take the name that stands before each metric, e.g. ``fold_0``."""
-        self._prefix = prefix
-        self._run_id = os.environ.get(RUN_ID_VARIABLE)
+    def __init__(self, part: str) -> None:
+        """Take what is trained, e.g. ``fold_0`` or ``without_any/fold_0``."""
+        self._part = part
+        self._root = os.environ.get(RUN_ID_VARIABLE)
+        self._client: MlflowClient | None = None
+        self._run_id = ""
         self._waiting: list[Metric] = []
         self._flushed = time.monotonic()
 
+    def __enter__(self) -> EpochLog:
+        """Open the training's own run."""
+        if self._root:
+            from mlflow import MlflowClient
+
+            with self._keep_training():
+                client = MlflowClient(os.environ[TRACKING_URI_VARIABLE])
+                self._run_id = open_child(client, self._root, self._part)
+                self._client = client
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Send what waits and end the run as the training ended."""
+        self.flush()
+        if self._client is not None:
+            failed = "FAILED" if kind is not None and issubclass(kind, Exception) else "KILLED"
+            with self._keep_training():
+                self._client.set_terminated(self._run_id, "FINISHED" if kind is None else failed)
+
     def add(self, epoch: Epoch) -> None:
-        """Note the numbers of one epoch."""
-        if not self._run_id:
+        """Note the numbers of one epoch; at most once a second they are sent."""
+        if self._client is None:
             return
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
         for name, value in epoch.model_dump(exclude={"epoch"}).items():
             if math.isfinite(value):
-                self._waiting.append(Metric(f"{self._prefix}/{name}", float(value), now, epoch.epoch))
+                # The run's own seconds are those of the whole training.
+                named = "epoch_seconds" if name == "seconds" else name
+                self._waiting.append(Metric(named, float(value), now, epoch.epoch))
         if time.monotonic() - self._flushed > FLUSH_EVERY_S:
             self.flush()
 
     def flush(self) -> None:
         """Send what waits."""
-        if self._run_id and self._waiting:
-            from mlflow import MlflowClient
-            from mlflow.exceptions import MlflowException
-            from sqlalchemy.exc import SQLAlchemyError
-
-            try:
-                client = MlflowClient(os.environ[TRACKING_URI_VARIABLE])
+        if self._client is not None and self._waiting:
+            with self._keep_training():
                 for start in range(0, len(self._waiting), 1000):
-                    client.log_batch(
+                    self._client.log_batch(
                         self._run_id, metrics=self._waiting[start : start + 1000], synchronous=True
                     )
-            except (MlflowException, SQLAlchemyError) as error:
-                # A curve is in the fold's history too: the training is worth more than its picture in MLflow.
-                logger.warning(
-                    "MLflow does not take the epochs of %s: %s", self._prefix, str(error).split("\n")[0][:200]
-                )
-                self._run_id = None
         self._waiting.clear()
         self._flushed = time.monotonic()
 
+    @contextmanager
+    def _keep_training(self) -> Iterator[None]:
+        """A curve is in the fold's history too: the training is worth more than its picture in MLflow."""
+        from mlflow.exceptions import MlflowException
+        from sqlalchemy.exc import SQLAlchemyError
 
-def log_child_run(
-    name: str,
-    *,
-    params: Mapping[str, Any],
-    metrics: Mapping[str, float],
-    tags: Mapping[str, str],
-    started: datetime,
-    status: str,
+        try:
+            yield
+        except (MlflowException, SQLAlchemyError) as error:
+            logger.warning(
+                "MLflow does not take the epochs of %s: %s", self._part, str(error).split("\n")[0][:200]
+            )
+            self._client = None
+
+
+def log_trial(
+    part: str, *, params: Mapping[str, Any], metrics: Mapping[str, float], started: datetime, status: str
 ) -> None:
-    """Write a whole run under the current one, when it has ended: a killed process leaves none half-way.
+    """Write a search's trial as a run under the current one, when it has ended: a killed process leaves none half-way.
 
     Without a current run it does nothing.
     """
-    run_id = os.environ.get(RUN_ID_VARIABLE)
-    if not run_id:
+    root_id = os.environ.get(RUN_ID_VARIABLE)
+    if not root_id:
         return
-    from mlflow.entities import Metric, Param
-    from mlflow.tracking import MlflowClient
+    from mlflow import MlflowClient
 
-    now = int(time.time() * 1000)
     client = MlflowClient(os.environ[TRACKING_URI_VARIABLE])
-    child = client.create_run(
-        client.get_run(run_id).info.experiment_id,
-        start_time=int(started.timestamp() * 1000),
-        tags={"mlflow.parentRunId": run_id, **tags},
-        run_name=name,
-    )
-    client.log_batch(
-        child.info.run_id,
-        params=[Param(key, str(value)) for key, value in params.items()],
-        metrics=[Metric(key, value, now, 0) for key, value in metrics.items()],
-    )
-    client.set_terminated(child.info.run_id, status, now)
+    child = open_child(client, root_id, part, started=started.timestamp())
+    log_batch(client, child, params=params, metrics=metrics)
+    client.set_terminated(child, status)
+
+
+def mark_run(kind: str, **tags: str) -> None:
+    """Say of which kind of data the current run is, as soon as that is known: a phantom's name begins with PHANTOM."""
+    if os.environ.get(RUN_ID_VARIABLE):
+        from mlflow import MlflowClient
+
+        mark_data(MlflowClient(os.environ[TRACKING_URI_VARIABLE]), os.environ[RUN_ID_VARIABLE], kind, **tags)

@@ -28,10 +28,11 @@ def send_run(project: Path, pipeline: str, env: str | None, params: dict[str, An
         The MLflow run's id.
     """
     bootstrap_project(project)
+    from mammoscan.hooks.mlflow_results import name_study
     from mammoscan.hooks.mlflow_run import TrackingHooks
     from mammoscan.hooks.provenance_notes import find_file, load_parameters
     from mammoscan.provenance import check_note, trace_parameters
-    from mammoscan.tracking.live import EpochLog
+    from mammoscan.tracking.live import EpochLog, find_variant
 
     with KedroSession.create(project, env=env, runtime_params=params) as session:
         context = session.load_context()  # type: ignore[attr-defined]
@@ -64,12 +65,11 @@ def send_run(project: Path, pipeline: str, env: str | None, params: dict[str, An
             mlflow.set_tag("sent", "from disk")
             for name, file in files.items():
                 if name.endswith(".history") and file is not None:
-                    log = EpochLog(
-                        name.removeprefix(f"{pipeline}.").removesuffix(".history").replace(".", "/")
-                    )
-                    for epoch in catalog.load(name).epochs:
-                        log.add(epoch)
-                    log.flush()
+                    study = name_study(name)
+                    part = name.removeprefix(f"{study}.").removesuffix(".history")
+                    with EpochLog("/".join(word for word in (find_variant(study), part) if word)) as log:
+                        for epoch in catalog.load(name).epochs:
+                            log.add(epoch)
             hooks.after_pipeline_run(**arguments)
             os.environ.pop(RUN_VARIABLE, None)
             return run.info.run_id

@@ -12,12 +12,13 @@ from typing import Any
 import pandas as pd
 
 from mammoscan.errors import MammoscanError
+from mammoscan.tracking.child_runs import PARENT, PART
 
 PREDICTIONS, METRICS = "predictions.csv", "metrics.json"
 # A page holds no more columns, and every pair of runs is tested.
 MOST_RUNS = 12
 TAGS = ("study", "protocol", "data", "data_fingerprint", "command", "mlflow.source.git.commit")
-_CURVE = re.compile(r"(fold_\d+)/(loss|val_loss)")
+_FOLD = re.compile(r"(?:.*/)?(fold_\d+)")
 
 
 def find_experiments(run_id: str | None) -> list[str] | None:
@@ -162,11 +163,16 @@ def _read_parameters(run: Any) -> dict[str, str]:
 
 
 def _read_curves(client: Any, run: Any) -> dict[str, dict[str, list[list[float]]]]:
+    """Read the curves of a run's own folds, each of which is a run right under it."""
     curves: dict[str, dict[str, list[list[float]]]] = {"loss": {}, "val_loss": {}}
-    for key in sorted(run.data.metrics):
-        match = _CURVE.fullmatch(key)
-        if match:
-            history = client.get_metric_history(run.info.run_id, key)
-            points = {entry.step: entry.value for entry in history}
-            curves[match[2]][match[1]] = [[step, points[step]] for step in sorted(points)]
+    children = client.search_runs([run.info.experiment_id], f"tags.`{PARENT}` = '{run.info.run_id}'")
+    folds = {
+        match[1]: child for child in children if (match := _FOLD.fullmatch(child.data.tags.get(PART, "")))
+    }
+    for fold, child in sorted(folds.items()):
+        for name, found in curves.items():
+            if name in child.data.metrics:
+                history = client.get_metric_history(child.info.run_id, name)
+                points = {entry.step: entry.value for entry in history}
+                found[fold] = [[step, points[step]] for step in sorted(points)]
     return curves

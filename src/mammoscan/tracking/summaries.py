@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -11,11 +11,11 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from mammoscan.errors import MammoscanError
+from mammoscan.tracking.child_runs import PARENT, list_children
+from mammoscan.tracking.headline import AUC
 
 MAX_RUNS = 1000
 REPORT = "report.html"
-_AUC = re.compile(r"([\w.-]+/)?auc")
-_BASELINES = ("majority", "metadata", "texture")
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,9 @@ class RunSummary:
 
     Attributes:
         headline: The network's AUC with its interval; empty where there is none.
+        children: The runs under it, of its variants and trainings; empty unless they were looked for.
         report: The report's file; None where it is not on this machine.
-        folders: Where its artifacts and its models lie on this machine.
+        folders: Where its artifacts and models, and those of the runs under it, lie on this machine.
         registered: Whether a model of it is registered, so that it may be in use.
     """
 
@@ -39,6 +40,7 @@ class RunSummary:
     report: Path | None
     folders: list[Path] = field(default_factory=list)
     registered: bool = False
+    children: tuple[str, ...] = ()
 
     def measure_bytes(self) -> int:
         """Return what its files take."""
@@ -46,8 +48,16 @@ class RunSummary:
         return sum(path.stat().st_size for path in files if path.is_file() and not path.is_symlink())
 
 
-def list_summaries(tracking_uri: str, study: str | None = None) -> list[RunSummary]:
-    """Return the runs of all studies or of one, the newest first."""
+def list_summaries(
+    tracking_uri: str, study: str | None = None, *, with_children: bool = False
+) -> list[RunSummary]:
+    """Return the runs of all studies or of one that were started, the newest first.
+
+    Args:
+        tracking_uri: MLflow's.
+        study: Only this one's.
+        with_children: Whether to look for the runs under each, too.
+    """
     import mlflow
 
     file = tracking_uri.removeprefix("sqlite:///")
@@ -57,12 +67,16 @@ def list_summaries(tracking_uri: str, study: str | None = None) -> list[RunSumma
         )
     client = mlflow.MlflowClient(tracking_uri, tracking_uri)
     experiments = [one.experiment_id for one in client.search_experiments()]
-    condition = "tags.study = '{}'".format(study.replace("'", "")) if study else ""
+    condition = "tags.study = '{}'".format(study.replace("'", "")) if study else "tags.study LIKE '%'"
     runs = client.search_runs(
         experiments, condition, max_results=MAX_RUNS, order_by=["attributes.start_time DESC"]
     )
     registered = {version.run_id for version in client.search_model_versions()}
-    return [_summarise(client, run, run.info.run_id in registered) for run in runs]
+    return [
+        _summarise(client, run, registered, list_children(client, run) if with_children else [])
+        for run in runs
+        if PARENT not in run.data.tags
+    ]
 
 
 def delete_runs(tracking_uri: str, summaries: list[RunSummary]) -> None:
@@ -71,18 +85,16 @@ def delete_runs(tracking_uri: str, summaries: list[RunSummary]) -> None:
 
     client = mlflow.MlflowClient(tracking_uri, tracking_uri)
     for summary in summaries:
-        client.delete_run(summary.id)
+        for run_id in (*summary.children, summary.id):
+            client.delete_run(run_id)
         for folder in summary.folders:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _summarise(client: Any, run: Any, registered: bool) -> RunSummary:
+def _summarise(client: Any, run: Any, registered: set[str], children: list[Any]) -> RunSummary:
     tags, info = run.data.tags, run.info
     artifacts = _find_folder(info.artifact_uri)
-    folders = [artifacts.parent] if artifacts and artifacts.parent.name == info.run_id else []
-    for output in run.outputs.model_outputs if run.outputs else []:
-        model = _find_folder(client.get_logged_model(output.model_id).artifact_location)
-        folders += [model.parent] if model and model.parent.name == output.model_id else []
+    folders = [folder for one in (run, *children) for folder in _find_folders(client, one)]
     report = artifacts / REPORT if artifacts else None
     return RunSummary(
         id=info.run_id,
@@ -91,21 +103,22 @@ def _summarise(client: Any, run: Any, registered: bool) -> RunSummary:
         protocol=tags.get("protocol", "?"),
         status=info.status.lower(),
         started=datetime.fromtimestamp(info.start_time / 1000),
-        headline=_write_headline(run.data.metrics),
+        headline=f"AUC {tags[AUC]}" if AUC in tags else "",
         report=report if report and report.is_file() else None,
         folders=[folder for folder in folders if folder.is_dir()],
-        registered=registered,
+        registered=info.run_id in registered,
+        children=tuple(child.info.run_id for child in children),
     )
 
 
-def _write_headline(metrics: dict[str, float]) -> str:
-    names = [name for name in sorted(metrics, key=len) if _AUC.fullmatch(name)]
-    names = [name for name in names if name.partition("/")[0] not in _BASELINES]
-    if not names:
-        return ""
-    low, high = (metrics.get(f"{names[0]}_{end}") for end in ("low", "high"))
-    interval = f" [{low:.2f}, {high:.2f}]" if low is not None and high is not None else ""
-    return f"AUC {metrics[names[0]]:.2f}{interval}"
+def _find_folders(client: Any, run: Any) -> Iterator[Path]:
+    artifacts = _find_folder(run.info.artifact_uri)
+    if artifacts and artifacts.parent.name == run.info.run_id:
+        yield artifacts.parent
+    for output in run.outputs.model_outputs if run.outputs else []:
+        model = _find_folder(client.get_logged_model(output.model_id).artifact_location)
+        if model and model.parent.name == output.model_id:
+            yield model.parent
 
 
 def _find_folder(uri: str) -> Path | None:

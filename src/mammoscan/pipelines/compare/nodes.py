@@ -14,7 +14,7 @@ from mammoscan.params import CompareParams
 from mammoscan.reporting.comparison_page import build_comparison
 from mammoscan.reporting.render import say
 from mammoscan.tracking import runs as tracked
-from mammoscan.tracking.live import RUN_ID_VARIABLE
+from mammoscan.tracking.live import RUN_ID_VARIABLE, mark_run
 
 logger = logging.getLogger("mammoscan")
 
@@ -30,6 +30,8 @@ def open_runs(compare: CompareParams) -> tuple[list[dict[str, Any]], pd.DataFram
     runs, predictions = tracked.read_runs(tracked.find_runs(compare.runs, compare.filter or "", experiments))
     for run in runs:
         logger.info("%s: run %s, %s on %s data", run["name"], run["id"], run["study"], run["data"])
+    kinds = {run["data"] for run in runs}
+    mark_run(next((kind for kind in ("phantom", "modified") if kind in kinds), "real"))
     return runs, predictions
 
 

@@ -80,9 +80,9 @@ def follow_training(
         monitor: The validation score by which the best epoch is chosen.
     """
     study, part = checkpoints.parts[-3:-1]
-    log = EpochLog("/".join(word for word in (find_variant(study), part) if word))
+    whole = "/".join(word for word in (find_variant(study), part) if word)
     best = Stopping(monitor, None)
-    with show_progress(title) as advance:
+    with EpochLog(whole) as log, show_progress(title) as advance:
 
         def on_epoch(epoch: Epoch) -> None:
             log.add(epoch)
@@ -95,7 +95,6 @@ def follow_training(
             advance(epoch.epoch, epochs, words)
 
         yield on_epoch
-    log.flush()
 
 
 def name_variant(study: str) -> str:

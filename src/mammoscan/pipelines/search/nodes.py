@@ -44,7 +44,7 @@ from mammoscan.records.history import History
 from mammoscan.records.section import Section, Table
 from mammoscan.reporting.format import format_value
 from mammoscan.reporting.render import say_paragraphs
-from mammoscan.tracking.live import log_child_run
+from mammoscan.tracking.live import log_trial
 
 HEADLINE = "auc"
 
@@ -188,11 +188,10 @@ def search_recipe(
         def follow(place: int, trial: Any) -> None:
             value = "diverged" if trial.value is None else f"{search.measure} {trial.value:.3f}"
             advance(place + 1, search.trials, value)
-            log_child_run(
+            log_trial(
                 f"fold_{fold}/trial_{place}",
                 params=trial.params,
                 metrics={} if trial.value is None else {f"inner_{search.measure}": trial.value},
-                tags={"fold": str(fold), "trial": str(place)},
                 started=trial.datetime_start,
                 status="FAILED" if trial.value is None else "FINISHED",
             )
