@@ -44,7 +44,9 @@ class EveryPipeline:
             assert re.match(r"PHANTOM data: \d+ synthetic images of \d+ made-up patients", lines[0])
         assert any(re.search(r"AUC for \w+: \d\.\d\d \[\d\.\d\d, \d\.\d\d\]", line) for line in lines)
         assert lines[-2] == f"report: {finished.find_file(f'{finished.pipeline}.report')}"
-        assert lines[-1] == f"compare runs: mlflow ui --backend-store-uri {finished.project.tracking_uri}"
+        assert lines[-1] == (
+            f"compare runs: mammoscan ui (MLflow's store is {finished.project.tracking_uri})"
+        )
         assert len(lines) < 40
         assert not re.search(r"warning|traceback|error|\bINFO\b", finished.errors, re.IGNORECASE)
 

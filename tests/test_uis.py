@@ -195,22 +195,52 @@ def test_kedro_viz_draws_the_layers_the_names_and_the_previews_without_tensorflo
             assert not [folder for folder in processes if "tensorflow" in (folder / "maps").read_text()]
 
 
-def test_the_mlflow_ui_lists_the_runs_and_compares_two(finish_pipeline: Finish, page: Any) -> None:
+def test_the_mlflow_ui_opens_on_the_headlines_and_compares_two_runs(
+    finish_pipeline: Finish, page: Any
+) -> None:
     runs = [finish_pipeline(name) for name in ("mias", "mias_normal")]
     ids = [run.tracked.info.run_id for run in runs]
     experiment = runs[0].tracked.info.experiment_id
-    command = ("mlflow", "ui", "--backend-store-uri", "sqlite:///mlflow.db")
-    with serve(runs[0].project, *command, asks="/health") as (address, _):
-        page.goto(f"{address}/#/experiments/{experiment}/runs")
-        for name in ("mias", "mias_normal"):
+    with serve_runs(runs[0].project) as said:
+        address, page_of_runs = said.split("/#", 1)
+        assert page_of_runs == f"/experiments/{experiment}/runs?viewStateShareKey=headline"
+        page.set_viewport_size({"width": 1600, "height": 1000})
+        page.goto(said)
+        for name in ("PHANTOM mias", "PHANTOM mias_normal"):
             page.get_by_role("link", name=name, exact=True).first.wait_for(timeout=60_000)
+        for column in ("auc_within_folds", "baseline", "patients", "recipe"):
+            page.get_by_role("columnheader").filter(has_text=column).first.wait_for(timeout=60_000)
+        auc = runs[0].tracked.data.tags["auc_within_folds"]
+        assert auc.startswith("PHANTOM ")
+        page.get_by_text(auc).first.wait_for(timeout=60_000)
+
+        page.goto(f"{address}/#/experiments/{experiment}/runs/{ids[0]}")
+        page.get_by_text("PHANTOM: synthetic images").first.wait_for(timeout=60_000)
+        picture = page.locator("img[src*='roc.png']")
+        picture.wait_for(timeout=60_000)
+        assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 500
 
         query = f"runs={json.dumps(ids)}&experiments={json.dumps([experiment])}"
         page.goto(f"{address}/#/compare-runs?{query}")
         page.get_by_text("Comparing 2 Runs").first.wait_for(timeout=60_000)
         for run_id in ids:
             page.get_by_text(run_id).first.wait_for(timeout=60_000)
-        page.get_by_text("cnn/auc", exact=True).first.wait_for(timeout=60_000)
+        page.get_by_text("auc", exact=True).first.wait_for(timeout=60_000)
 
         page.goto(f"{address}/#/experiments/{experiment}/runs/{ids[0]}/artifacts/report.html")
         page.get_by_text("report.html").first.wait_for(timeout=60_000)
+
+
+@contextlib.contextmanager
+def serve_runs(project: Project) -> Iterator[str]:
+    """Start `mammoscan ui`, and end it with Ctrl-C as a person does: nothing of it may stay."""
+    server = project.start_command("ui", "--no-browser", "--port", str(find_port()))
+    try:
+        assert server.stdout is not None
+        yield server.stdout.readline().strip()
+        os.killpg(server.pid, signal.SIGINT)
+        assert server.wait(timeout=30) == 0
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGKILL)
+        server.communicate()

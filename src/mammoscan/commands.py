@@ -308,6 +308,27 @@ def open_report(run: str | None, study: str | None, only_print: bool) -> None:
 
 
 @main.command(context_settings=SHOW_DEFAULTS)
+@click.option("--host", default="127.0.0.1", help="Where to listen. 0.0.0.0 lets other machines in.")
+@click.option("--port", default=5000, type=click.IntRange(0, 65535), help="0 takes any free one.")
+@click.option("--no-browser", is_flag=True, help="Print the address, and open nothing.")
+def ui(host: str, port: int, no_browser: bool) -> None:
+    """Open MLflow's pages on the runs: headline, curves while they train, parameters, two side by side."""
+    from mammoscan.serving.model_files import read_tracking_uri
+    from mammoscan.serving.server import take_port
+    from mammoscan.tracking.ui import show_runs
+
+    with take_port(host, port) as free:
+        port = free.getsockname()[1]
+
+    def announce(address: str) -> None:
+        click.echo(f"{address}\nCtrl-C ends it.")
+        if not no_browser:
+            click.launch(address)
+
+    show_runs(read_tracking_uri(), host, port, announce)
+
+
+@main.command(context_settings=SHOW_DEFAULTS)
 @click.option("--study", help="Only this study's runs. [default: all]")
 @click.option("--keep", default=3, type=click.IntRange(0), help="Newest runs of each study that are kept.")
 @click.option("--yes", is_flag=True, help="Delete without asking.")

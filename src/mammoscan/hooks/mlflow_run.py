@@ -226,7 +226,7 @@ class TrackingHooks:
             for name in sorted(made):
                 if name.endswith(PRINTED):
                     logger.info("%s: %s", name.rpartition(".")[2].replace("_", " "), find_file(catalog, name))
-            logger.info("compare runs: mlflow ui --backend-store-uri %s", mlflow.get_tracking_uri())
+            logger.info("compare runs: mammoscan ui (MLflow's store is %s)", mlflow.get_tracking_uri())
             self._guard.end_parts("FINISHED")
         self._guard.release()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
@@ -11,8 +12,25 @@ from mammoscan.tracking.child_runs import STAMPS
 
 NETWORK = "cnn"
 AUC, BASELINE, PATIENTS, RECIPE = "auc_within_folds", "baseline", "patients", "recipe"
-# MLflow opens an experiment of this kind on its runs, and one without a kind on its traces.
-EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
+VIEW = "headline"
+"""Name of the view of MLflow's list of runs that `mammoscan ui` opens."""
+COLUMNS = (
+    *("attributes.`Created`", "attributes.`Duration`", f"tags.`{AUC}`", f"tags.`{BASELINE}`"),
+    *(f"tags.`{PATIENTS}`", "tags.`data`", "tags.`protocol`", f"tags.`{RECIPE}`", "metrics.`loss`"),
+    *(
+        "metrics.`val_loss`",
+        "metrics.`accuracy`",
+        "metrics.`auc`",
+        "metrics.`seconds`",
+        "attributes.`Dataset`",
+    ),
+)
+EXPERIMENT_TAGS = {
+    # MLflow opens an experiment of this kind on its runs, and one without a kind on its traces.
+    "mlflow.experimentKind": "custom_model_development",
+    # What MLflow itself writes when a person shares a view.
+    f"mlflow.sharedViewState.{VIEW}": json.dumps({"selectedColumns": COLUMNS, "columnOrder": COLUMNS}),
+}
 # Pictures that say most, the best first.
 PICTURES = ("roc.png", "confusion_matrix.png")
 

@@ -45,7 +45,7 @@ def find_runs(ids: tuple[str, ...], condition: str, experiments: list[str] | Non
     if not (ids or condition):
         raise MammoscanError(
             "compare.runs: found none, expected at least two runs' ids, --params compare.runs=ID1+ID2, or "
-            "compare.filter; mlflow ui shows the ids"
+            "compare.filter; mammoscan runs lists the ids"
         )
     if ids:
         found = [_get_run(client, run_id) for run_id in dict.fromkeys(ids)]
@@ -118,7 +118,7 @@ def _get_run(client: Any, run_id: str) -> Any:
     except MlflowException as error:
         raise MammoscanError(
             f"compare.runs: {run_id} is no run in {client.tracking_uri}, expected a run's id of 32 characters; "
-            "mlflow ui shows them"
+            "mammoscan runs lists them"
         ) from error
 
 
