@@ -99,7 +99,7 @@ class EveryPipeline:
         measure = finished.read_json(f"{study}.metrics")["cnn"]["auc"]
         found = finished.get_tracked(study).data
         assert found.metrics["auc"] == measure["value"]
-        assert found.tags["auc_interval"] == f"[{measure['low']:.2f}, {measure['high']:.2f}]"
+        assert found.tags["intervals"].startswith(f"auc [{measure['low']:.2f}, {measure['high']:.2f}]; ")
         assert found.tags["auc_within_folds"].startswith("PHANTOM ")
         assert measure["low"] <= measure["value"] <= measure["high"]
 

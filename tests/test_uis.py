@@ -203,7 +203,10 @@ def test_the_mlflow_ui_opens_on_the_headlines_and_compares_two_runs(
     experiment = runs[0].tracked.info.experiment_id
     with serve_runs(runs[0].project) as said:
         address, page_of_runs = said.split("/#", 1)
-        assert page_of_runs == f"/experiments/{experiment}/runs?viewStateShareKey=headline"
+        assert (
+            page_of_runs
+            == f"/experiments/{experiment}/runs?viewStateShareKey=headline&workflowType=machine_learning"
+        )
         page.set_viewport_size({"width": 1600, "height": 1000})
         page.goto(said)
         for name in ("PHANTOM mias", "PHANTOM mias_normal"):

@@ -194,7 +194,7 @@ class TestRuns:
         assert run.info.status == "FINISHED"
         assert run.data.metrics.items() >= {"auc": 0.75, "samples": 40.0}.items()
         assert run.data.tags["auc_within_folds"] == "PHANTOM 0.75 [0.50, 0.88]"
-        assert run.data.tags["auc_interval"] == "[0.50, 0.88]"
+        assert run.data.tags["intervals"] == "auc [0.50, 0.88]"
         assert run.info.run_name.startswith("PHANTOM ")
         assert 0 <= run.data.metrics["seconds"] < 60
         assert run.data.tags["data"] == "phantom"

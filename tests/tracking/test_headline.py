@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mammoscan.params import Recipe
-from mammoscan.tracking.flatten import flatten_metrics, list_fold_auc, list_intervals
+from mammoscan.tracking.flatten import flatten_metrics, format_intervals, list_fold_auc
 from mammoscan.tracking.headline import describe_headline, describe_recipe, write_description
 
 
@@ -77,7 +77,7 @@ def test_the_networks_measures_have_plain_names_and_a_baseline_its_auc() -> None
 
 
 def test_intervals_are_text_and_no_metrics() -> None:
-    assert list_intervals(METRICS) == {"auc_interval": "[0.60, 0.80]"}
+    assert format_intervals(METRICS) == "auc [0.60, 0.80]"
 
 
 def test_a_folds_auc_is_left_out_where_it_is_not_defined() -> None:

@@ -24,9 +24,10 @@ from mammoscan.seals import RUN_VARIABLE, read_seal
 from mammoscan.studies import STUDIES
 from mammoscan.tracking.child_runs import STAMPS, log_batch, open_child
 from mammoscan.tracking.dataset_input import DatasetInput
-from mammoscan.tracking.flatten import flatten_metrics, list_fold_auc, list_intervals
+from mammoscan.tracking.flatten import flatten_metrics, format_intervals, list_fold_auc
 from mammoscan.tracking.headline import (
     AUC,
+    INTERVALS,
     NETWORK,
     RECIPE,
     describe_headline,
@@ -154,7 +155,7 @@ class RunResults:
         recipe = f"params:{study}.training"
         if recipe in self._catalog:
             sent.columns[RECIPE] = describe_recipe(self._catalog.load(recipe))
-        log_batch(self._client, sent.run_id, tags=sent.columns | list_intervals(metrics))
+        log_batch(self._client, sent.run_id, tags=sent.columns | {INTERVALS: format_intervals(metrics)})
 
     def _send_trainings(
         self, histories: list[tuple[str, str, History]], fold_auc: dict[tuple[str, str], float]

@@ -123,6 +123,8 @@ logger = logging.getLogger("mammoscan")
 LONGEST_PARAMETER = 500
 # What a person opens after a run: a study's report, and what predict answers.
 PRINTED = (".report", ".answers", ".answers_table", ".scan_regions", ".gallery")
+# What kedro-mlflow says of a run: another id than the run's, an object's address, the command without its parameters.
+USELESS_TAGS = ("run_id", "runner", "kedro_command", "project_path")
 
 
 def name_pipeline(run_params: Mapping[str, Any]) -> str:
@@ -279,5 +281,7 @@ class TrackingHooks:
         protocols = ", ".join(list_protocols(run_params))
         tags = {"study": name_pipeline(run_params), **({"protocol": protocols} if protocols else {}), **about}
         log_batch(client, run.info.run_id, params=flat, tags=tags)
+        for key in set(USELESS_TAGS) & set(client.get_run(run.info.run_id).data.tags):
+            client.delete_tag(run.info.run_id, key)
         for key, value in EXPERIMENT_TAGS.items():
             client.set_experiment_tag(run.info.experiment_id, key, value)

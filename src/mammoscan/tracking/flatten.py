@@ -36,14 +36,15 @@ def flatten_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
     return {name: float(value) for name, value in flat.items() if _is_number(value)}
 
 
-def list_intervals(metrics: Mapping[str, Any]) -> dict[str, str]:
-    """Return the intervals of the network's measures as text: ``auc_interval`` is ``[0.62, 0.79]``."""
-    intervals = {
-        f"{name}_interval": format_interval(measure)
-        for name, measure in metrics.get(NETWORK, {}).items()
+def format_intervals(metrics: Mapping[str, Any]) -> str:
+    """Return the intervals of the network's measures as one text, ``auc [0.62, 0.79]; accuracy [0.55, 0.71]``."""
+    measures = metrics.get(NETWORK, {}).items()
+    texts = {
+        name: format_interval(measure)
+        for name, measure in measures
         if isinstance(measure, Mapping) and "low" in measure
     }
-    return {name: text for name, text in intervals.items() if text}
+    return "; ".join(f"{name} {text}" for name, text in texts.items() if text)
 
 
 def list_fold_auc(metrics: Mapping[str, Any]) -> dict[str, float]:

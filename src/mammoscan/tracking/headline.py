@@ -12,24 +12,32 @@ from mammoscan.tracking.child_runs import STAMPS
 
 NETWORK = "cnn"
 AUC, BASELINE, PATIENTS, RECIPE = "auc_within_folds", "baseline", "patients", "recipe"
+INTERVALS = "intervals"
 VIEW = "headline"
 """Name of the view of MLflow's list of runs that `mammoscan ui` opens."""
-COLUMNS = (
-    *("attributes.`Created`", "attributes.`Duration`", f"tags.`{AUC}`", f"tags.`{BASELINE}`"),
-    *(f"tags.`{PATIENTS}`", "tags.`data`", "tags.`protocol`", f"tags.`{RECIPE}`", "metrics.`loss`"),
-    *(
-        "metrics.`val_loss`",
-        "metrics.`accuracy`",
-        "metrics.`auc`",
-        "metrics.`seconds`",
-        "attributes.`Dataset`",
-    ),
-)
+# Column of MLflow's list to its width in pixels.
+COLUMNS = {
+    "attributes.`Run Name`": 230,
+    "attributes.`Created`": 130,
+    f"tags.`{AUC}`": 200,
+    f"tags.`{BASELINE}`": 190,
+    f"tags.`{PATIENTS}`": 85,
+    "tags.`data`": 85,
+    "tags.`protocol`": 85,
+    "metrics.`loss`": 80,
+    "metrics.`val_loss`": 80,
+    "metrics.`auc`": 80,
+    "metrics.`seconds`": 80,
+    f"tags.`{RECIPE}`": 420,
+    "attributes.`Dataset`": 200,
+}
 EXPERIMENT_TAGS = {
     # MLflow opens an experiment of this kind on its runs, and one without a kind on its traces.
     "mlflow.experimentKind": "custom_model_development",
     # What MLflow itself writes when a person shares a view.
-    f"mlflow.sharedViewState.{VIEW}": json.dumps({"selectedColumns": COLUMNS, "columnOrder": COLUMNS}),
+    f"mlflow.sharedViewState.{VIEW}": json.dumps(
+        {"selectedColumns": list(COLUMNS), "columnOrder": list(COLUMNS), "columnWidths": COLUMNS}
+    ),
 }
 # Pictures that say most, the best first.
 PICTURES = ("roc.png", "confusion_matrix.png")

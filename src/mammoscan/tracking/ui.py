@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -27,11 +28,11 @@ def find_page(tracking_uri: str) -> str:
     runs = client.search_runs(
         experiments, "tags.study LIKE '%'", max_results=1, order_by=["attributes.start_time DESC"]
     )
-    return (
-        f"#/experiments/{runs[0].info.experiment_id}/runs?viewStateShareKey={VIEW}"
-        if runs
-        else "#/experiments"
-    )
+    if not runs:
+        return "#/experiments"
+    # MLflow's menu is that of language models unless it is told otherwise.
+    query = f"viewStateShareKey={VIEW}&workflowType=machine_learning"
+    return f"#/experiments/{runs[0].info.experiment_id}/runs?{query}"
 
 
 def show_runs(tracking_uri: str, host: str, port: int, on_address: Callable[[str], None]) -> None:
@@ -48,7 +49,13 @@ def show_runs(tracking_uri: str, host: str, port: int, on_address: Callable[[str
         on_address(f"{tracking_uri.rstrip('/')}/{page}")
         return
     words = ("-m", "mlflow", "ui", "--backend-store-uri", tracking_uri, "--host", host, "--port", str(port))
-    server = subprocess.Popen([sys.executable, *words], env=SETTINGS | os.environ)
+    # A session of its own: MLflow's server is a process of a process, and all of them end together.
+    server = subprocess.Popen(
+        [sys.executable, *words, "--uvicorn-opts", "--log-level warning"],
+        env=SETTINGS | os.environ,
+        start_new_session=True,
+    )
+    former = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     address = f"http://{host}:{port}"
     try:
         deadline = time.monotonic() + MAX_START_S
@@ -63,8 +70,10 @@ def show_runs(tracking_uri: str, host: str, port: int, on_address: Callable[[str
     except KeyboardInterrupt:
         pass
     finally:
-        server.terminate()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGTERM)
         server.wait()
+        signal.signal(signal.SIGTERM, former)
 
 
 def _answers(address: str) -> bool:
