@@ -66,14 +66,18 @@ def draw_froc(froc: Froc, stamp: str) -> Figure:
             capsize=3,
             linewidth=1.4,
         )
+        # Upright, and where there is more room: rates lie close to each other, and intervals may reach to the top.
+        above = 1 - high >= low
         axes.annotate(
             f"{value:.2f} [{low:.2f}, {high:.2f}]",
-            (point.false_findings, high),
-            xytext=(4, 4),
+            (point.false_findings, high if above else low),
+            xytext=(0, 5 if above else -5),
             textcoords="offset points",
+            ha="center",
+            va="bottom" if above else "top",
             size=SMALL_SIZE - 1,
             color=INK,
-            rotation=30,
+            rotation=90,
         )
     axes.set_xlim(0, max(5.0, 1.1 * max(point.false_findings for point in froc.at)))
     axes.set_ylim(0, 1.02)
