@@ -190,6 +190,39 @@ def new(
 
 
 @main.command(context_settings=SHOW_DEFAULTS)
+@click.option(
+    "--table", type=FILE, required=True, help="The division: CSV, TSV, Parquet, … one row per image."
+)
+@click.option("--images", type=FOLDER, help="What its paths count from. [default: its folder]")
+@click.option("--image", metavar="COLUMN", help="The path. [default: path]")
+@click.option("--side", metavar="COLUMN", help="train, val, test, or the fold's number. [default: side]")
+@click.option("--patient", metavar="COLUMN", help="The patient, or unknown. [default: patient_id]")
+@click.option("--label", metavar="COLUMN", help="The label. [default: label, if there]")
+@click.option(
+    "--repair",
+    type=click.Choice(["move", "drop"]),
+    help="How it is corrected: together on one side, or out of training. [default: move]",
+)
+@click.option("--title", help="Of the page. [default: the table's name]")
+@click.option("--env", help="Kedro's environment.")
+def audit(env: str | None, patient: str | None, **wishes: Any) -> None:
+    """Say what the sides of a division share, copied or nearly so, and write a corrected one.
+
+    \b
+    mammoscan audit --table split.csv --images ~/films --side set --patient person
+
+    Nothing is trained, and no file is changed. It is the pipeline `kedro run --pipeline audit`.
+    """  # noqa: D301
+    from mammoscan.run_pipeline import run_pipeline
+
+    values = {name: value for name, value in wishes.items() if value is not None}
+    values |= {name: str(values[name].resolve()) for name in ("table", "images") if name in values}
+    if patient:
+        values["patient"] = None if patient == "unknown" else patient
+    run_pipeline("audit", values, env)
+
+
+@main.command(context_settings=SHOW_DEFAULTS)
 @click.option("--predictions", type=FILE, required=True, help="Table of truth and scores: CSV, Parquet, …")
 @click.option("--against", type=FILE, help="A second such table, to be compared with the first.")
 @click.option("--truth", metavar="COLUMN", help="The true label. [default: label]")

@@ -10,6 +10,7 @@ from kedro.pipeline import Pipeline
 
 from mammoscan.errors import MammoscanError
 from mammoscan.pipelines import (
+    audit,
     author,
     compare,
     evaluate,
@@ -160,5 +161,6 @@ def register_pipelines() -> dict[str, Pipeline]:
     pipelines["predict"] = predict.create_pipeline()
     pipelines["export"] = export.create_pipeline()
     pipelines["compare"] = compare.create_pipeline()
+    pipelines["audit"] = audit.create_pipeline()
     pipelines["evaluate"] = evaluate.create_pipeline()
     return Registry({"__default__": pipelines["mias"], **pipelines})

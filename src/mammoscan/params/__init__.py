@@ -19,7 +19,7 @@ from mammoscan.params.dataset import (
 )
 from mammoscan.params.evaluation import EvaluationParams, Question, ScanReading, ThresholdParams
 from mammoscan.params.images import ImagesParams
-from mammoscan.params.others import EvaluateParams
+from mammoscan.params.others import AuditParams, EvaluateParams
 from mammoscan.params.protocol import BalanceParams, SplitParams, ViewParams
 from mammoscan.params.search import Choices, NumberRange, SearchParams, apply_values, read_values
 from mammoscan.params.training import (
@@ -34,6 +34,7 @@ from mammoscan.params.usage import CompareParams, ExportParams, PredictParams, P
 
 __all__ = [
     "AllowModified",
+    "AuditParams",
     "AugmentationParams",
     "BalanceParams",
     "Block",

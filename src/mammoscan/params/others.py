@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -88,3 +88,37 @@ class EvaluateParams(Block):
         if "{label}" not in self.scores:
             raise ValueError(f"scores is {self.scores!r}, expected {{label}} in it, e.g. p_{{label}}")
         return self
+
+
+class AuditParams(Block):
+    """A published or private division of images into training, validation and test side."""
+
+    table: str | None = Field(
+        None, description="a CSV, TSV, Parquet, JSON Lines or Excel table of the division, one row per image"
+    )
+    images: str | None = Field(
+        None,
+        description="the folder that the paths in the table count from; null means the table's own, or where its "
+        "absolute paths lead",
+    )
+    title: str = Field("", description="title of the page; when empty, the name of the table")
+    image: str = Field("path", description="column of the image's path")
+    side: str = Field(
+        "side",
+        description="column of the side: `train`, `val` and `test` in any usual spelling, or the number of the fold in "
+        "which the image is tested",
+    )
+    patient: str | None = Field(
+        "patient_id", description="column of the patient; null where patients are unknown"
+    )
+    label: str | None = Field("label", description="column of the label; a table without it has none")
+    repair: Literal["move", "drop"] = Field(
+        "move",
+        description="how the corrected division is made: `move` puts all images that belong together on the side that "
+        "has most of them; `drop` leaves the test side as it is and takes out of training what it shares with it",
+    )
+    size: int = Field(
+        96, ge=32, le=1024, description="side in pixels at which the images are compared; larger takes longer"
+    )
+    workers: int = Field(4, ge=1, le=64, description="images decoded at the same time")
+    shown: int = Field(24, ge=0, le=500, description="pairs of images on the page, at most")
