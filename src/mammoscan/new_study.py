@@ -53,10 +53,21 @@ MAX_DECODED = 2000
 THUMBNAIL = 72
 SHEET_IMAGES = 24
 MAX_LABELS = 20
-# What columns of tables are often called.
-IMAGE_COLUMNS = ("path", "file_name", "filename", "file", "image")
-LABEL_COLUMNS = ("label", "labels", "class", "target", "finding", "diagnosis")
-PATIENT_COLUMNS = ("patient_id", "patient", "patientid", "subject_id", "subject", "case_id", "person_id")
+# Names like cat_001.png.
+LABEL_PREFIX = r"path:(?:^|/)([A-Za-z]+)[^/]*$"
+# What columns of tables are often called, in small letters and without what is between words.
+IMAGE_COLUMNS = (
+    *("path", "filename", "file", "image", "imagepath", "filepath", "imagefile", "imagename", "imageindex"),
+    *("imageid", "img", "imgpath", "imgname", "dicom", "dicompath"),
+)
+LABEL_COLUMNS = (
+    *("label", "labels", "class", "target", "finding", "diagnosis", "findinglabels", "classname", "category"),
+    *("dx", "y"),
+)
+PATIENT_COLUMNS = (
+    *("patientid", "patient", "subjectid", "subject", "caseid", "personid", "patientnumber", "patientname"),
+    *("pid", "person"),
+)
 WORKERS = 4
 # Patients of the rarest label that a fold's test, training and validation need.
 MIN_PATIENTS = 2
@@ -250,19 +261,20 @@ def settle_images(wishes: Wishes, folder: Path) -> tuple[ImagesParams, Path, lis
     label_from, patient_from = wishes.label_from, wishes.patient_from
     if table is not None:
         columns = list(read_table(find_tables(wishes.name, home, table)[0], ()).columns)
-        image_column = image_column or _pick_column(
-            columns, ("path", "file_name", "filename", "file", "image"), "image"
-        )
+        image_column = image_column or _pick_column(columns, IMAGE_COLUMNS, "image")
         if label_from is None:
             label_from = f"column:{_pick_column(columns, LABEL_COLUMNS, 'label')}"
         if patient_from is None:
-            match = [name for name in columns if name.lower() in PATIENT_COLUMNS]
+            match = [name for name in columns if _simplify(name) in PATIENT_COLUMNS]
             if match:
                 patient_from = f"column:{match[0]}"
                 notes.append(f"Patients are taken from the column {match[0]}.")
     files, _ = list_images(home)
     if not files:
-        raise MammoscanError(f"{home} holds no image file; expected PNG, JPEG, TIFF, DICOM, … in it or below")
+        hint = "; --images names the folder of a table's images" if wishes.images is None else ""
+        raise MammoscanError(
+            f"{home} holds no image file; expected PNG, JPEG, TIFF, DICOM, … in it or below{hint}"
+        )
     if label_from is None:
         label_from, why = find_labels(files)
         notes.append(why)
@@ -295,9 +307,14 @@ def find_labels(files: Sequence[str]) -> tuple[str, str]:
             shown = ", ".join(f"{name} ({names[name]:,})" for name in sorted(kinds))
             return way, f"Labels are the names of the images' folders: {shown}."
         tried.append(f"{way}: {len(kinds)} names")
+    prefixes = Counter(filter(None, map(make_path_reader(LABEL_PREFIX), files)))
+    hint = ""
+    if 2 <= len(prefixes) <= MAX_LABELS and sum(prefixes.values()) >= 0.9 * len(files):
+        shown = ", ".join(f"{name} ({count:,})" for name, count in sorted(prefixes.items()))
+        hint = f"; --label-from '{LABEL_PREFIX}' finds {shown} in the files' names"
     raise MammoscanError(
         f"no folder names the labels ({'; '.join(tried)} of {len(files)} images); expected 2 to {MAX_LABELS} labels: "
-        "pass --table, or --label-from folder:2, path:REGEX or tag:NAME"
+        f"pass --table, or --label-from folder:2, path:REGEX or tag:NAME{hint}"
     )
 
 
@@ -337,7 +354,11 @@ def choose_labels(images: pd.DataFrame, wishes: Wishes, notes: list[str]) -> tup
                     f"{_list_counts(counts)}"
                 )
     else:
-        labels = {name: [name] for name in sorted(map(str, counts.index))}
+        labels = _join_spellings(counts)
+        joined = [spellings for spellings in labels.values() if len(spellings) > 1]
+        if joined:
+            shown = "; ".join(" and ".join(spellings) for spellings in joined)
+            notes.append(f"Taken to be one label, since they differ in capitals and spaces alone: {shown}.")
     if not 2 <= len(labels) <= MAX_LABELS:
         raise MammoscanError(
             f"{len(labels)} labels found ({_list_counts(counts)}), expected 2 to {MAX_LABELS}: pass --labels, e.g. "
@@ -355,6 +376,14 @@ def choose_labels(images: pd.DataFrame, wishes: Wishes, notes: list[str]) -> tup
         raise MammoscanError(f"--positive is {positive!r}, expected one of: {', '.join(labels)}")
     ordered = {label: labels[label] for label in labels if label != positive} | {positive: labels[positive]}
     return ordered, positive
+
+
+def _join_spellings(counts: pd.Series) -> dict[str, list[str]]:
+    """Return the labels with their spellings, the most frequent of which names each."""
+    found: dict[str, list[str]] = {}
+    for name in map(str, counts.index):  # the most frequent first
+        found.setdefault(re.sub(r"[\s_-]+", " ", name.strip()).casefold(), []).append(name)
+    return {spellings[0]: spellings for spellings in sorted(found.values(), key=lambda each: each[0])}
 
 
 def choose_folds(patients: dict[str, int]) -> int:
@@ -625,13 +654,21 @@ def _measure_speed() -> float:
 
 
 def _find_root(file: Path, image_column: str | None) -> Path:
-    """Return the folder that a table's paths count from: its own, or the one that holds its absolute paths."""
+    """Return the folder that a table's paths count from: its own, one above it, or that of its absolute paths."""
     rows = read_table(file, [image_column] if image_column else [])
     column = image_column or _pick_column(list(rows.columns), IMAGE_COLUMNS, "image")
-    paths = [value for value in rows[column] if value.startswith("/")]
-    if not paths or not any(Path(path).is_file() for path in paths[:100]):
-        return file.parent
-    return Path(os.path.commonpath([str(Path(path).parent) for path in paths]))
+    paths = [Path(value.replace("\\", "/")) for value in rows[column][:MAX_DECODED] if value]
+    for above in (file.parent, *file.parent.parents[:2]):
+        places = [place for path in paths if (place := (above / path).resolve()).is_file()]
+        relative = not any(path.is_absolute() for path in paths)
+        if places and relative and all(place.is_relative_to(above) for place in places):
+            return above
+        if places:  # what leads out of the folder, by ../ or as an absolute path, has a folder of its own
+            root = Path(os.path.commonpath([place.parent for place in places]))
+            if root == Path(root.anchor):
+                raise MammoscanError(f"{file} names images in folders far apart; --images names their folder")
+            return root
+    return file.parent
 
 
 def _find_metadata(home: Path) -> tuple[str | None, str | None]:
@@ -640,15 +677,20 @@ def _find_metadata(home: Path) -> tuple[str | None, str | None]:
         files = [each for each in list_files(home) if PurePosixPath(each).name == name]
         columns = list(read_table(home / files[0], ()).columns) if files else []
         # Without a label's column, folders are the labels and the table says other things.
-        if "file_name" in columns and any(column.lower() in LABEL_COLUMNS for column in columns):
+        if "file_name" in columns and any(_simplify(column) in LABEL_COLUMNS for column in columns):
             return name, "file_name"
     return None, None
+
+
+def _simplify(column: str) -> str:
+    """Return a column's name as the lists of usual ones have it: ``Patient ID`` is ``patientid``."""
+    return re.sub(r"[\W_]", "", column.lower())
 
 
 def _pick_column(columns: Sequence[str], known: Sequence[str], option: str) -> str:
     for name in known:
         for column in columns:
-            if column.lower() == name:
+            if _simplify(column) == name:
                 return column
     raise MammoscanError(
         f"the table has columns {', '.join(map(str, columns))}; which one has the {option}s is not "

@@ -19,6 +19,7 @@ from mammoscan.data.tables import FileFinder, read_table
 from mammoscan.errors import MammoscanError
 from mammoscan.params.images import ImagesParams, split_way
 from mammoscan.records.dataset import DatasetRecord
+from mammoscan.safe_text import make_printable
 
 # What the folders of a published split are called.
 PARTS = {
@@ -32,6 +33,7 @@ PARTS = {
     "testing": "test",
 }
 NO_PART = "none"
+EMPTY = "an empty file"
 TABLE_SUFFIXES = (".csv", ".tsv", ".tab", ".parquet", ".xlsx", ".xlsm", ".jsonl", ".ndjson")
 PATIENTS_UNKNOWN = (
     "Patients are unknown: images that are copies or nearly so were kept together, but other images of one patient may "
@@ -67,7 +69,7 @@ def open_own_images(study: str, params: ImagesParams, folder: Path) -> DatasetRe
     home = find_data_folder(root)
     indexed = index_own_images(study, home, params)
     limits = () if params.patients_known else (PATIENTS_UNKNOWN,)
-    sums = hash_tree(home, list_files(home))
+    sums = hash_tree(home, [name for name in list_files(home) if _find_fault(home, name) in (None, EMPTY)])
     if params.table is not None and Path(params.table).expanduser().is_absolute():
         table = Path(params.table).expanduser()
         sums |= {table.name: hash_tree(table.parent, [table.name])[table.name]}
@@ -101,6 +103,7 @@ def index_own_images(study: str, home: Path, params: ImagesParams) -> OwnIndex:
         MammoscanError: If there is no image, or a table or a column of it is missing.
     """
     files, rejected = list_images(home)
+    files, unusable = _split_unusable(home, files)
     if params.table is None:
         rows = pd.DataFrame({"source": files}, dtype=str)
         refused: list[tuple[str, str]] = []
@@ -128,7 +131,7 @@ def index_own_images(study: str, home: Path, params: ImagesParams) -> OwnIndex:
         group=rows["label"],
         published=[_find_part(source) for source in rows["source"]],
     )
-    rejected = pd.concat([rejected, list_rejected(refused)], ignore_index=True)
+    rejected = pd.concat([rejected, list_rejected([*unusable, *refused])], ignore_index=True)
     if rows.empty:
         why = f": {rejected['source'].iloc[0]}: {rejected['reason'].iloc[0]}" if len(rejected) else ""
         raise MammoscanError(
@@ -242,6 +245,24 @@ def read_tag(file: Path, name: str) -> str | None:
     except (InvalidDicomError, OSError, ValueError, TypeError, KeyError, AttributeError, NotImplementedError):
         return None
     return None if value is None else str(value).strip()
+
+
+def _split_unusable(home: Path, files: list[str]) -> tuple[list[str], list[tuple[str, str]]]:
+    """Set files apart that cannot be an image, whatever their name: with the reason."""
+    reasons = {name: _find_fault(home, name) for name in files}
+    usable = [name for name, reason in reasons.items() if reason is None]
+    return usable, [(make_printable(name), reason) for name, reason in reasons.items() if reason is not None]
+
+
+def _find_fault(home: Path, name: str) -> str | None:
+    try:
+        name.encode()
+        with (home / name).open("rb") as stream:
+            return None if stream.read(1) else EMPTY
+    except UnicodeEncodeError:
+        return "its name is no UTF-8: rename it"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
 
 
 def _drop_copies(rows: pd.DataFrame, home: Path) -> tuple[pd.DataFrame, list[tuple[str, str]]]:

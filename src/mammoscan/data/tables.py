@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
@@ -12,6 +13,11 @@ import pandas as pd
 
 from mammoscan.data.image_folder import list_files, list_rejected
 from mammoscan.errors import MammoscanError
+
+# What R, pandas, spreadsheets and data bases write where there is nothing.
+MISSING = ("NA", "N/A", "#N/A", "NaN", "nan", "<NA>", "NaT", "NULL")
+WHOLE = re.compile(r"[+-]?\d+(\.0+)?")
+CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 
 
 def index_table(
@@ -73,8 +79,9 @@ def read_table(file: Path, columns: Iterable[str]) -> pd.DataFrame:
             rows = pd.read_json(file, lines=True, dtype=False)
         else:
             # A semicolon or a tab is found by itself, and so is the mark that Excel puts before UTF-8.
-            separator = "\t" if suffix in (".tsv", ".tab") else find_separator(file)
-            rows = pd.read_csv(file, dtype=str, keep_default_na=False, sep=separator, encoding="utf-8-sig")
+            encoding = find_encoding(file)
+            separator = "\t" if suffix in (".tsv", ".tab") else find_separator(file, encoding)
+            rows = pd.read_csv(file, dtype=str, keep_default_na=False, sep=separator, encoding=encoding)
     except ImportError as error:
         raise MammoscanError(
             f"{file} is an Excel table, for which the package openpyxl is missing: pip install openpyxl, or save it "
@@ -91,20 +98,41 @@ def read_table(file: Path, columns: Iterable[str]) -> pd.DataFrame:
             raise MammoscanError(
                 f"{file} has columns {list(rows.columns)}, expected {' and '.join(wanted)} among them"
             )
-    return pd.DataFrame(
-        {name: [_say_cell(value) for value in rows[name]] for name in rows.columns}, dtype=str
-    )
+    return pd.DataFrame({name: _read_column(rows[name]) for name in rows.columns}, dtype=str)
 
 
-def find_separator(file: Path) -> str:
+def find_encoding(file: Path) -> str:
+    """Return how a text table is encoded: UTF-8, UTF-16 by its mark, else what Windows writes in western Europe."""
+    content = file.read_bytes()
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "utf-16"
+    try:
+        content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        # A file with control codes is no text in any encoding: UTF-8 then says where.
+        return "utf-8-sig" if CONTROL.search(content) else "cp1252"
+    return "utf-8-sig"
+
+
+def find_separator(file: Path, encoding: str = "utf-8-sig") -> str:
     """Return the separator that the first line of a CSV file has most of."""
-    with file.open(encoding="utf-8-sig", errors="replace") as stream:
+    with file.open(encoding=encoding, errors="replace") as stream:
         first = stream.readline()
     return max((",", ";", "\t"), key=first.count)
 
 
+def _read_column(column: pd.Series) -> list[str]:
+    cells = [_say_cell(value) for value in column]
+    # Programs write whole numbers as 12.0 where a cell of the column is empty: 12 and 12.0 are one patient.
+    if all(WHOLE.fullmatch(cell) for cell in cells if cell):
+        return [cell.partition(".")[0] for cell in cells]
+    return cells
+
+
 def _say_cell(value: Any) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)) or value is pd.NaT or value is pd.NA:
+        return ""
+    if isinstance(value, str) and value.strip() in MISSING:
         return ""
     # Parquet and JSON may hold whole numbers as fractions where a cell is empty.
     return f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value).strip()
@@ -118,10 +146,11 @@ class FileFinder:
         self._folder = folder
         self._start = PurePosixPath(table).parent
         self._files = set(files)
-        ends: dict[str, list[str]] = {}
+        self._ends: dict[str, list[str]] = {}
+        self._stems: dict[str, list[str]] = {}
         for name in self._files:
-            ends.setdefault(PurePosixPath(name).name, []).append(name)
-        self._ends = ends
+            self._ends.setdefault(PurePosixPath(name).name, []).append(name)
+            self._stems.setdefault(PurePosixPath(name).stem, []).append(name)
 
     def find(self, path: str) -> str | None:
         """Return the file's relative path, or None where there is none or several could be meant."""
@@ -132,8 +161,8 @@ class FileFinder:
         for candidate in (named.as_posix(), (self._start / named).as_posix()):
             if candidate in self._files:
                 return candidate
-        # An absolute path of another machine: the one file of that name, if there is only one.
-        same = self._ends.get(named.name, [])
+        # A path of another machine, or a name without suffix: the one file of that name, if there is only one.
+        same = self._ends.get(named.name) or self._stems.get(named.name, [])
         return same[0] if len(same) == 1 else None
 
 
