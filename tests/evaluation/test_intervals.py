@@ -154,3 +154,10 @@ def test_correlations_of_shares_are_over_patients():
     found = intervals.correlate_shares(np.stack([first, first, 1 - first, np.zeros(4)]), np.ones((4, 4)))
     assert found[0].tolist() == pytest.approx([1, 1, -1, 1])
     assert found[3].tolist() == [1, 1, 1, 1]
+
+
+def test_a_difference_of_areas_stays_between_minus_one_and_one():
+    few = intervals.interval_difference(0.23, np.linspace(-0.5, 0.9, 50), 4, 0.95, 3)
+    assert (few["low"], few["high"]) == (-1, 1)
+    many = intervals.interval_difference(0.23, np.linspace(0.2, 0.3, 50), 100, 0.95, 3)
+    assert 0 < many["low"] < 0.23 < many["high"] < 1

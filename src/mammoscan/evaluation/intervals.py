@@ -317,7 +317,7 @@ def interval_resampled(value: float, draws: NDArray, patients: int, level: float
 
 
 def interval_difference(value: float, draws: NDArray, patients: int, level: float, folds: int) -> Measure:
-    """Return the interval of a difference from its resamples: their standard deviation and Student's quantile.
+    """Return the interval of a difference of two AUCs from its resamples: standard deviation and Student's quantile.
 
     Args:
         value: The difference on the data.
@@ -330,9 +330,8 @@ def interval_difference(value: float, draws: NDArray, patients: int, level: floa
     deviation = float(np.std(defined, ddof=1)) if len(defined) > 1 else np.nan
     half = quantile(level, patients) * np.sqrt(inflate(folds)) * deviation
     undefined = len(draws) - len(defined)
-    return build_measure(
-        value, value - half, value + half, patients, name_method(DIFFERENCE_METHOD, folds), undefined
-    )
+    low, high = np.clip([value - half, value + half], -1, 1)
+    return build_measure(value, low, high, patients, name_method(DIFFERENCE_METHOD, folds), undefined)
 
 
 def build_measure(
