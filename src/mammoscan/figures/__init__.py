@@ -11,7 +11,7 @@ from mammoscan.figures.image_grids import draw_augmented, draw_sample_sheet, dra
 from mammoscan.figures.interval_charts import draw_ablation, draw_experiment_chart, draw_metric_intervals
 from mammoscan.figures.place_map import draw_place_map
 from mammoscan.figures.roc_curves import draw_precision_recall, draw_roc
-from mammoscan.figures.scans import draw_scan_map, draw_scan_sheet
+from mammoscan.figures.scans import draw_scan, draw_scan_map, draw_scan_sheet
 from mammoscan.figures.search_trials import draw_trials
 from mammoscan.figures.topology import draw_topology
 from mammoscan.figures.training_curves import draw_training_curves
@@ -31,6 +31,7 @@ __all__ = [
     "draw_reliability",
     "draw_roc",
     "draw_sample_sheet",
+    "draw_scan",
     "draw_scan_map",
     "draw_scan_sheet",
     "draw_severity_counts",

@@ -73,18 +73,7 @@ def draw_scan_sheet(
         source = sources[position]
         found = regions[regions["source"] == source]
         show_image(axes, np.asarray(scans[position]), caption)
-        for region in found.to_dict("records"):
-            colour, dash = _RINGS.get(region["severity"], _RINGS["normal"])
-            if not (is_number(region["row"]) and is_number(region["column"])):
-                continue
-            x, y = float(region["column"]) * scale, float(region["row"]) * scale
-            if is_number(region.get("radius")):
-                radius = max(2.5, float(region["radius"]) * scale)
-                axes.add_patch(
-                    Circle((x, y), radius, fill=False, color=colour, linestyle=dash, linewidth=1.6)
-                )
-            else:
-                axes.plot([x], [y], marker="x", color=colour, markersize=7, markeredgewidth=1.6)
+        _mark_regions(axes, found, scale)
     legend = figure.legend(
         handles=[
             Line2D([], [], color=colour, linestyle=dash, linewidth=1.8, label=name)
@@ -100,6 +89,40 @@ def draw_scan_sheet(
     )
     legend.set_in_layout(False)
     return figure
+
+
+def draw_scan(scan: np.ndarray, regions: pd.DataFrame, stamp: str, *, name: str) -> Figure:
+    """Return one scan with a ring around each of its regions.
+
+    Args:
+        scan: uint8 ``[H, W]``, as published.
+        regions: As in ``draw_scan_sheet``, of this scan alone.
+        stamp: See ``style.draw_stamp``.
+        name: The scan's.
+    """
+    found = [
+        " ".join(part for part in (str(region["group"]), str(region["severity"])) if part)
+        for region in regions.to_dict("records")
+    ]
+    side = 5.2
+    figure = new_figure(side, f"Scan {name}", stamp, subtitle=", ".join(found) + ".", width=side + 0.4)
+    axes = figure.add_subplot()
+    show_image(axes, np.asarray(scan))
+    _mark_regions(axes, regions, 1.0)
+    return figure
+
+
+def _mark_regions(axes: Axes, regions: pd.DataFrame, scale: float) -> None:
+    for region in regions.to_dict("records"):
+        colour, dash = _RINGS.get(region["severity"], _RINGS["normal"])
+        if not (is_number(region["row"]) and is_number(region["column"])):
+            continue
+        x, y = float(region["column"]) * scale, float(region["row"]) * scale
+        if is_number(region.get("radius")):
+            radius = max(2.5, float(region["radius"]) * scale)
+            axes.add_patch(Circle((x, y), radius, fill=False, color=colour, linestyle=dash, linewidth=1.6))
+        else:
+            axes.plot([x], [y], marker="x", color=colour, markersize=7, markeredgewidth=1.6)
 
 
 def _choose_scans(sources: Sequence[str], regions: pd.DataFrame, limit: int) -> list[int]:
