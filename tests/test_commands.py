@@ -57,11 +57,14 @@ def test_runs_are_listed_with_their_headline_and_report_the_newest_first(
     assert "no run of nothing" in run_command("runs", "--study", "nothing")[1]
 
 
-def test_the_newest_report_is_opened(tracked: mlflow.MlflowClient) -> None:
+def test_the_newest_report_is_opened(tracked: mlflow.MlflowClient, monkeypatch: pytest.MonkeyPatch) -> None:
     newest, oldest = list_ids(tracked)[0], list_ids(tracked)[-1]
     assert newest in run_command("open", "--print")[1]
     assert list_ids(tracked, "idc")[0] in run_command("open", "--print", "--study", "idc")[1]
     assert oldest in run_command("open", "--print", oldest[:12])[1]
+    monkeypatch.setattr("mammoscan.reporting.pdf.find_browser", lambda: None)
+    code, output = run_command("open", "--pdf", "report.pdf")
+    assert (code, "install Chromium" in output) == (1, True)
     code, output = run_command("open", "--print", "zzz")
     assert code == 1
     assert output == (

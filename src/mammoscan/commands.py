@@ -320,7 +320,8 @@ def runs(study: str | None, last: int) -> None:
 @click.argument("run", required=False)
 @click.option("--study", help="The newest report of this study. [default: of any]")
 @click.option("--print", "only_print", is_flag=True, help="Print where it lies, and open nothing.")
-def open_report(run: str | None, study: str | None, only_print: bool) -> None:
+@click.option("--pdf", type=FILE, help="Write it to this PDF file by Chromium, and open nothing.")
+def open_report(run: str | None, study: str | None, only_print: bool, pdf: Path | None) -> None:
     """Open the newest report in the browser, or that of RUN, an MLflow run's id or its first characters."""
     from mammoscan.errors import MammoscanError
     from mammoscan.serving.model_files import read_tracking_uri
@@ -335,6 +336,11 @@ def open_report(run: str | None, study: str | None, only_print: bool) -> None:
         )
     report = found[0].report
     assert report is not None
+    if pdf is not None:
+        from mammoscan.reporting.pdf import print_pdf
+
+        click.echo(print_pdf(report, pdf))
+        return
     click.echo(report)
     if not only_print:
         click.launch(report.as_uri())
