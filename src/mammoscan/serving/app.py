@@ -29,8 +29,10 @@ from mammoscan.serving.model_queue import ModelQueue, QueueFullError
 from mammoscan.serving.pictures import encode_png
 from mammoscan.serving.requests import Decoder, Predictor, drop_body, finish_work, receive_files
 from mammoscan.serving.schemas import (
+    FEEDBACK_REFUSALS,
     IMAGE_BODY,
     PREDICT_BODY,
+    PREDICT_REFUSALS,
     REFUSALS,
     FeedbackRequest,
     HealthAnswer,
@@ -199,7 +201,9 @@ def _add_prediction(app: FastAPI, service: Service) -> None:
             await drop_body(request, deadline)
             raise HTTPException(503, str(error), {"Retry-After": str(error.seconds)}) from error
 
-    @app.post("/predict", response_model=PredictAnswer, responses=REFUSALS, openapi_extra=PREDICT_BODY)
+    @app.post(
+        "/predict", response_model=PredictAnswer, responses=PREDICT_REFUSALS, openapi_extra=PREDICT_BODY
+    )
     async def predict(
         request: Request,
         response: Response,
@@ -231,7 +235,7 @@ def _add_prediction(app: FastAPI, service: Service) -> None:
 
 
 def _add_feedback(app: FastAPI, feedback: FeedbackFile) -> None:
-    @app.post("/feedback", status_code=204, responses={404: {"description": "No such answer was given."}})
+    @app.post("/feedback", status_code=204, responses=FEEDBACK_REFUSALS)
     def rate_answer(rating: FeedbackRequest) -> None:
         """Keep whether an answer was right, in the file that the service was started with."""
         if not feedback.add(rating):

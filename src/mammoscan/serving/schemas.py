@@ -102,6 +102,12 @@ class ModelName(BaseModel):
     runtime: str = Field(description="What computes: `keras` or `onnx`.")
 
 
+class Refusal(BaseModel):
+    """Why a request was refused."""
+
+    detail: str
+
+
 class PredictAnswer(BaseModel):
     """The answer to a request: one result per file, in the order they were sent."""
 
@@ -178,13 +184,35 @@ def _describe_form(many: bool) -> dict[str, Any]:
 PREDICT_BODY = _describe_form(many=True)
 IMAGE_BODY = _describe_form(many=False)
 REFUSALS: dict[int | str, dict[str, Any]] = {
-    400: {"description": "The body is no valid or no complete form, or holds too many files."},
-    408: {"description": "The images did not arrive in time."},
-    403: {"description": "A web page of another origin sent it."},
-    413: {"description": "The request is larger than the service allows."},
-    422: {"description": "No image could be read. The answer has the same form and says why, file by file."},
-    421: {"description": "The service is not known under this host name."},
-    503: {
-        "description": "The queue is full. The header Retry-After says after how many seconds to try again."
+    400: {
+        "model": Refusal,
+        "description": "The body is no valid or no complete form, or holds too many files.",
     },
+    403: {"model": Refusal, "description": "A web page of another origin sent it."},
+    408: {"model": Refusal, "description": "The images did not arrive in time."},
+    413: {"model": Refusal, "description": "The request is larger than the service allows."},
+    421: {"model": Refusal, "description": "The service is not known under this host name."},
+    422: {
+        "model": Refusal,
+        "description": "The image could not be read, or a field of the request is invalid.",
+    },
+    503: {
+        "model": Refusal,
+        "description": "The queue is full. The header Retry-After says after how many seconds to try again.",
+    },
+}
+PREDICT_REFUSALS: dict[int | str, dict[str, Any]] = REFUSALS | {
+    422: {
+        "model": PredictAnswer | Refusal,
+        "description": "No image could be read: the answer has its usual form and says why, file by file. Or a field "
+        "of the request is invalid.",
+    }
+}
+FEEDBACK_REFUSALS: dict[int | str, dict[str, Any]] = {
+    400: {"model": Refusal, "description": "The body is no JSON."},
+    403: REFUSALS[403],
+    404: {"model": Refusal, "description": "No such answer was given."},
+    413: REFUSALS[413],
+    421: REFUSALS[421],
+    422: {"model": Refusal, "description": "A field of the request is invalid."},
 }
