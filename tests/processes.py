@@ -15,7 +15,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import pytest
 import requests
 
 from projects import FinishedRun
@@ -91,3 +93,15 @@ def serve_study(run: FinishedRun, *words: str) -> Iterator[Served]:
     finally:
         process.kill()
         process.wait()
+
+
+def find_faults(page: Any) -> dict[str, list[str]]:
+    """Return what axe-core calls serious or critical on a browser's page, with the elements at fault."""
+    package = pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed")
+    page.evaluate((Path(package.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run().then((result) => result.violations)")
+    return {
+        fault["id"]: [node["html"] for node in fault["nodes"]][:3]
+        for fault in found
+        if fault["impact"] in ("serious", "critical")
+    }

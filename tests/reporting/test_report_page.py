@@ -13,6 +13,7 @@ import pytest
 from mammoscan.records.section import Section
 from mammoscan.reporting.facts import ReportContent
 from mammoscan.reporting.report import build_report
+from processes import find_faults
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = [
@@ -148,16 +149,7 @@ def test_a_phone_shows_it_without_scrolling_sideways(visit: Any, scheme: str) ->
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_serious_fault(visit: Any, scheme: str) -> None:
-    package = pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed")
-    script = (Path(package.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
     page = visit(color_scheme=scheme)
     page.locator('.pictures a[href="#cell-0-1"]').click()
     page.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
-    page.evaluate(script)
-    found = page.evaluate("axe.run().then((result) => result.violations)")
-    faults = {
-        fault["id"]: [node["html"] for node in fault["nodes"]][:3]
-        for fault in found
-        if fault["impact"] in ("serious", "critical")
-    }
-    assert faults == {}
+    assert find_faults(page) == {}

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from pictures import encode_dicom
+from processes import find_faults
 from services import CARD, FakeClassifier, Service, draw_png, run_service
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -300,6 +301,31 @@ def test_it_fits_a_phone_and_can_be_read_by_day_and_by_night(
     assert page.evaluate(FIND_LOWEST_CONTRAST)[0] >= 4.5
     assert page.said == []
     assert all(url.startswith((service.address, "data:", "blob:")) for url in page.asked)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_fault(service: Service, page: Any, scheme: str) -> None:
+    page.emulate_media(color_scheme=scheme)
+    page.goto(service.address)
+    page.locator("#card dl").wait_for()
+    assert find_faults(page) == {}
+    page.set_input_files(
+        "#choose",
+        [
+            make_file("dark.png", draw_png(25)),
+            make_file("white.png", draw_png(255)),
+            make_file("bad.png", b""),
+        ],
+    )
+    page.get_by_text("All 3 answered").wait_for()
+    page.get_by_text("The whole card").click()
+    assert find_faults(page) == {}
+    page.get_by_role("button", name="Enlarge", exact=True).first.click()
+    page.get_by_role("dialog").wait_for()
+    assert find_faults(page) == {}
+    page.goto(f"{service.address}/docs")
+    assert find_faults(page) == {}
 
 
 def test_images_can_be_dropped_anywhere_on_the_page(service: Service, page: Any) -> None:
