@@ -14,6 +14,7 @@ from mammoscan.figures.image_grids import draw_augmented, draw_sample_sheet, dra
 from mammoscan.figures.interval_charts import draw_ablation, draw_experiment_chart, draw_metric_intervals
 from mammoscan.figures.place_map import draw_place_map
 from mammoscan.figures.roc_curves import draw_precision_recall, draw_roc
+from mammoscan.figures.sample_flow import draw_sample_flow
 from mammoscan.figures.scans import draw_scan_map, draw_scan_sheet
 from mammoscan.figures.slide_map import draw_probability_map
 from mammoscan.figures.style import DPI, PHANTOM_STAMP, WIDTH, render_png
@@ -21,6 +22,7 @@ from mammoscan.figures.topology import draw_topology
 from mammoscan.figures.training_curves import draw_training_curves
 from mammoscan.imaging.views import AUTHOR_VIEWS
 from mammoscan.records.decision_curve import DecisionCurve, DecisionPoint
+from mammoscan.records.flow import FlowCount, FoldFlow, SampleFlow
 
 
 def measure(value, width=0.1):
@@ -100,6 +102,29 @@ def build_curve(points):
     )
 
 
+def build_flow(lockbox=False):
+    count = FlowCount(samples=119, patients=104, labels={"benign": 67, "malignant": 52})
+    reasons = (
+        "a normal scan: the question is about abnormalities only",
+        "no coordinates given",
+        "differs from its checksum in the list of published files, and modified files are not allowed",
+    )
+    return SampleFlow(
+        source_unit="scans",
+        found=322,
+        found_patients=161,
+        rejected={f"{reason}, {number}": 9 for number in range(3) for reason in reasons},
+        unit="regions",
+        samples=count,
+        lockbox=count if lockbox else None,
+        unused=count if lockbox else None,
+        used=count,
+        folds=[
+            FoldFlow(fold=n, sides=dict.fromkeys(("train", "validation", "test"), count)) for n in range(5)
+        ],
+    )
+
+
 def draw_map(probabilities, count, stamp):
     regions = pd.DataFrame({"rank": range(1, count + 1), "probability": 0.9, "side": 256.0})
     places = regions["rank"] * 200.0 - 100
@@ -140,7 +165,7 @@ PLACES = pd.DataFrame(
         "severities", "severities_none", "views", "author_views", "answers", "wrong",
         "wrong_explained", "none_wrong", "topology",
         "topology_none", "intervals", "intervals_none", "reliability", "reliability_none",
-        "decision_curve", "decision_curve_none",
+        "decision_curve", "decision_curve_none", "flow", "flow_lockbox",
         "experiments", "experiments_none", "ablation", "ablation_none", "places", "places_none",
         "slides", "slides_one", "slides_none",
         "scan_map", "scan_map_none",
@@ -199,6 +224,8 @@ def draw(request, samples, pixels, predictions, question):
         "intervals_none": lambda stamp: draw_metric_intervals({}, stamp),
         "reliability": lambda stamp: draw_reliability(BINS, stamp, positive="malignant"),
         "reliability_none": lambda stamp: draw_reliability(BINS[:1], stamp),
+        "flow": lambda stamp: draw_sample_flow(build_flow(), stamp),
+        "flow_lockbox": lambda stamp: draw_sample_flow(build_flow(lockbox=True), stamp),
         "decision_curve": lambda stamp: draw_decision_curve(build_curve(80), stamp),
         "decision_curve_none": lambda stamp: draw_decision_curve(build_curve(0), stamp),
         "experiments": lambda stamp: draw_experiment_chart(EXPERIMENTS, stamp),

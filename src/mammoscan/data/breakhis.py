@@ -24,6 +24,8 @@ CITATION = (
 )
 LICENCE = "CC BY 4.0"
 # What a reader of any number measured on this data set must know.
+DESIGN = "Existing images of biopsies, published as a collection: retrospective for this study."
+REFERENCE_STANDARD = "Pathologists, from the biopsy, as the publication says."
 LIMITS = (
     "One Brazilian laboratory in 2014, one microscope, surgical biopsies: nothing here was tried on slides of another "
     "laboratory, whose stain differs.",
@@ -157,6 +159,8 @@ IMAGE_SET = ImageSet(
     address=ADDRESS,
     citation=CITATION,
     licence=LICENCE,
+    design=DESIGN,
+    reference_standard=REFERENCE_STANDARD,
     limits=LIMITS,
     write_phantom=generator.write_phantom,
     generator=generator.GENERATOR,
@@ -217,6 +221,8 @@ IMAGE_SET_400X = ImageSet(
     address=ADDRESS,
     citation=CITATION,
     licence=LICENCE,
+    design=DESIGN,
+    reference_standard=REFERENCE_STANDARD,
     limits=(
         "Which of the images at 400X the table lists was someone's choice: the plain tree holds more of them.",
         *LIMITS,

@@ -19,6 +19,10 @@ CITATION = (
 )
 LICENCE = "As its publishers say: see the address"
 # What a reader of any number measured on this data set must know.
+DESIGN = "Retrospective: existing slides, published as a collection of patches."
+REFERENCE_STANDARD = (
+    "A pathologist delineated the tumour on the slide by hand; a patch bears the label of its place."
+)
 LIMITS = (
     "Every patient here has invasive ductal carcinoma: the question is where it lies, not who has it.",
     "One slide a patient, cut without overlap: neighbouring patches are alike, and only patients are independent.",
@@ -94,6 +98,8 @@ IMAGE_SET = ImageSet(
     address=ADDRESS,
     citation=CITATION,
     licence=LICENCE,
+    design=DESIGN,
+    reference_standard=REFERENCE_STANDARD,
     limits=LIMITS,
     write_phantom=generator.write_phantom,
     generator=generator.GENERATOR,

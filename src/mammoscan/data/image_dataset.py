@@ -52,6 +52,8 @@ class ImageSet:
         address: Where it is published.
         citation: What to cite.
         licence: What may be done with it.
+        design: How the images were collected.
+        reference_standard: Who set the labels, and how.
         limits: What a reader of any number measured on it must know.
         write_phantom: Fills an empty folder with a synthetic stand-in, if there is one.
         generator: Version of the phantom; raise it with any change of the pixels.
@@ -63,6 +65,8 @@ class ImageSet:
     address: str = ""
     citation: str = ""
     licence: str = ""
+    design: str = ""
+    reference_standard: str = ""
     limits: tuple[str, ...] = ()
     write_phantom: PhantomWriter | None = None
     generator: int = 1
@@ -131,6 +135,8 @@ def open_images(
         citation=known.citation,
         licence=known.licence,
         address=known.address,
+        design=known.design,
+        reference_standard=known.reference_standard,
         limits=known.limits,
     )
     # A phantom's folder stays a phantom, also where it is given as a folder or an archive.

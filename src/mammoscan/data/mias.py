@@ -32,6 +32,11 @@ LIMITS = (
     "A patient is taken to be a pair of consecutive scans, as the data set's notes say.",
     "The abnormal regions are where a radiologist marked them. Finding them in a whole scan is another, harder task.",
 )
+DESIGN = "Retrospective: existing screening films, published as a collection."
+REFERENCE_STANDARD = (
+    "A radiologist's markings, in the data set's notes. The notes do not say how benign and malignant were "
+    "established."
+)
 LICENCE = "Research use only, see Licence.txt beside the scans"
 _SCAN = re.compile(r"mdb([0-9]+)\.pgm", re.IGNORECASE)
 
@@ -74,6 +79,8 @@ def open_mias(
         citation=CITATION,
         licence=LICENCE,
         address=ADDRESS,
+        design=DESIGN,
+        reference_standard=REFERENCE_STANDARD,
         limits=LIMITS,
     )
     stamp = read_stamp(root) or read_stamp(home)

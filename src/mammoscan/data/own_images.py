@@ -85,6 +85,8 @@ def open_own_images(study: str, params: ImagesParams, folder: Path) -> DatasetRe
         patients_known=params.patients_known,
         citation=params.citation,
         licence=params.licence,
+        design=params.design,
+        reference_standard=params.reference_standard,
         limits=limits,
     )
     # A phantom's folder stays a phantom, also where somebody makes a study of it.

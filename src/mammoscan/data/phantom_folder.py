@@ -71,6 +71,8 @@ def mark_phantom(record: DatasetRecord) -> DatasetRecord:
             "citation": f"None: synthetic images in the layout of {record.title}, made by Mammoscan; no patients",
             "licence": "MIT, as Mammoscan: synthetic images",
             "address": "",
+            "design": "Simulated: a program drew the images; nothing was collected.",
+            "reference_standard": "The program that drew an image set its label.",
             "limits": ("Synthetic images: no figure here says anything of patients.", *record.limits),
         }
     )

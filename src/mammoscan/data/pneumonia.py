@@ -17,6 +17,10 @@ PARTS = ("train", "val", "test")
 NO_PART = "none"
 # person123_bacteria_456.jpeg; IM-0115-0001.jpeg; NORMAL2-IM-0501-0001.jpeg; IM-0629-0001-0002.jpeg
 _NAMES = re.compile(r"(?:person(\d+)_(bacteria|virus)_|((?:NORMAL2-)?IM-\d+)-)", re.IGNORECASE)
+DESIGN = "Retrospective: films that were taken in routine care, published as a collection."
+REFERENCE_STANDARD = (
+    "Physicians read the films: the publication tells of two, and of a third for its test folder."
+)
 LIMITS = (
     "Children of one to five years of one hospital in Guangzhou, front views: nothing here was tried on adults or on "
     "films of another hospital.",
@@ -79,6 +83,8 @@ IMAGE_SET = ImageSet(
         "Classification, Mendeley Data, v2, doi:10.17632/rscbjbr9sj.2"
     ),
     licence="CC BY 4.0",
+    design=DESIGN,
+    reference_standard=REFERENCE_STANDARD,
     limits=LIMITS,
     write_phantom=phantom.write_phantom,
     generator=phantom.GENERATOR,

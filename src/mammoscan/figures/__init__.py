@@ -11,6 +11,7 @@ from mammoscan.figures.image_grids import draw_augmented, draw_sample_sheet, dra
 from mammoscan.figures.interval_charts import draw_ablation, draw_experiment_chart, draw_metric_intervals
 from mammoscan.figures.place_map import draw_place_map
 from mammoscan.figures.roc_curves import draw_precision_recall, draw_roc
+from mammoscan.figures.sample_flow import draw_sample_flow
 from mammoscan.figures.scans import draw_scan, draw_scan_map, draw_scan_sheet
 from mammoscan.figures.search_trials import draw_trials
 from mammoscan.figures.topology import draw_topology
@@ -30,6 +31,7 @@ __all__ = [
     "draw_precision_recall",
     "draw_reliability",
     "draw_roc",
+    "draw_sample_flow",
     "draw_sample_sheet",
     "draw_scan",
     "draw_scan_map",

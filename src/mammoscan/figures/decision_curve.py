@@ -69,7 +69,7 @@ def draw_decision_curve(curve: DecisionCurve, stamp: str) -> Figure:
         xlim=(0, places[-1]),
         ylim=(-0.35 * top, 1.12 * top),
         xlabel=f"Threshold probability of {curve.positive}",
-        ylabel=f"Net benefit per {curve.unit.removesuffix('s')}",
+        ylabel="Net benefit",
     )
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     style_axes(axes)

@@ -38,6 +38,11 @@ class ImagesParams(Block):
     unpack_limit_gb: float = Field(8.0, gt=0, description="largest size in GB that an archive may unpack to")
     citation: str = Field("", description="what to cite")
     licence: str = Field("", description="what may be done with the images")
+    design: str = Field(
+        "",
+        description="how the images were collected, e.g. retrospectively, where and when; for the checklist",
+    )
+    reference_standard: str = Field("", description="who set the labels, and how; for the checklist")
 
     @property
     def patients_known(self) -> bool:

@@ -26,6 +26,8 @@ class DatasetRecord(Record):
         citation: What to cite.
         licence: What may be done with the files.
         address: Where they are published.
+        design: How the images were collected, e.g. retrospectively; empty where nobody said.
+        reference_standard: Who set the labels, and how; empty where nobody said.
         limits: What a reader of any number measured on them must know.
         changed: Files whose checksum differs from the published one.
         missing: Published files that are not there.
@@ -46,6 +48,8 @@ class DatasetRecord(Record):
     citation: str = ""
     licence: str = ""
     address: str = ""
+    design: str = ""
+    reference_standard: str = ""
     limits: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()

@@ -13,6 +13,7 @@ CAPTIONS: dict[str, str] = {
     "reliability": "Below the dotted line probabilities are stated too high, above it too low. "
     "The bars below say how many samples bear each probability.",
     "calibration": "The same samples on both sides: calibration moves the probabilities, not their order.",
+    "sample_flow": "From what was found to the sides of each fold; what left on the way stands at the right.",
     "decision_curve": "Deciding by the model is worth it where its curve lies above both calling all and calling "
     "none. Further right, a false alarm costs more.",
     "wrong_gallery": "The mistakes that the network was surest of: "

@@ -28,7 +28,7 @@ def build_decision_section(curve: DecisionCurve) -> Section:
     )
     shown = [point for point in curve.points if any(abs(point.threshold - at) < 1e-9 for at in SHOWN)]
     table = Table(
-        caption=f"Net benefit per {curve.unit.removesuffix('s')}; calling none has 0",
+        caption=f"Net benefit, as a share of the {curve.unit}; calling none has 0",
         columns=(
             "Threshold probability",
             "Model",

@@ -62,6 +62,8 @@ def load_environment(escape: bool) -> Environment:
     environment.filters.update(
         measure=lambda value: format_measure(value) if isinstance(value, Mapping) else value,
         count=lambda value: f"{int(value):,}",
+        # A number that was estimated: two digits are all that it bears.
+        round_up=lambda value: int(-(-value // (step := 10 ** max(0, len(str(int(value))) - 2))) * step),
         fixed=lambda value, digits=2: f"{value:.{digits}f}",
         quantile=lambda values, share: float(np.quantile(values, share)),
         percent=lambda share, digits=0: "–" if share is None else f"{100 * share:.{digits}f} %",

@@ -21,7 +21,15 @@ from matplotlib.figure import Figure
 from mammoscan import figures
 from mammoscan.datasets import Bundle
 from mammoscan.errors import MammoscanError
-from mammoscan.evaluation import calibration, classification_report, decision_curve, leak_audit, metrics
+from mammoscan.evaluation import (
+    calibration,
+    classification_report,
+    decision_curve,
+    leak_audit,
+    metrics,
+    sample_flow,
+    sample_size,
+)
 from mammoscan.evaluation.splits import find_lockbox_rows, find_used_rows
 from mammoscan.figures.error_gallery import pick_cells
 from mammoscan.figures.image_grids import pick_spread
@@ -33,12 +41,15 @@ from mammoscan.models.preprocessing import choose_scale
 from mammoscan.params import EvaluationParams, MachineParams, Question, Recipe, SplitParams, ViewParams
 from mammoscan.records.dataset import DatasetRecord
 from mammoscan.records.decision_curve import DecisionCurve
+from mammoscan.records.flow import SampleFlow
 from mammoscan.records.history import Histories
 from mammoscan.records.run_info import RunInfo
+from mammoscan.records.sample_size import SampleSize
 from mammoscan.records.section import Section
 from mammoscan.reporting.compose import compose_report
 from mammoscan.reporting.decision_section import build_decision_section
 from mammoscan.reporting.facts import HEADLINE, ReportInputs
+from mammoscan.reporting.flow_section import build_flow_section
 from mammoscan.reporting.format import describe_changes
 from mammoscan.reporting.report import build_report
 from mammoscan.reporting.variants import VARIANTS, read_variants
@@ -160,6 +171,34 @@ def draw_reliability(record: DatasetRecord, calibration: dict[str, Any], questio
 def draw_decision_curve(record: DatasetRecord, decision_curve: DecisionCurve) -> Figure:
     """Draw the net benefit of deciding by the network at each threshold probability."""
     return figures.draw_decision_curve(decision_curve, choose_stamp(record))
+
+
+def count_flow(
+    record: DatasetRecord,
+    rejected: pd.DataFrame,
+    samples: pd.DataFrame,
+    folds: pd.DataFrame,
+    question: Question,
+) -> SampleFlow:
+    """Count patients and images: found, left out with reasons, set aside, and on each side of each fold."""
+    return sample_flow.count_flow(record, rejected, samples, folds, question)
+
+
+def plan_sample_size(
+    predictions: pd.DataFrame, question: Question, evaluation: EvaluationParams
+) -> SampleSize:
+    """Compute how wide the intervals of so many patients are to be expected, whatever the network."""
+    return sample_size.plan_sample_size(predictions, question, evaluation)
+
+
+def draw_sample_flow(record: DatasetRecord, flow: SampleFlow) -> Figure:
+    """Draw the flow of patients and images."""
+    return figures.draw_sample_flow(flow, choose_stamp(record))
+
+
+def write_flow_section(flow: SampleFlow, sample_size: SampleSize) -> Section:
+    """Say who and what was counted, and what so many patients can show."""
+    return build_flow_section(flow, sample_size)
 
 
 def write_decision_curve_section(decision_curve: DecisionCurve) -> Section:

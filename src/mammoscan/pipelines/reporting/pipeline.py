@@ -78,6 +78,15 @@ def create_page(study: Study, figures: Iterable[str] = (), sections: Iterable[st
     decisions = Node(
         nodes.measure_decision_curve, list(MEASURED), "decision_curve", name="measure_decision_curve"
     )
+    counts = [
+        Node(
+            nodes.count_flow,
+            ["raw", "rejected", "samples", "folds", "params:question"],
+            "flow",
+            name="count_flow",
+        ),
+        Node(nodes.plan_sample_size, list(MEASURED), "sample_size", name="plan_sample_size"),
+    ]
     steps = [
         Node(nodes.measure_calibration, list(MEASURED), "calibration", name="measure_calibration"),
         draw("roc", "predictions", "params:question", "metrics"),
@@ -85,6 +94,8 @@ def create_page(study: Study, figures: Iterable[str] = (), sections: Iterable[st
         draw("metric_intervals", "metrics"),
         draw("reliability", "calibration", "params:question"),
         draw("decision_curve", "decision_curve"),
+        draw("sample_flow", "flow"),
+        Node(nodes.write_flow_section, ["flow", "sample_size"], "flow_section", name="write_flow_section"),
         Node(
             nodes.write_decision_curve_section,
             "decision_curve",
@@ -126,13 +137,13 @@ def create_page(study: Study, figures: Iterable[str] = (), sections: Iterable[st
                 "subgroups": "subgroup_metrics",
                 "views": "params:views",
             }
-            | name_parts(shown, ("decision_curve", *sections)),
+            | name_parts(shown, ("decision_curve", *sections, "flow")),
             "report",
             name="write_report",
         )
     )
     return (
-        place_nodes([subgroups, decisions], study, box=MEASURING)
+        place_nodes([subgroups, decisions, *counts], study, box=MEASURING)
         + create_explanations(study)
         + place_nodes(steps, study, box=REPORT)
     )
