@@ -71,8 +71,9 @@ def find_needed(positive: int, negative: int, level: float, folds: int, auc: flo
     total = positive + negative
 
     def is_enough(patients: int) -> bool:
-        sides = (round(patients * side / total) for side in (positive, negative))
-        width = expect_auc_width(auc, *sides, level, folds)
+        width = expect_auc_width(
+            auc, round(patients * positive / total), round(patients * negative / total), level, folds
+        )
         return width is not None and width <= WANTED
 
     low, high = 2, MAX_NEEDED

@@ -26,9 +26,11 @@ class Section(Record):
         paragraphs: Sentences that stand first.
         tables: Tables below them.
         figures: Names of the report's figures that are shown here.
+        folded: Whether it is closed until a reader opens it.
     """
 
     title: str
     paragraphs: tuple[str, ...] = ()
     tables: tuple[Table, ...] = ()
     figures: tuple[str, ...] = ()
+    folded: bool = False

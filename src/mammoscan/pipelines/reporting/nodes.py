@@ -46,6 +46,8 @@ from mammoscan.records.history import Histories
 from mammoscan.records.run_info import RunInfo
 from mammoscan.records.sample_size import SampleSize
 from mammoscan.records.section import Section
+from mammoscan.reporting.checklist import ChecklistFacts, build_checklist_section, fill_checklist
+from mammoscan.reporting.checklist import write_checklist as render_checklist
 from mammoscan.reporting.compose import compose_report
 from mammoscan.reporting.decision_section import build_decision_section
 from mammoscan.reporting.facts import HEADLINE, ReportInputs
@@ -362,6 +364,47 @@ def gather_explanations(
     shown = shown[["sample_id", "fold"]].astype({"sample_id": str})
     found = pd.concat(tables, ignore_index=True).astype({"sample_id": str})
     return shown.merge(found, on=["sample_id", "fold"], how="inner")
+
+
+def write_checklist(
+    record: DatasetRecord,
+    run_info: RunInfo,
+    question: Question,
+    evaluation: EvaluationParams,
+    training: Recipe,
+    views: ViewParams,
+    split: SplitParams,
+    **entries: Any,
+) -> tuple[str, Section]:
+    """Fill in what CLAIM 2024 and TRIPOD+AI ask for, as far as the run knows; the rest is left to the author.
+
+    Args:
+        record: The data set.
+        run_info: The run.
+        question: The parameters are named here with their types: Kedro reads them as these.
+        evaluation: Likewise.
+        training: Likewise.
+        views: Likewise.
+        split: Likewise.
+        entries: The other entries, by the names of ``ChecklistFacts``' fields.
+
+    Returns:
+        The checklist as Markdown, and as a section of the report.
+    """
+    entries["calibration"] = entries.get("calibration", {}).get("cnn", {})
+    checklist = fill_checklist(
+        ChecklistFacts(
+            record=record,
+            run_info=run_info,
+            question=question,
+            evaluation=evaluation,
+            training=training,
+            views=views,
+            split=split,
+            **entries,
+        )
+    )
+    return render_checklist(checklist), build_checklist_section(checklist)
 
 
 def write_report(

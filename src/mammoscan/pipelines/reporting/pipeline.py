@@ -62,7 +62,7 @@ def create_measuring(study: Study, box: str = "") -> Pipeline:
 
 
 def create_page(study: Study, figures: Iterable[str] = (), sections: Iterable[str] = ()) -> Pipeline:
-    """Return the figures of a study and the page that holds them.
+    """Return the figures of a study, its checklist, and the page that holds them.
 
     Args:
         study: Whose page it is.
@@ -118,6 +118,27 @@ def create_page(study: Study, figures: Iterable[str] = (), sections: Iterable[st
         ),
         draw("topology", "network", "params:question"),
     ]
+    known = ["metrics", "leak_audit", "histories", "flow", "sample_size", "decision_curve", "calibration"]
+    # Where a final model is trained, more is known of it.
+    sections = tuple(sections)
+    known += [name for name in ("trust", "repeats") if name in sections]
+    steps.append(
+        Node(
+            nodes.write_checklist,
+            {
+                "record": "raw",
+                "run_info": "params:run.info",
+                **{
+                    name: f"params:{name}"
+                    for name in ("question", "evaluation", "training", "views", "split")
+                },
+                "subgroups": "subgroup_metrics",
+                **{name: name for name in known},
+            },
+            ["checklist", "checklist_section"],
+            name="write_checklist",
+        )
+    )
     shown = [
         "confusion_matrix",
         *figures,
@@ -137,7 +158,7 @@ def create_page(study: Study, figures: Iterable[str] = (), sections: Iterable[st
                 "subgroups": "subgroup_metrics",
                 "views": "params:views",
             }
-            | name_parts(shown, ("decision_curve", *sections, "flow")),
+            | name_parts(shown, ("decision_curve", *sections, "flow", "checklist")),
             "report",
             name="write_report",
         )
