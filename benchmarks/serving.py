@@ -35,6 +35,7 @@ def write_model(folder: Path, runtime: str) -> Path:
     """An untrained network of the study's kind: how fast it answers does not depend on what it learnt."""
     from mammoscan.models import build_network
     from mammoscan.params import Recipe, ViewParams
+    from mammoscan.serving.manifest import write_manifest
 
     shape = (48, 48, 1)
     recipe = Recipe(epochs=1, scale="standard")
@@ -58,12 +59,14 @@ def write_model(folder: Path, runtime: str) -> Path:
         from mammoscan.serving.export import export_model
 
         export_model(folder, np.random.default_rng(0).integers(0, 256, (16, *shape)).astype(np.uint8), 16)
+    write_manifest(folder)
     return folder
 
 
 @contextmanager
-def start_service(model: str, study: str, runtime: str, batch: int) -> Iterator[int]:
-    command = [sys.executable, "-m", "mammoscan.commands", "serve", "--port", "0", "--max-waiting", "256"]
+def start_service(model: str, study: str, runtime: str, batch: int, waiting: int = 256) -> Iterator[int]:
+    command = [sys.executable, "-m", "mammoscan.commands", "serve", "--port", "0"]
+    command += ["--max-waiting", str(waiting)]
     command += ["--study", study, "--model", model, "--runtime", runtime, "--batch", str(batch)]
     server = subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"}
