@@ -46,7 +46,8 @@ def draw_wrong_gallery(
         model: Whose predictions.
         threshold: With two labels, the probability from which the answer is the positive one.
         columns: Images in a row.
-        heats: For sample and fold, ``uint8 [H, W]``: what speaks for the answer, shown beside the image.
+        heats: For sample and fold, ``uint8 [H, W]``: what speaks for the answer, shown beside the image; where
+            there are any, images without one are left out.
     """
     title = "Wrong predictions, most confident first"
     chosen = predictions[predictions["model"] == model]
@@ -58,7 +59,11 @@ def draw_wrong_gallery(
             if len(chosen)
             else f"{name_model(model)}: no predictions.",
         )
-    shown = wrong.head(limit)
+    names = zip(wrong["sample_id"].astype(str), wrong["fold"].astype(int), strict=True)
+    known = wrong[[name in (heats or {}) for name in names]]
+    # Only the surest of each cell are explained: the others would leave a gap beside them.
+    heats = heats if len(known) else None
+    shown = (known if heats else wrong).head(limit)
     # An explanation takes a place of its own, beside its image.
     places = 2 if heats else 1
     columns += columns % places
@@ -86,11 +91,7 @@ def draw_wrong_gallery(
         show_image(grid[places * index], image, caption)
         if heats:
             axes = grid[places * index + 1]
-            heat = heats.get((str(row["sample_id"]), int(row["fold"])))
-            if heat is None:
-                axes.axis("off")
-            else:
-                show_image(axes, overlay_heat(image, heat))
+            show_image(axes, overlay_heat(image, heats[str(row["sample_id"]), int(row["fold"])]))
     if heats:
         draw_scale(figure, 0.6, 0.45, 2.6)
     return figure
