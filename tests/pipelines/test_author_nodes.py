@@ -115,3 +115,21 @@ def read_words(figure: Any) -> str:
     figure.canvas.draw()
     texts = figure.findobj(lambda artist: hasattr(artist, "get_text"))
     return " ".join(" ".join(text.get_text().split()) for text in texts)
+
+
+def test_severities_are_drawn_and_tabulated_before_and_after_either_balancing() -> None:
+    columns = ["group", "severity", "before", "after"]
+    by_class, fully = (
+        {
+            "class_counts": pd.DataFrame(
+                [("CALC", "benign", 144, kept), ("NORM", "normal", 2484, 2 * kept)], columns=columns
+            )
+        }
+        for kept in (120, 48)
+    )
+    section = nodes.describe_severities(by_class, fully)
+    assert section.figures == ("severity_counts",)
+    assert section.tables[0].rows == (("CALC", "benign", 144, 120, 48), ("NORM", "normal", 2484, 240, 96))
+    figure = nodes.draw_severity_counts(make_dataset_record(), by_class, fully)
+    titles = [axes.get_title() for axes in figure.axes]
+    assert titles == ["before: 2,628", "class-balanced: 360", "fully balanced: 144"]

@@ -11,6 +11,7 @@ from mammoscan import figures
 from mammoscan.datasets import Bundle
 from mammoscan.pipelines.reporting.nodes import choose_stamp
 from mammoscan.records.dataset import DatasetRecord
+from mammoscan.records.section import Section, Table
 from mammoscan.reporting.format import format_percent
 from mammoscan.reporting.variants import MEASURES, VARIANTS, list_experiments, read_variants
 from mammoscan.studies import ABLATION
@@ -129,3 +130,30 @@ def draw_experiments(record: DatasetRecord, experiments: pd.DataFrame) -> Figure
 def draw_severity_counts(record: DatasetRecord, by_class: Bundle, fully: Bundle) -> Figure:
     """Draw the severities of each class before balancing, class-balanced and fully balanced, as the article does."""
     return figures.draw_severity_counts(by_class["class_counts"], fully["class_counts"], choose_stamp(record))
+
+
+def describe_severities(by_class: Bundle, fully: Bundle) -> Section:
+    """Put the same counts into a section of the report, with the figure."""
+    counts = by_class["class_counts"].merge(
+        fully["class_counts"][["group", "severity", "after"]],
+        on=["group", "severity"],
+        suffixes=("", "_full"),
+    )
+    rows = [
+        (
+            str(row["group"]),
+            str(row["severity"]),
+            int(row["before"]),
+            int(row["after"]),
+            int(row["after_full"]),
+        )
+        for row in counts.to_dict("records")
+    ]
+    table = Table(
+        caption="Images of each class and severity",
+        columns=("class", "severity", "before", "class-balanced", "fully balanced"),
+        rows=tuple(rows),
+    )
+    return Section(
+        title="Severities before and after balancing", tables=(table,), figures=("severity_counts",)
+    )

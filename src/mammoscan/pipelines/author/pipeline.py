@@ -95,6 +95,12 @@ def create_experiments_page() -> Pipeline:
             name="draw_severity_counts",
         ),
         Node(
+            nodes.describe_severities,
+            ["all_classes_class.results", "all_classes_full.results"],
+            "severities_section",
+            name="describe_severities",
+        ),
+        Node(
             write_report,
             inputs
             | {
@@ -102,6 +108,7 @@ def create_experiments_page() -> Pipeline:
                 "reproduction": "reproduction",
                 "experiment_chart_figure": "experiment_chart_figure",
                 "severity_counts_figure": "severity_counts_figure",
+                "severities_section": "severities_section",
             },
             "report",
             name="write_report",
