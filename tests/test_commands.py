@@ -57,6 +57,22 @@ def test_runs_are_listed_with_their_headline_and_report_the_newest_first(
     assert "no run of nothing" in run_command("runs", "--study", "nothing")[1]
 
 
+def test_the_trainings_of_a_run_are_listed_while_they_go_on(tracked: mlflow.MlflowClient) -> None:
+    newest = list_ids(tracked)[0]
+    fold = open_child(tracked, newest, "fold_0")
+    for epoch, loss in ((1, 0.9), (2, 0.75)):
+        tracked.log_metric(fold, "loss", loss, step=epoch)
+        tracked.log_metric(fold, "val_accuracy", 0.625, step=epoch)
+    code, output = run_command("runs", newest[:12])
+    assert code == 0, output
+    [row] = [line for line in output.splitlines() if line.startswith("fold_0")]
+    assert row.split() == ["fold_0", "running", "2", "0.750", "-", "-", "0.625", "-", "-"]
+    assert run_command("runs", "zzz") == (
+        1,
+        "Error: runs: found no run zzz, expected one of those that mammoscan runs lists\n",
+    )
+
+
 def test_the_newest_report_is_opened(tracked: mlflow.MlflowClient, monkeypatch: pytest.MonkeyPatch) -> None:
     newest, oldest = list_ids(tracked)[0], list_ids(tracked)[-1]
     assert newest in run_command("open", "--print")[1]

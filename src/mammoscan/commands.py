@@ -297,23 +297,40 @@ def open_classifier(study: str, model: str, runtime: Runtime, public_key: Path |
 
 
 @main.command(context_settings=SHOW_DEFAULTS)
+@click.argument("run", required=False)
 @click.option("--study", help="Only this study's. [default: all]")
 @click.option("--last", default=20, type=click.IntRange(1), help="How many, the newest first.")
-def runs(study: str | None, last: int) -> None:
-    """List what was run: id, time, study, data, headline and report."""
-    from mammoscan.serving.model_files import read_tracking_uri
-    from mammoscan.tracking.summaries import list_summaries
+def runs(run: str | None, study: str | None, last: int) -> None:
+    """List what was run: id, time, study, data, headline and report.
 
-    found = list_summaries(read_tracking_uri(), study)
+    With RUN, an MLflow run's id or its first characters, list its trainings, also while they go on: status, epoch,
+    losses, accuracies and the AUC of each fold's test side.
+    """
+    from mammoscan.errors import MammoscanError
+    from mammoscan.serving.model_files import read_tracking_uri
+    from mammoscan.tracking.summaries import SCORES, list_summaries, list_trainings
+
+    uri = read_tracking_uri()
+    found = [one for one in list_summaries(uri, study) if one.id.startswith(run or "")]
+    if run and not found:
+        raise MammoscanError(f"runs: found no run {run}, expected one of those that mammoscan runs lists")
     if not found:
         click.echo(f"no run of {study}" if study else "no run yet: kedro run --pipeline mias")
-    for run in found[:last]:
-        headline = run.headline or run.status
+    for one in found[: 1 if run else last]:
+        headline = one.headline or one.status
         click.echo(
-            f"{run.id}  {run.started:%Y-%m-%d %H:%M}  {run.study:<20} {run.data:<8} {run.protocol:<7}  {headline}"
+            f"{one.id}  {one.started:%Y-%m-%d %H:%M}  {one.study:<20} {one.data:<8} {one.protocol:<7}  {headline}"
         )
-        if run.report:
-            click.echo(f"{'':34}{run.report}")
+        if one.report:
+            click.echo(f"{'':34}{one.report}")
+    if run:
+        click.echo(
+            f"{'training':<24} {'status':<9} {'epoch':>5} " + " ".join(f"{name:>12}" for name in SCORES)
+        )
+        for training in list_trainings(uri, found[0].id):
+            scores = (f"{training.scores[name]:.3f}" if name in training.scores else "-" for name in SCORES)
+            row = " ".join(f"{score:>12}" for score in scores)
+            click.echo(f"{training.part:<24} {training.status:<9} {training.epoch:>5} {row}")
 
 
 @main.command("open")

@@ -26,7 +26,7 @@ from mammoscan.params import MachineParams, Recipe, ScanGridParams, ViewParams
 from mammoscan.records.card import Card, WindowInput
 from mammoscan.serving.classifier import OUT_OF_DISTRIBUTION_WARNING, Classifier
 from mammoscan.serving.export import export_model
-from mammoscan.serving.log_model import log_model, name_registered
+from mammoscan.serving.log_model import describe_version, log_model, name_registered
 from mammoscan.serving.manifest import write_manifest
 from mammoscan.serving.model_files import find_model
 from mammoscan.serving.pyfunc_model import PackagedClassifier
@@ -285,6 +285,25 @@ def test_only_what_was_trained_on_real_patients_kept_apart_is_registered(
     data: str, protocol: str, name: str | None
 ) -> None:
     assert name_registered(make_card(TWO, data=data, protocol=protocol)) == name
+
+
+def test_a_registered_version_carries_the_headline_and_is_no_champion(tracked: str, tmp_path: Path) -> None:
+    network = tmp_path / "network.keras"
+    build_network("small_cnn", PIXELS.shape[1:], 2, 3).save(network)
+    columns = {"auc_within_folds": "0.70 [0.60, 0.80]", "patients": "80"}
+    for number in ("1", "2"):
+        with mlflow.start_run(experiment_id=tracked) as run:
+            address = log_model(network, make_card(TWO, data="real"))
+            assert address == f"models:/mammoscan-mias/{number}"
+            describe_version(address, columns, run.info.run_id)
+    client = mlflow.MlflowClient()
+    version = client.get_model_version_by_alias("mammoscan-mias", "candidate")
+    assert str(version.version) == "2"
+    assert version.tags == columns
+    assert version.description.startswith(
+        "auc within folds: 0.70 [0.60, 0.80]; patients: 80. The report is in run "
+    )
+    assert list(client.get_registered_model("mammoscan-mias").aliases) == ["candidate"]
 
 
 def test_latest_is_the_newest_registered_version(tracked: str, tmp_path: Path) -> None:

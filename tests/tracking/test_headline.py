@@ -6,7 +6,12 @@ import pytest
 
 from mammoscan.params import Recipe
 from mammoscan.tracking.flatten import flatten_metrics, format_intervals, list_fold_auc
-from mammoscan.tracking.headline import describe_headline, describe_recipe, write_description
+from mammoscan.tracking.headline import (
+    describe_headline,
+    describe_recipe,
+    link_curves,
+    write_description,
+)
 
 
 def measure(value: float | None) -> dict[str, float | None]:
@@ -45,6 +50,13 @@ def test_a_phantoms_run_says_so_in_the_list_and_on_its_page() -> None:
     assert "AUC within folds PHANTOM 0.70 [0.60, 0.80] on 80 patients; best baseline: texture" in page
     assert "report.html" in page
     assert "![roc.png](get-artifact?path=roc.png&run_uuid=abc)" in page
+
+
+def test_the_curves_of_all_trainings_are_one_link_away() -> None:
+    link = link_curves("7", ["abc", "def"])
+    assert "#/metric?runs=%5B%22abc%22%2C%20%22def%22%5D&" in link
+    assert link in write_description("abc", "real", {}, {}, ["report.html"], link)
+    assert link_curves("7", []) == ""
 
 
 def test_a_run_of_variants_lists_them() -> None:

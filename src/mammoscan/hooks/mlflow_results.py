@@ -32,6 +32,7 @@ from mammoscan.tracking.headline import (
     RECIPE,
     describe_headline,
     describe_recipe,
+    link_curves,
     write_description,
 )
 from mammoscan.tracking.live import STARTED_VARIABLE, find_variant
@@ -86,11 +87,12 @@ class RunResults:
         """
         run = mlflow.active_run()
         assert run is not None
-        self._root = run.info.run_id
+        self._root, self._experiment = run.info.run_id, run.info.experiment_id
         self._client = mlflow.MlflowClient()
         self._main, self._made, self._catalog, self._records = main, sorted(made), catalog, records
         kinds = {record.kind for record in records}
         self._kind = next((kind for kind in (*STAMPS, "real") if kind in kinds), None)
+        self._trainings: list[str] = []
         self._sent = {main: _Sent(self._root)}
         for study, variant in find_variants(made).items():
             self._sent[study] = _Sent(open_child(self._client, self._root, variant))
@@ -164,16 +166,18 @@ class RunResults:
         for study, part, history in histories:
             variant = find_variant(study)
             child = open_child(self._client, self._root, "/".join(word for word in (variant, part) if word))
+            self._trainings.append(child)
+            # What does not change while it trains are parameters: MLflow draws a chart of each metric.
             facts = {
                 "epochs": len(history.epochs),
-                "best_epoch": history.best_epoch,
                 "images": history.images,
-                "parameters": history.parameters,
-                "seconds": history.seconds,
+                "weights": history.parameters,
+                "network": history.network,
             }
+            metrics = {"best_epoch": history.best_epoch, "seconds": history.seconds}
             if (study, part) in fold_auc:
-                facts["auc"] = fold_auc[study, part]
-            log_batch(self._client, child, metrics=facts)
+                metrics["auc"] = fold_auc[study, part]
+            log_batch(self._client, child, params=facts, metrics=metrics)
             self._client.set_terminated(child, "FINISHED")
 
     def _send_headlines(self, version: str | None) -> None:
@@ -185,7 +189,8 @@ class RunResults:
         }
         for study, sent in self._sent.items():
             of = parts if study == self._main else {}
-            text = write_description(sent.run_id, self._kind, sent.columns, of, sent.files)
+            curves = link_curves(self._experiment, self._trainings) if study == self._main else ""
+            text = write_description(sent.run_id, self._kind, sent.columns, of, sent.files, curves)
             if sent.columns or of:
                 log_batch(self._client, sent.run_id, tags={"mlflow.note.content": text})
         if version is not None:

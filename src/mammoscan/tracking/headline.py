@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from mammoscan.params import Recipe
 from mammoscan.tracking.child_runs import STAMPS
@@ -39,6 +39,7 @@ EXPERIMENT_TAGS = {
         {"selectedColumns": list(COLUMNS), "columnOrder": list(COLUMNS), "columnWidths": COLUMNS}
     ),
 }
+MAX_CURVES = 50
 # Pictures that say most, the best first.
 PICTURES = ("roc.png", "confusion_matrix.png")
 
@@ -89,8 +90,30 @@ def describe_headline(metrics: Mapping[str, Any], kind: str | None) -> dict[str,
     return columns
 
 
+def link_curves(experiment_id: str, trainings: Sequence[str]) -> str:
+    """Return a link to the losses of a run's trainings in one chart; nothing where nothing was trained.
+
+    Args:
+        experiment_id: Where they are.
+        trainings: The ids of the trainings' runs.
+    """
+    query = {
+        "runs": list(trainings)[:MAX_CURVES],
+        "metric": "loss",
+        "experiments": [experiment_id],
+        "plot_metric_keys": ["loss", "val_loss"],
+    }
+    words = urlencode({key: json.dumps(value) for key, value in query.items()}, quote_via=quote)
+    return f"[Losses of all trainings in one chart](#/metric?{words}&x_axis=step)" if trainings else ""
+
+
 def write_description(
-    run_id: str, kind: str | None, columns: Mapping[str, str], parts: Mapping[str, str], files: Sequence[str]
+    run_id: str,
+    kind: str | None,
+    columns: Mapping[str, str],
+    parts: Mapping[str, str],
+    files: Sequence[str],
+    curves: str = "",
 ) -> str:
     """Return the text on top of a run's page, in Markdown.
 
@@ -100,6 +123,7 @@ def write_description(
         columns: The run's own headline; empty where it has none.
         parts: The AUC of each variant, where there are any.
         files: Names of the run's artifacts.
+        curves: A link to them.
     """
     blocks = []
     if kind == "phantom":
@@ -112,8 +136,8 @@ def write_description(
     if parts:
         rows = "\n".join(f"| {name} | {auc} |" for name, auc in parts.items())
         blocks.append(f"| variant | AUC within folds |\n|---|---|\n{rows}")
-    if "report.html" in files:
-        blocks.append("The whole report is `report.html` among the artifacts.")
+    where = "The whole report is `report.html` among the artifacts." if "report.html" in files else ""
+    blocks += [text for text in (f"{where} {curves}".strip(),) if text]
     picture = next((name for name in PICTURES if name in files), None)
     if picture is not None:
         blocks.append(f"![{picture}](get-artifact?{urlencode({'path': picture, 'run_uuid': run_id})})")

@@ -11,11 +11,13 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from mammoscan.errors import MammoscanError
-from mammoscan.tracking.child_runs import PARENT, list_children
+from mammoscan.tracking.child_runs import PARENT, PART, list_children
 from mammoscan.tracking.headline import AUC
 
 MAX_RUNS = 1000
 REPORT = "report.html"
+# Of a training, as a person reads them from left to right.
+SCORES = ("loss", "val_loss", "accuracy", "val_accuracy", "val_auc", "auc")
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,37 @@ def list_summaries(
         for run in runs
         if PARENT not in run.data.tags
     ]
+
+
+@dataclass(frozen=True)
+class TrainingSummary:
+    """How far a training has come: one of the runs under a run.
+
+    Attributes:
+        part: What is trained, e.g. ``fold_0``.
+        status: As MLflow has it, in small letters.
+        epoch: The last one.
+        scores: Its losses and accuracies, and the AUC of the fold's test side once that is measured.
+    """
+
+    part: str
+    status: str
+    epoch: int
+    scores: dict[str, float]
+
+
+def list_trainings(tracking_uri: str, run_id: str) -> list[TrainingSummary]:
+    """Return the trainings under a run in the order in which they began."""
+    import mlflow
+
+    client = mlflow.MlflowClient(tracking_uri, tracking_uri)
+    found = []
+    for child in list_children(client, client.get_run(run_id)):
+        scores = {name: child.data.metrics[name] for name in SCORES if name in child.data.metrics}
+        if "loss" in scores:
+            epoch = max(one.step for one in client.get_metric_history(child.info.run_id, "loss"))
+            found.append(TrainingSummary(child.data.tags[PART], child.info.status.lower(), epoch, scores))
+    return found
 
 
 def delete_runs(tracking_uri: str, summaries: list[RunSummary]) -> None:

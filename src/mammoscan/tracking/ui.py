@@ -15,7 +15,11 @@ from mammoscan.errors import MammoscanError
 from mammoscan.tracking.headline import VIEW
 
 # It answers sooner, and with a quarter of the memory; nothing here needs MLflow's jobs.
-SETTINGS = {"MLFLOW_WORKERS": "1", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+SETTINGS = {
+    "MLFLOW_WORKERS": "1",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    "PYTHONWARNINGS": "ignore",
+}
 MAX_START_S = 120
 
 
