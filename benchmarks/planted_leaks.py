@@ -138,7 +138,9 @@ def measure_study(pixels: np.ndarray, patients: np.ndarray, planted: int) -> dic
         "false alarms, certain": f"{(scores > clean.certain).sum()}",
         "seconds of the search": f"{seconds:.1f}",
     }
-    originals = np.sort(rng.choice(count, min(planted, count), replace=False))
+    # The limit bears copies of less than half of all images.
+    originals = np.sort(rng.choice(count, min(planted, count // 4), replace=False))
+    table["copies of each kind"] = f"{len(originals)}"
     names = np.array([f"planted {row}" for row in originals], dtype=object)
     for name, alter in ALTERATIONS.items():
         copies = np.stack([alter(pixels[row], rng) for row in originals])
@@ -175,7 +177,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("folders", nargs="*", type=Path)
     parser.add_argument("--cost", type=int, default=0, help="time the audit of so many drawn images")
-    parser.add_argument("--planted", type=int, default=100, help="copies of each kind")
+    parser.add_argument(
+        "--planted", type=int, default=100, help="copies of each kind; at most of a quarter of the images"
+    )
     parser.add_argument("--most", type=int, default=1000, help="images of a study, at most")
     asked = parser.parse_args()
     if asked.cost:
