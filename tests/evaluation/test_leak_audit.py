@@ -39,7 +39,7 @@ def test_a_toy_worked_by_hand_gives_its_counts(toy):
     assert audit["source"] == {"count": 2, "share": 0.5, "shared": 1}
     assert audit["patient"] == {"count": 3, "share": 0.75, "shared": 1}
     assert audit["epoch_chosen_on_test"] is True
-    assert "1 (25%) are byte for byte in the training set" in audit["sentence"]
+    assert "1 (25 %) are byte for byte in the training set" in audit["sentence"]
     assert "chose the epoch" in audit["sentence"]
 
 
@@ -63,7 +63,7 @@ def test_where_every_image_is_a_file_of_its_own_no_scan_is_spoken_of(toy):
     )
     assert leaking["sources"] == leaking["images"] == 6
     assert "scan" not in leaking["sentence"] + apart["sentence"]
-    assert "and 3 (75%) have an image of their patient there" in leaking["sentence"]
+    assert "and 3 (75 %) have an image of their patient there" in leaking["sentence"]
     assert "copies or their patients were seen" in apart["sentence"]
 
 

@@ -30,10 +30,11 @@ from mammoscan.figures.interval_charts import (
 from mammoscan.figures.roc_curves import draw_precision_recall, draw_roc
 from mammoscan.figures.scans import draw_scan_sheet
 from mammoscan.figures.slide_map import draw_probability_map
-from mammoscan.figures.style import NOTICE, format_measure, pick_ink
+from mammoscan.figures.style import NOTICE, pick_ink
 from mammoscan.figures.topology import draw_topology, format_shape
 from mammoscan.figures.training_curves import draw_training_curves
 from mammoscan.imaging.views import AUTHOR_VIEWS
+from mammoscan.number_format import format_measure
 from mammoscan.params import Question
 
 COUNTS = pd.DataFrame(
@@ -419,7 +420,9 @@ def test_a_gallery_of_nine_shows_right_and_wrong_with_per_cent_and_truth(
 
     captions = [axes.texts[0].get_text() for axes in figure.axes]
     assert len(captions) == 9
-    assert all(re.fullmatch(r"\d+\.\d\d % malignant, (right|wrong)\ntrue: \w+", text) for text in captions)
+    assert all(
+        re.fullmatch(r"(?:\d+|< 1|> 99) % malignant, (right|wrong)\ntrue: \w+", text) for text in captions
+    )
     assert {"right", "wrong"} == {re.search("right|wrong", text)[0] for text in captions}
     shares = [float(text.split(" %")[0]) for text in captions]
     assert shares == sorted(shares)

@@ -90,7 +90,7 @@ class TestClaims:
     def test_a_share_is_given_in_percent_with_its_interval_where_there_is_one(
         self, measure: dict[str, Any], words: str
     ) -> None:
-        assert nodes.format_percent(measure) == words
+        assert nodes.format_share_measure(measure) == words
 
 
 class TestDrawing:

@@ -276,7 +276,7 @@ def test_the_card_is_written_for_people_and_for_machines(card: Card) -> None:
         "Trained on a phantom",
         "not a medical device",
         "60 regions of 30 patients: 30 benign, 30 malignant",
-        "| AUC | 0.800 | [0.700, 0.900] |",
+        "| AUC | 0.80 | [0.70, 0.90] |",
         "| tissue D | 10 | 5 | not measured |  | too few patients to say anything |",
         "- Films.",
         "kedro run --pipeline mias",

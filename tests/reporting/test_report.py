@@ -329,7 +329,7 @@ def test_every_cell_of_the_matrix_leads_to_its_images(full, cells):
     assert len(links) == 8
     panel = html.split('id="cell-0-1"')[1].split('id="cell-1-0"')[0]
     assert "truly benign, called malignant" in panel
-    assert "malignant 90.0 %" in panel
+    assert "malignant 90 %" in panel
     assert "wrong: it is benign" in panel
     assert "&lt;s1&gt;" in panel
     # The image, and beside it where the evidence lies.

@@ -91,7 +91,7 @@ def test_a_cell_of_the_matrix_shows_its_images_and_only_those(visit: Any) -> Non
     panel.wait_for()
     assert panel.locator("img").count() == 2
     assert panel.locator("img").evaluate_all("all => all.every((i) => i.naturalWidth > 0)")
-    assert "malignant 90.0 %" in panel.inner_text()
+    assert "malignant 90 %" in panel.inner_text()
     assert not page.locator("#cell-0-0").is_visible()
     page.locator('#matrix a[href="#cell-0-0"]').click()
     page.locator("#cell-0-0").wait_for()

@@ -11,6 +11,7 @@ import pandas as pd
 from mammoscan.evaluation import near_copies
 from mammoscan.evaluation.splits import split_folds
 from mammoscan.imaging.views import make_views
+from mammoscan.number_format import format_share
 
 CHUNK_BYTES = 32 * 1024 * 1024
 KINDS = ("exact", "views", "region", "source", "patient")
@@ -198,7 +199,7 @@ def describe_leaks(audit: dict[str, Any]) -> str:
 
 
 def _tell(audit: dict[str, Any], name: str) -> str:
-    return f"{audit[name]['count']} ({audit[name]['share']:.0%})"
+    return f"{audit[name]['count']} ({format_share(audit[name]['share'], audit['test_images'])})"
 
 
 def _describe_near(audit: dict[str, Any]) -> str:
@@ -213,7 +214,7 @@ def _describe_near(audit: dict[str, Any]) -> str:
     if count:
         only = f"{count} test images{of} resemble" if count > 1 else f"1 test image{of} resembles"
         return (
-            f"{only} a training image closely, no more than the {near_copies.FALSE_ALARMS:.0%} that do so by "
+            f"{only} a training image closely, no more than the {format_share(near_copies.FALSE_ALARMS)} that do so by "
             "chance: the audit found no near copies."
         )
     return "" if copies else f"No test image{of} has a near copy in training."

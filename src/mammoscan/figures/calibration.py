@@ -16,10 +16,10 @@ from mammoscan.figures.style import (
     SKY,
     SMALL_SIZE,
     draw_nothing,
-    is_number,
     new_figure,
     style_axes,
 )
+from mammoscan.number_format import is_number
 
 Bins = Sequence[Mapping[str, Any]]
 

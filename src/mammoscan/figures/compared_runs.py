@@ -16,10 +16,10 @@ from mammoscan.figures.style import (
     SERIES,
     SMALL_SIZE,
     draw_nothing,
-    format_measure,
     new_figure,
     style_axes,
 )
+from mammoscan.number_format import format_measure
 
 _DASHES = ("-", "--", "-.", ":")
 

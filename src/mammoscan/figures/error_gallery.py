@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from mammoscan.figures.heat import draw_scale, overlay_heat
 from mammoscan.figures.image_grids import new_tiles, pick_spread, show_image, wrap_caption
 from mammoscan.figures.style import GREEN, NOTICE, VERMILION, draw_nothing, name_model, new_figure
+from mammoscan.number_format import format_share
 from mammoscan.params import Question
 
 MAX_SHOWN = 24
@@ -140,7 +141,8 @@ def draw_answer_gallery(
     positions = {sample: position for position, sample in enumerate(samples["sample_id"])}
     for axes, row in zip(grid, shown.to_dict("records"), strict=False):
         right = row["said"] == row["label"]
-        caption = f"{100 * row[name]:.2f} % {question.positive}, {'right' if right else 'wrong'}\ntrue: {row['label']}"
+        verdict = "right" if right else "wrong"
+        caption = f"{format_share(row[name])} {question.positive}, {verdict}\ntrue: {row['label']}"
         show_image(axes, np.asarray(pixels[positions[row["sample_id"]]]), caption)
         for spine in axes.spines.values():
             spine.set(visible=True, color=GREEN if right else VERMILION, linewidth=3)

@@ -21,12 +21,11 @@ from mammoscan.figures.style import (
     TEXT_SIZE,
     VERMILION,
     draw_nothing,
-    format_measure,
-    is_number,
     name_model,
     new_figure,
     style_axes,
 )
+from mammoscan.number_format import format_measure, is_number
 
 
 def draw_interval(

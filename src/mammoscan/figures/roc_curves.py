@@ -18,11 +18,11 @@ from mammoscan.figures.style import (
     PURPLE,
     SMALL_SIZE,
     draw_nothing,
-    format_measure,
     name_model,
     new_figure,
     style_axes,
 )
+from mammoscan.number_format import format_measure
 from mammoscan.params import Question
 
 Metrics = Mapping[str, Mapping[str, Any]]

@@ -20,9 +20,9 @@ from mammoscan.figures.style import (
     SKY,
     SMALL_SIZE,
     draw_nothing,
-    is_number,
     new_figure,
 )
+from mammoscan.number_format import is_number
 
 # Colour and dash both give the severity: either is enough.
 _RINGS = {"malignant": (ORANGE, "-"), "benign": (SKY, "--"), "normal": ("#c9ced4", ":")}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
 from io import BytesIO
 from typing import Any
 
@@ -165,24 +164,6 @@ def render_png(figure: Figure, dpi: int = 150) -> bytes:
     buffer = BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
     return buffer.getvalue()
-
-
-def format_measure(measure: Mapping[str, float], digits: int = 2) -> str:
-    """Return ``0.72 [0.61, 0.82]``, or only the value when there is no interval."""
-    value, low, high = measure.get("value"), measure.get("low"), measure.get("high")
-    if not is_number(value):
-        return "not defined"
-    if not (is_number(low) and is_number(high)):
-        return f"{value:.{digits}f}"
-    return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
-
-
-def is_number(value: object) -> bool:
-    """Return whether a value is a finite number (``None`` and NaN stand for "not defined")."""
-    try:
-        return abs(float(value)) < float("inf")  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return False
 
 
 def _wrap_subtitle(subtitle: str, width: float) -> list[str]:

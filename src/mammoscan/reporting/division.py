@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from mammoscan.number_format import format_share
+
 Protocol = Literal["patient", "author", "scores", "external"]
 Division = Literal["patients", "images", "shared", "article", "scores", "external", "seen"]
 
@@ -38,7 +40,8 @@ def name_division(division: Division, audit: Mapping[str, Any]) -> str:
     """Return a division in a few words, e.g. ``patients kept apart``."""
     if division == "shared":
         share = (audit.get("patient") or {}).get("share", 0.0)
-        return f"images divided; {100 * share:.0f} % of the test images share a patient with training"
+        shared = format_share(share, audit.get("test_images"))
+        return f"images divided; {shared} of the test images share a patient with training"
     return {
         "patients": "patients kept apart",
         "images": "images kept apart; patients unknown",

@@ -12,7 +12,8 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Undefined
 from markupsafe import Markup
 
-from mammoscan.figures.style import NOTICE, format_measure, is_number, name_model
+from mammoscan.figures.style import NOTICE, name_model
+from mammoscan.number_format import format_fixed, format_measure, format_share, is_number, state_share
 
 FOLDER = Path(__file__).parent / "templates"
 
@@ -60,13 +61,14 @@ def load_environment(escape: bool) -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        measure=lambda value: format_measure(value) if isinstance(value, Mapping) else value,
+        measure=_format_cell,
         count=lambda value: f"{int(value):,}",
         # A number that was estimated: two digits are all that it bears.
         round_up=lambda value: int(-(-value // (step := 10 ** max(0, len(str(int(value))) - 2))) * step),
-        fixed=lambda value, digits=2: f"{value:.{digits}f}",
+        fixed=format_fixed,
         quantile=lambda values, share: float(np.quantile(values, share)),
-        percent=lambda share, digits=0: "–" if share is None else f"{100 * share:.{digits}f} %",
+        percent=format_share,
+        stated=state_share,
     )
     environment.tests["finite"] = lambda value: not isinstance(value, Undefined) and is_number(value)
     environment.globals.update(
@@ -76,6 +78,13 @@ def load_environment(escape: bool) -> Environment:
         style=Markup((FOLDER / "report.css").read_text(encoding="utf-8")),
     )
     return environment
+
+
+def _format_cell(value: Any) -> Any:
+    """Return a measure with its interval, a number with two decimals, and anything else as it is."""
+    if isinstance(value, Mapping):
+        return format_measure(value)
+    return format_fixed(value) if isinstance(value, float) else value
 
 
 def render_page(name: str, **values: Any) -> str:

@@ -13,7 +13,8 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from mammoscan.figures.style import MODEL_NAMES, STAMPS, is_number, name_model
+from mammoscan.figures.style import MODEL_NAMES, STAMPS, name_model
+from mammoscan.number_format import format_share, is_number
 from mammoscan.reporting import verdicts
 from mammoscan.reporting.captions import CAPTIONS
 from mammoscan.reporting.cells import pick_gallery
@@ -215,7 +216,7 @@ def _tabulate_audit(audit: Mapping[str, Any]) -> list[tuple[str, int, str]]:
     # Where every image is a file of its own, these two only say so.
     left_out = ("region", "source") if audit.get("sources", -1) == audit.get("images") else ()
     return [
-        (name, int(audit[key]["count"]), f"{100 * audit[key]['share']:.0f} %")
+        (name, int(audit[key]["count"]), format_share(audit[key]["share"], audit.get("test_images")))
         for key, name in names
         if isinstance(audit.get(key), Mapping) and key not in left_out
     ]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mammoscan.number_format import state_share
 from mammoscan.params import Question
 from mammoscan.records.section import Section
 from mammoscan.reporting.render import name_measure, say, say_paragraphs
 from mammoscan.reporting.trust_section import (
     CALIBRATION,
     OPERATION,
-    say_percent,
     say_range,
     say_rule,
     say_slope,
@@ -41,7 +41,7 @@ def write_threshold_section(trust: Mapping[str, Any], question: Question) -> Sec
         }
     ]
     if operation:
-        words = {"positive": question.positive, "prevalence": say_percent(trust["prevalence"])}
+        words = {"positive": question.positive, "prevalence": state_share(trust["prevalence"])}
         tables.append(
             {
                 "caption": "What deciding costs on new patients",

@@ -7,7 +7,7 @@ from typing import Any
 
 from mammoscan.evaluation.calibration import COLDEST, HOTTEST
 from mammoscan.evaluation.out_of_distribution import AS_IS
-from mammoscan.figures.style import format_measure, is_number
+from mammoscan.number_format import format_measure, format_share, is_number, state_share
 from mammoscan.params import Question
 from mammoscan.records.section import Section
 from mammoscan.reporting.render import name_measure
@@ -52,7 +52,7 @@ def say_rule(trust: Mapping[str, Any], positive: str) -> str:
         "fixed": f"fixed at {at:g}",
         "sensitivity": f"the highest that finds at least {100 * at:g} % of {positive}",
         "youden": "the one with the largest sum of sensitivity and specificity",
-        "cost": f"the cheapest where a miss is worth {at:g} false alarms and {say_percent(trust['prevalence'])} are "
+        "cost": f"the cheapest where a miss is worth {at:g} false alarms and {state_share(trust['prevalence'])} are "
         f"{positive}",
     }[trust["rule"]]
 
@@ -108,8 +108,8 @@ def say_slope(calibration: dict[str, Any]) -> str:
             said.append(f"{found}, which includes 1, that of calibrated probabilities.")
     beyond = error["value"] > band["high"]
     said.append(
-        f"The calibration error is {error['value']:.3f}; calibrated probabilities would show "
-        f"{band['low']:.3f} to {band['high']:.3f} here, so it is {'more than' if beyond else 'no more than'} chance "
+        f"The calibration error is {error['value']:.2f}; calibrated probabilities would show "
+        f"{band['low']:.2f} to {band['high']:.2f} here, so it is {'more than' if beyond else 'no more than'} chance "
         "explains."
     )
     return " ".join(said)
@@ -129,7 +129,7 @@ def _say_threshold(trust: dict[str, Any], question: Question) -> str:
         return chosen
     return (
         f"{chosen} On these patients, by whom it was chosen, the sensitivity is "
-        f"{say_percent(on_these['sensitivity'])} and the specificity {say_percent(on_these['specificity'])}; "
+        f"{format_share(on_these['sensitivity'])} and the specificity {format_share(on_these['specificity'])}; "
         f"expected on new ones are {say_share(operation['chosen']['sensitivity'])} and "
         f"{say_share(operation['chosen']['specificity'])}. For that, each fold was decided by the threshold of the "
         f"other folds ({say_range(trust['fold_thresholds'])}), and the threshold was chosen again in each resample "
@@ -140,10 +140,8 @@ def _say_threshold(trust: dict[str, Any], question: Question) -> str:
 def say_share(measure: dict[str, Any]) -> str:
     """Return a share in per cent with its interval."""
     if not (is_number(measure["low"]) and is_number(measure["high"])):
-        return say_percent(measure["value"])
-    return (
-        f"{say_percent(measure['value'])} ({say_percent(measure['low'])} to {say_percent(measure['high'])})"
-    )
+        return format_share(measure["value"])
+    return f"{format_share(measure['value'])} ({format_share(measure['low'])} to {format_share(measure['high'])})"
 
 
 def _say_out_of_distribution(trust: dict[str, Any], question: Question) -> str:
@@ -153,7 +151,7 @@ def _say_out_of_distribution(trust: dict[str, Any], question: Question) -> str:
         "before the network's last layer. Each is a distance from the training images, and an image is flagged "
         f"beyond the distance within which {100 * trust['in_distribution_share']:g} % of them lie. Fitted on each "
         "fold's training side and tried on its test side, it wrongly flagged "
-        f"{say_percent(trust['out_of_distribution'][AS_IS]['value'])} of the {question.unit}. An image that is not "
+        f"{format_share(trust['out_of_distribution'][AS_IS]['value'])} of the {question.unit}. An image that is not "
         "flagged may be unsuitable all the same."
     )
 
@@ -168,7 +166,7 @@ def _tabulate_calibration(trust: dict[str, Any]) -> dict[str, Any]:
 
 
 def _tabulate_operation(trust: dict[str, Any], question: Question) -> dict[str, Any]:
-    words = {"positive": question.positive, "prevalence": say_percent(trust["prevalence"])}
+    words = {"positive": question.positive, "prevalence": state_share(trust["prevalence"])}
     ways = trust["operation"]
     return {
         "caption": "What deciding costs on new patients, cross-fitted",
@@ -195,8 +193,3 @@ def say_range(values: dict[str, float]) -> str:
     """Return the range of the folds' thresholds."""
     low, high = min(values.values()), max(values.values())
     return f"{low:.2f}" if round(low, 2) == round(high, 2) else f"{low:.2f} to {high:.2f}"
-
-
-def say_percent(share: float | None) -> str:
-    """Return a share in per cent."""
-    return "–" if share is None else f"{100 * share:.3g} %"

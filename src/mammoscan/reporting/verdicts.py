@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from mammoscan.figures.style import is_number
+from mammoscan.number_format import is_number
 from mammoscan.reporting.render import say
 from mammoscan.studies import STUDIES
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from mammoscan.number_format import format_measure
 from mammoscan.params import Recipe
 from mammoscan.tracking.child_runs import STAMPS
 
@@ -42,13 +43,6 @@ EXPERIMENT_TAGS = {
 MAX_CURVES = 50
 # Pictures that say most, the best first.
 PICTURES = ("roc.png", "confusion_matrix.png")
-
-
-def format_measure(measure: Mapping[str, Any]) -> str:
-    """Return a measure with its interval, ``0.71 [0.62, 0.79]``."""
-    if measure.get("value") is None:
-        return "not defined"
-    return f"{measure['value']:.2f} {format_interval(measure)}".strip()
 
 
 def format_interval(measure: Mapping[str, Any]) -> str:

@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 
 from mammoscan import figures
 from mammoscan.datasets import Bundle
+from mammoscan.number_format import format_share_measure
 from mammoscan.pipelines.reporting.nodes import choose_stamp
 from mammoscan.records.dataset import DatasetRecord
 from mammoscan.records.section import Section, Table
-from mammoscan.reporting.format import format_percent
 from mammoscan.reporting.variants import MEASURES, VARIANTS, list_experiments, read_variants
 from mammoscan.studies import ABLATION
 
@@ -59,12 +59,12 @@ def tabulate_reproduction(
         ("Scans in the data set", "332", f"{record.images}", "the published set has 322"),
         ("Images of calcifications, class-balanced", "240", f"{class_counts['after'].sum():.0f}", ""),
         ("of which tested", "60", f"{leak_audit['test_images']}", "25 % drawn at random"),
-        ("Recall on malignant", "97 %", format_percent(published["sensitivity"]), ""),
-        ("Precision on malignant", "100 %", format_percent(published["precision"]), ""),
+        ("Recall on malignant", "97 %", format_share_measure(published["sensitivity"]), ""),
+        ("Precision on malignant", "100 %", format_share_measure(published["precision"]), ""),
         (
             "Accuracy unbalanced, without copies, 275 epochs",
             "about 90 %",
-            format_percent(side["accuracy"]),
+            format_share_measure(side["accuracy"]),
             "rotated and mirrored copies are still shared",
         ),
         (
@@ -90,13 +90,13 @@ def tabulate_comparisons(experiments: pd.DataFrame) -> pd.DataFrame:
         (
             "Recall on malignant, calcifications class-balanced",
             "97 %",
-            format_percent(best["sensitivity"]),
+            format_share_measure(best["sensitivity"]),
             "",
         ),
         (
             "Precision on malignant, calcifications class-balanced",
             "100 %",
-            format_percent(best["precision"]),
+            format_share_measure(best["precision"]),
             "",
         ),
         (

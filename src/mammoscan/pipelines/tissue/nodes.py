@@ -14,13 +14,18 @@ from mammoscan.evaluation.patient_accuracy import EVERYTHING, score_patients
 from mammoscan.evaluation.predictions import MAIN_MODEL
 from mammoscan.figures.slide_map import draw_probability_map as draw_map
 from mammoscan.figures.slide_map import pick_slides
-from mammoscan.figures.style import format_measure
+from mammoscan.number_format import (
+    format_fixed,
+    format_measure,
+    format_share,
+    format_share_measure,
+    state_share,
+)
 from mammoscan.params import EvaluationParams, Question, SplitParams
 from mammoscan.pipelines.reporting.nodes import choose_stamp
 from mammoscan.records.dataset import DatasetRecord
 from mammoscan.records.history import Histories
 from mammoscan.records.section import Section, Table
-from mammoscan.reporting.format import format_percent
 from mammoscan.reporting.render import say_paragraphs
 
 BY = ("magnification", "group")
@@ -50,8 +55,8 @@ def describe_breakdown(
             _name_row(row["by"], row["subgroup"]),
             int(row["images"]),
             int(row["patients"]),
-            format_share(row, "image_accuracy"),
-            format_share(row, "patient_score"),
+            _format_cell(row, "image_accuracy", row["images"]),
+            _format_cell(row, "patient_score", row["patients"]),
             row["note"],
         )
         for row in scores.to_dict("records")
@@ -63,7 +68,8 @@ def describe_breakdown(
             overall={
                 "note": overall["note"],
                 "fewest": overall["fewest"],
-                **{name: format_share(overall, name) for name in ("image_accuracy", "patient_score")},
+                "image_accuracy": _format_cell(overall, "image_accuracy", overall["images"]),
+                "patient_score": _format_cell(overall, "patient_score", overall["patients"]),
             },
             noted=bool((scores["note"] != "").any()),
             min_patients=MIN_PATIENTS,
@@ -83,10 +89,10 @@ def describe_breakdown(
     )
 
 
-def format_share(row: Any, name: str) -> str:
+def _format_cell(row: Any, name: str, cases: int) -> str:
     """Return a table's share with its interval in percent."""
-    return format_percent(
-        {key: row[f"{name}{end}"] for key, end in (("value", ""), ("low", "_low"), ("high", "_high"))}, 1
+    return format_share_measure(
+        {key: row[f"{name}{end}"] for key, end in (("value", ""), ("low", "_low"), ("high", "_high"))}, cases
     )
 
 
@@ -120,24 +126,24 @@ def describe_breakhis_claims(
         ["Further images", "500", f"{sides.get('test', 0):,}", "not used in training"],
         [
             "Accuracy on the images that chose the epoch",
-            f"{100 * BREAKHIS['accuracy']:.1f} %",
-            f"{100 * best:.1f} %",
+            state_share(BREAKHIS["accuracy"]),
+            format_share(best),
             "the best of all epochs, on the images by which it is the best",
         ],
-        ["Accuracy on the further images", "", format_percent(network["accuracy"]), ""],
+        ["Accuracy on the further images", "", format_share_measure(network["accuracy"]), ""],
         [
             "Precision on malignant",
-            f"{100 * BREAKHIS['precision']:.0f} %",
-            format_percent(network["precision"]),
+            state_share(BREAKHIS["precision"]),
+            format_share_measure(network["precision"]),
             "",
         ],
         [
             "Recall on malignant",
-            f"{100 * BREAKHIS['recall']:.0f} %",
-            format_percent(network["sensitivity"]),
+            state_share(BREAKHIS["recall"]),
+            format_share_measure(network["sensitivity"]),
             "",
         ],
-        ["BREAKHIS['f1'] on malignant", f"{BREAKHIS['f1']:.2f}", format_measure(network["f1"]), ""],
+        ["F1 on malignant", f"{BREAKHIS['f1']:.2f}", format_measure(network["f1"]), ""],
         ["ROC-AUC of hard labels", f"{BREAKHIS['area']:.3f}", hard, "the mean of recall and specificity"],
         ["ROC-AUC of probabilities", "", format_measure(network["auc"]), ""],
     ]
@@ -145,7 +151,7 @@ def describe_breakhis_claims(
         "breakhis_claims",
         claim=BREAKHIS,
         best=best,
-        accuracy=format_percent(network["accuracy"]),
+        accuracy=format_share_measure(network["accuracy"]),
         hard=hard,
         area=format_measure(network["auc"]),
         false_alarms=false_alarms,
@@ -168,9 +174,9 @@ def describe_listed_claims(
             "Training accuracy of 100 %",
             "by about epoch 3",
             f"by epoch {learnt}" if learnt else "not reached",
-            f"highest: {100 * max(epoch.accuracy for epoch in epochs):.1f} %",
+            f"highest: {format_share(max(epoch.accuracy for epoch in epochs))}",
         ],
-        ["Accuracy on the other images", "85.5 %", format_percent(metrics["cnn"]["accuracy"]), ""],
+        ["Accuracy on the other images", "85.5 %", format_share_measure(metrics["cnn"]["accuracy"]), ""],
         ["AUC on the other images", "", format_measure(metrics["cnn"]["auc"]), ""],
     ]
     return _make(_say_division(leak_audit, split), rows)
@@ -181,14 +187,14 @@ def describe_patch_claims(metrics: dict[str, Any], leak_audit: dict[str, Any], s
     tested = metrics["cnn"]
     frequent = max(label["samples"] for label in tested["labels"].values()) / tested["samples"]
     rows = [
-        ["Accuracy on the other patches", "over 85 %", format_percent(metrics["cnn"]["accuracy"]), ""],
+        ["Accuracy on the other patches", "over 85 %", format_share_measure(metrics["cnn"]["accuracy"]), ""],
         [
             "Always the more frequent answer",
             "",
-            f"{100 * frequent:.0f} %",
+            format_share(frequent),
             "what an accuracy has to be held against",
         ],
-        ["Balanced accuracy", "", format_percent(tested["balanced_accuracy"]), ""],
+        ["Balanced accuracy", "", format_share_measure(tested["balanced_accuracy"]), ""],
         ["AUC", "", format_measure(tested["auc"]), ""],
     ]
     return _make(_say_division(leak_audit, split), rows)
@@ -231,18 +237,23 @@ def describe_chest_claims(
         ours = f"{weights[label]:.3f}" if label in weights else "none"
         rows.append([f"Class weight of {label}", f"{claimed:.3f}", ours, note])
     rows += [
-        ["Test accuracy", f"{100 * CHEST['accuracy']:.2f} %", format_percent(network["accuracy"], 2), ""],
-        ["Test loss", f"{CHEST['loss']:.4f}", format_measure(network["log_loss"], 4), "cross-entropy"],
+        [
+            "Test accuracy",
+            state_share(CHEST["accuracy"]),
+            format_share_measure(network["accuracy"], network["samples"]),
+            "",
+        ],
+        ["Test loss", f"{CHEST['loss']:.4f}", format_measure(network["log_loss"]), "cross-entropy"],
         [
             "Validation accuracy",
-            f"{100 * CHEST['val_accuracy']:.1f} %",
-            "none" if best.val_accuracy is None else f"{100 * best.val_accuracy:.1f} %",
+            state_share(CHEST["val_accuracy"]),
+            "none" if best.val_accuracy is None else format_share(best.val_accuracy),
             "at the epoch that was kept, on the films that chose it",
         ],
         [
             "Validation loss",
             f"{CHEST['val_loss']:.3f}",
-            "none" if best.val_loss is None else f"{best.val_loss:.3f}",
+            "none" if best.val_loss is None else format_fixed(best.val_loss),
             "",
         ],
         [
@@ -254,7 +265,7 @@ def describe_chest_claims(
     ]
     paragraphs = say_paragraphs(
         "chest_claims",
-        accuracy=format_percent(network["accuracy"], 2),
+        accuracy=format_share_measure(network["accuracy"], network["samples"]),
         claimed=CHEST["accuracy"],
         shared=leak_audit["patient"]["share"],
         audit=leak_audit.get("sentence", ""),
@@ -320,7 +331,7 @@ def describe_slides(predictions: pd.DataFrame, samples: pd.DataFrame, question: 
         (
             slide,
             len(slides.get_group(slide)),
-            f"{100 * slides.get_group(slide)['is_positive'].mean():.0f} %",
+            format_share(slides.get_group(slide)["is_positive"].mean()),
             None if pd.isna(areas[slide]) else f"{areas[slide]:.2f}",
         )
         for slide in pick_slides(places, SHOWN)
