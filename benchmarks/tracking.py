@@ -113,6 +113,7 @@ def main() -> None:
         with KedroSession.create(folder, env=words.env) as session:
             session.run(pipeline_names=[words.pipeline])
         whole = time.perf_counter() - began
+        os.chdir(ROOT)
     taken = sum(watch.seconds.values())
     print(f"{words.pipeline}, --env {words.env}: {whole:.1f} s; load {os.getloadavg()[0]:.1f}")
     print(

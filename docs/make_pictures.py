@@ -1,4 +1,4 @@
-"""Draw the README's two pictures anew: the report, and the graph as Kedro-Viz shows it.
+"""Draw the pictures of the docs anew: the report, the graph as Kedro-Viz shows it, and the runs as MLflow does.
 
 Run ``kedro run --pipeline mias`` first, then ``python docs/make_pictures.py``. It needs the extra ``dev`` and a
 Chromium on the path. Only a phantom is ever drawn: where the last run was on other data it stops.
@@ -32,6 +32,7 @@ PICTURES = ROOT / "docs" / "pictures"
 MOST_BYTES = 400_000
 REPORT_SIZE = (1180, 1500)
 GRAPH_SIZE = (1600, 1000)
+RUNS_HEIGHT = 560
 GRAPH_DOTS = 2  # a pixel of the page; the labels are small
 VIZ_STARTS_WITHIN_S = 120
 # No tour, no side bar: the graph alone.
@@ -90,6 +91,25 @@ def serve_graph(project: Path) -> Iterator[str]:
         server.wait(30)
 
 
+@contextmanager
+def serve_runs(project: Path) -> Iterator[str]:
+    """Start ``mammoscan ui``, yield the address that it prints, and end it."""
+    words = f"ui --no-browser --port {find_port()}".split()
+    server = subprocess.Popen(
+        [sys.executable, "-m", "mammoscan.commands", *words],
+        cwd=project,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert server.stdout is not None
+    try:
+        yield server.stdout.readline().strip()
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
 def wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
     """Return when the server answers."""
     end = time.monotonic() + VIZ_STARTS_WITHIN_S
@@ -133,6 +153,24 @@ def draw_graph(browser: Browser, address: str) -> Path:
     return target
 
 
+def draw_runs(browser: Browser, address: str) -> Path:
+    """Take MLflow's list of runs with the newest one of ``mias`` unfolded."""
+    width, height = GRAPH_SIZE
+    page = browser.new_page(viewport={"width": width, "height": height})
+    page.goto(address, wait_until="load")
+    run = page.get_by_role("link", name="PHANTOM mias", exact=True).first
+    run.wait_for(timeout=60_000)
+    for button in ("Close", "Hide banner"):  # MLflow's assistant, and that the columns are somebody's choice
+        page.get_by_role("button", name=button).first.click()
+    run.locator("xpath=ancestor::*[@role='gridcell']").locator("button").first.click()
+    page.get_by_role("link", name="PHANTOM fold 1", exact=True).first.wait_for(timeout=60_000)
+    page.mouse.move(width - 20, height // 2)
+    target = PICTURES / "runs.png"
+    page.screenshot(path=target, clip={"x": 0, "y": 0, "width": width, "height": RUNS_HEIGHT})
+    page.close()
+    return target
+
+
 def shrink_picture(picture: Path) -> None:
     """Keep 256 colours, which is enough for a page of text and plots."""
     with Image.open(picture) as image:
@@ -145,7 +183,7 @@ def shrink_picture(picture: Path) -> None:
 
 
 def main() -> None:
-    """Draw both pictures."""
+    """Draw all of them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--project", type=Path, default=ROOT, help="project folder whose last run is drawn")
     project = parser.parse_args().project.resolve()
@@ -161,6 +199,8 @@ def main() -> None:
         shrink_picture(draw_report(browser, report))
         with serve_graph(project) as address:
             shrink_picture(draw_graph(browser, address))
+        with serve_runs(project) as address:
+            shrink_picture(draw_runs(browser, address))
         browser.close()
 
 

@@ -244,6 +244,5 @@ def serve_runs(project: Project) -> Iterator[str]:
         os.killpg(server.pid, signal.SIGINT)
         assert server.wait(timeout=30) == 0
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(server.pid, signal.SIGKILL)
-        server.communicate()
+        server.terminate()
+        server.communicate(timeout=60)

@@ -68,9 +68,13 @@ def test_a_filter_finds_finished_runs_with_predictions_the_oldest_first(add_run:
     add_run(predictions=None)
     add_run(status="FAILED")
     add_run(study="other")
+    variant = open_child(mlflow.MlflowClient(), kept[0], "without_any", tags={"study": "mias"})
+    mlflow.MlflowClient().log_text(variant, PREDICTIONS, "predictions.csv")
+    mlflow.MlflowClient().set_terminated(variant)
     where = find_experiments(kept[0])
     assert [run.info.run_id for run in find_runs((), 'tags.study = "mias"', where)] == kept
     assert [run.info.run_id for run in find_runs((), 'tags.study = "mias"')] == kept
+    assert [run.info.run_id for run in find_runs((variant, kept[1]), "")] == [variant, kept[1]]
     assert find_experiments(None) is None
 
 

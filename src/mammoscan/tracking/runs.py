@@ -132,9 +132,9 @@ def _search_runs(client: Any, condition: str, experiments: list[str] | None) -> 
         raise MammoscanError(
             f'compare.filter {condition!r}: {str(error).splitlines()[0]}; expected e.g. tags.study = "mias"'
         ) from error
-    return [
-        run for run in found if run.info.status == "FINISHED" and _has_predictions(client, run.info.run_id)
-    ]
+    # A variant's run has predictions too; a filter means what was started, an id may mean a variant.
+    started = [run for run in found if PARENT not in run.data.tags and run.info.status == "FINISHED"]
+    return [run for run in started if _has_predictions(client, run.info.run_id)]
 
 
 def _has_predictions(client: Any, run_id: str) -> bool:

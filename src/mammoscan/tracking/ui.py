@@ -57,6 +57,7 @@ def show_runs(tracking_uri: str, host: str, port: int, on_address: Callable[[str
     server = subprocess.Popen(
         [sys.executable, *words, "--uvicorn-opts", "--log-level warning"],
         env=SETTINGS | os.environ,
+        stdout=sys.stderr.fileno(),  # what is printed here is the address alone
         start_new_session=True,
     )
     former = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
