@@ -190,6 +190,40 @@ def new(
 
 
 @main.command(context_settings=SHOW_DEFAULTS)
+@click.option("--model", required=True, help="An MLflow run's id, models:/… or a packaged model's folder.")
+@click.option("--source", required=True, metavar="PATH", help="Folder, archive, address or table of images.")
+@click.option("--images", type=FOLDER, help="Where --source is a table, the folder of its images.")
+@click.option("--image", "image_column", metavar="COLUMN", help="The table's column of paths.")
+@click.option("--label-from", metavar="WAY", help="folder, folder:2, path:REGEX, column:NAME or tag:NAME.")
+@click.option("--patients", metavar="WAY", help="A regular expression, folder:2, column:NAME or tag:NAME.")
+@click.option("--labels", metavar="MAP", help="What they call the model's labels: 'Opacity=PNEUMONIA+1'.")
+@click.option(
+    "--subgroup", "subgroups", multiple=True, metavar="COLUMN", help="Measure within its values, too."
+)
+@click.option("--env", help="Kedro's environment.")
+def external(env: str | None, patients: str | None, **wishes: Any) -> None:
+    """Test a finished model on labelled images that it was not trained on.
+
+    \b
+    mammoscan external --model RUN --source ~/films --patients '(person[0-9]+)'
+
+    The report sets the result beside the model's own test. It is the pipeline `kedro run --pipeline external`.
+    """  # noqa: D301
+    from mammoscan.new_study import read_patients
+    from mammoscan.run_pipeline import run_pipeline
+
+    values = {name: value for name, value in wishes.items() if value not in (None, ())}
+    values |= {
+        name: str(Path(values[name]).expanduser().resolve())
+        for name in ("model", "source", "images")
+        if name in values and Path(values[name]).expanduser().exists()
+    }
+    if patients:
+        values["patient_from"] = read_patients(patients)
+    run_pipeline("external", values, env)
+
+
+@main.command(context_settings=SHOW_DEFAULTS)
 @click.option(
     "--table", type=FILE, required=True, help="The division: CSV, TSV, Parquet, … one row per image."
 )

@@ -15,6 +15,7 @@ from mammoscan.pipelines import (
     compare,
     evaluate,
     export,
+    external,
     images,
     lockbox,
     mias,
@@ -162,5 +163,6 @@ def register_pipelines() -> dict[str, Pipeline]:
     pipelines["export"] = export.create_pipeline()
     pipelines["compare"] = compare.create_pipeline()
     pipelines["audit"] = audit.create_pipeline()
+    pipelines["external"] = external.create_pipeline()
     pipelines["evaluate"] = evaluate.create_pipeline()
     return Registry({"__default__": pipelines["mias"], **pipelines})

@@ -78,10 +78,7 @@ def test_a_foreign_table_needs_neither_images_nor_a_backend(forbidden: Project) 
     [run] = forbidden.list_runs()
     assert run.data.tags["study"] == "evaluate"
     assert run.data.params["evaluate.score"] == "score"
-    assert (
-        run.data.metrics["cnn/auc"]
-        == json.loads((folder / "metrics.json").read_text())["cnn"]["auc"]["value"]
-    )
+    assert run.data.metrics["auc"] == json.loads((folder / "metrics.json").read_text())["cnn"]["auc"]["value"]
 
 
 def test_the_out_of_fold_predictions_of_a_study_give_its_own_numbers_digit_for_digit(

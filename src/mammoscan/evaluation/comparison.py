@@ -79,6 +79,26 @@ def compare_predictions(
     }
 
 
+def subtract_measures(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the difference of two measures on different patients, with its interval from theirs (MOVER).
+
+    Args:
+        first: ``value``, ``low`` and ``high``.
+        second: Likewise; what is subtracted.
+    """
+    ends = [[measure.get(key) for key in ("value", "low", "high")] for measure in (first, second)]
+    values = np.array(ends, dtype=float)
+    if not np.isfinite(values[:, 0]).all():
+        return {"value": None, "low": None, "high": None}
+    (a, a_low, a_high), (b, b_low, b_high) = values
+    low, high = a - b - np.hypot(a - a_low, b_high - b), a - b + np.hypot(a_high - a, b - b_low)
+    return {
+        "value": float(a - b),
+        "low": float(low) if np.isfinite(low) else None,
+        "high": float(high) if np.isfinite(high) else None,
+    }
+
+
 def _index_samples(name: str, table: pd.DataFrame) -> pd.DataFrame:
     models = list_models(table)
     if len(models) != 1:

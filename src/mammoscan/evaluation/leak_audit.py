@@ -242,7 +242,7 @@ def hash_images(pixels: np.ndarray) -> np.ndarray:
     Returns:
         One key per image.
     """
-    return np.array([_digest(np.ascontiguousarray(image).tobytes()) for image in pixels], dtype=object)
+    return np.array([digest_bytes(np.ascontiguousarray(image).tobytes()) for image in pixels], dtype=object)
 
 
 def hash_views(pixels: np.ndarray) -> np.ndarray:
@@ -268,17 +268,19 @@ def hash_views(pixels: np.ndarray) -> np.ndarray:
     twins = np.flatnonzero(sizes[group.reshape(-1)] > 1)
     for start in range(0, len(twins), step):
         chosen = twins[start : start + step]
-        for index, views in zip(chosen, _turn_images(np.asarray(pixels[chosen])), strict=True):
-            keys[index] = _digest(min(np.ascontiguousarray(view).tobytes() for view in views))
+        for index, views in zip(chosen, turn_images(np.asarray(pixels[chosen])), strict=True):
+            keys[index] = digest_bytes(min(np.ascontiguousarray(view).tobytes() for view in views))
     return keys
 
 
-def _turn_images(images: np.ndarray) -> np.ndarray:
+def turn_images(images: np.ndarray) -> np.ndarray:
+    """Return ``[N, views, H, W, C]``: the eight views of square images, the four that keep the shape of others."""
     if images.shape[1] == images.shape[2]:
         return make_views(images)
     # An oblong image has only the views that keep its shape.
     return np.stack([images, images[:, ::-1], images[:, :, ::-1], images[:, ::-1, ::-1]], axis=1)
 
 
-def _digest(content: bytes) -> str:
+def digest_bytes(content: bytes) -> str:
+    """Return the key of some bytes."""
     return hashlib.blake2b(content, digest_size=16).hexdigest()

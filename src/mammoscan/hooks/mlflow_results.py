@@ -215,9 +215,13 @@ class RunResults:
         if f"{self._main}.card" not in self._made or card is None or not card.is_file():
             return None
         from mammoscan.serving.log_model import log_model
-        from mammoscan.serving.model_files import MODEL_CARD, OUT_OF_DISTRIBUTION
+        from mammoscan.serving.model_files import MODEL_CARD, OUT_OF_DISTRIBUTION, TRAINING_FINGERPRINT
 
-        entries = {OUT_OF_DISTRIBUTION: "final.out_of_distribution", MODEL_CARD: "model_card"}
+        entries = {
+            OUT_OF_DISTRIBUTION: "final.out_of_distribution",
+            TRAINING_FINGERPRINT: "final.training_fingerprint",
+            MODEL_CARD: "model_card",
+        }
         paths = {file: find_file(self._catalog, f"{self._main}.{entry}") for file, entry in entries.items()}
         with tempfile.TemporaryDirectory() as folder:
             files = {file: path for file, path in paths.items() if path is not None and path.is_file()}

@@ -19,7 +19,7 @@ from mammoscan.params.dataset import (
 )
 from mammoscan.params.evaluation import EvaluationParams, Question, ScanReading, ThresholdParams
 from mammoscan.params.images import ImagesParams
-from mammoscan.params.others import AuditParams, EvaluateParams
+from mammoscan.params.others import AuditParams, EvaluateParams, ExternalParams
 from mammoscan.params.protocol import BalanceParams, SplitParams, ViewParams
 from mammoscan.params.search import Choices, NumberRange, SearchParams, apply_values, read_values
 from mammoscan.params.training import (
@@ -44,6 +44,7 @@ __all__ = [
     "EvaluateParams",
     "EvaluationParams",
     "ExportParams",
+    "ExternalParams",
     "ImagesParams",
     "MachineParams",
     "NetworkParams",

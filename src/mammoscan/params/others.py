@@ -122,3 +122,58 @@ class AuditParams(Block):
     )
     workers: int = Field(4, ge=1, le=64, description="images decoded at the same time")
     shown: int = Field(24, ge=0, le=500, description="pairs of images on the page, at most")
+
+
+class ExternalParams(Block):
+    """A finished model, and labelled images that it was not trained on."""
+
+    model: str | None = Field(
+        None, description="the id of an MLflow run, `models:/name/version`, or a packaged model's folder"
+    )
+    source: str | None = Field(
+        None,
+        description="the images: a folder, an archive, an http(s) address, or a table of paths and labels",
+    )
+    images: str | None = Field(
+        None, description="where `source` is a table, the folder of its images; null means the table's own"
+    )
+    image_column: str | None = Field(
+        None, description="the table's column of paths; null finds it by its name"
+    )
+    label_from: str | None = Field(
+        None, description="as in `images.label_from`; null finds the folders or the column that name labels"
+    )
+    patient_from: str | None = Field(
+        None,
+        description="as in `images.patient_from`; null finds a column or DICOM tag of patients, else they are unknown",
+    )
+    labels: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description="what the images call the model's labels: `{Opacity: [PNEUMONIA, 1]}`; on the command line "
+        "`Opacity=PNEUMONIA+1;Normal=0`; not needed where they differ in case alone",
+    )
+    subgroups: tuple[str, ...] = Field(
+        (),
+        description="columns of the table within which the model is measured; on the command line with plus signs "
+        "between",
+    )
+    resamples: int = Field(2000, ge=20, description="bootstrap resamples of patients behind each interval")
+    seed: int = Field(0, ge=0, description="seed of the resampling")
+
+    @field_validator("subgroups", mode="before")
+    @classmethod
+    def _one_text_is_a_list(cls, value: Any) -> Any:
+        return split_list(value)
+
+    @field_validator("labels", mode="before")
+    @classmethod
+    def _read_a_map_in_one_text(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            pairs = (part.partition("=") for part in value.split(";") if part.strip())
+            return {label.strip(): split_list(names) for label, _, names in pairs}
+        if isinstance(value, dict):
+            return {
+                str(label): tuple(map(str, names if isinstance(names, list | tuple) else [names]))
+                for label, names in value.items()
+            }
+        return value

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from mammoscan.number_format import format_share
 
 Protocol = Literal["patient", "author", "scores", "external"]
-Division = Literal["patients", "images", "shared", "article", "scores", "external", "seen"]
+Division = Literal["patients", "images", "shared", "article", "scores", "external", "seen", "unchecked"]
 
 
 def find_division(protocol: str, patients_known: bool, audit: Mapping[str, Any]) -> Division:
@@ -23,12 +23,13 @@ def find_division(protocol: str, patients_known: bool, audit: Mapping[str, Any])
     Returns:
         ``article``: an article's own division; ``shared``: patients are known, and some are on both sides; ``images``:
         images are apart, and patients unknown; ``patients``: no patient is on both sides; ``scores``: nobody knows;
-        ``external``: none of the images was seen in training; ``seen``: some were.
+        ``external``: none of the images was seen in training; ``seen``: some were; ``unchecked``: that is not known.
     """
     if protocol == "scores":
         return "scores"
     if protocol == "external":
-        return "seen" if (audit.get("views") or {}).get("count") else "external"
+        seen = audit.get("views")
+        return "unchecked" if seen is None else "seen" if seen.get("count") else "external"
     if protocol == "author":
         return "article"
     if (audit.get("patient") or {}).get("count"):
@@ -48,5 +49,6 @@ def name_division(division: Division, audit: Mapping[str, Any]) -> str:
         "article": "the article's own division",
         "scores": "a table of scores; what the model was trained on is not known",
         "external": "a finished model on images from elsewhere",
+        "unchecked": "a finished model; whether it has seen the images is not known",
         "seen": "a finished model; some of the images were seen in training",
     }[division]

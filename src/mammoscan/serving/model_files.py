@@ -20,6 +20,7 @@ NETWORK, ONNX, CARD, OUT_OF_DISTRIBUTION = (
     "card.json",
     "out_of_distribution.json",
 )
+TRAINING_FINGERPRINT = "training_fingerprint.parquet"
 MODEL_CARD, MODEL_CARD_DATA = "model_card.md", "model_card.json"
 
 

@@ -4,11 +4,15 @@ from kedro.pipeline import Node, Pipeline
 
 from mammoscan.pipelines.evaluate import nodes
 from mammoscan.pipelines.graph import MEASURING, REPORT, place_in_the_open
-from mammoscan.pipelines.reporting import nodes as reporting
-from mammoscan.pipelines.reporting.pipeline import draw, name_parts
+from mammoscan.pipelines.reporting.pipeline import (
+    SCORES,
+    create_score_measures,
+    create_score_page,
+    create_score_steps,
+    describe_score_inputs,
+)
 
 NAME = "evaluate"
-MEASURED = ("predictions", "question", "evaluation")
 
 
 def create_pipeline() -> Pipeline:
@@ -21,18 +25,7 @@ def create_pipeline() -> Pipeline:
             ["raw", "predictions", "other_predictions", "samples", "rejected"],
             name="read_scores",
         ),
-        Node(
-            reporting.report_classification,
-            list(MEASURED),
-            "classification_report",
-            name="report_classification",
-        ),
-        Node(
-            reporting.draw_confusion_matrix,
-            ["raw", *MEASURED],
-            "confusion_matrix_figure",
-            name="draw_confusion_matrix",
-        ),
+        *create_score_steps(),
         Node(
             nodes.compare_tables,
             ["predictions", "other_predictions", "question", "params:evaluate", "evaluation"],
@@ -41,38 +34,23 @@ def create_pipeline() -> Pipeline:
         ),
     ]
     measures = [
-        Node(reporting.measure_predictions, list(MEASURED), "metrics", name="measure_predictions"),
-        Node(reporting.measure_calibration, list(MEASURED), "calibration", name="measure_calibration"),
+        *create_score_measures(),
         Node(
             nodes.measure_subgroups,
             ["predictions", "samples", "question", "params:evaluate", "evaluation"],
             "subgroup_metrics",
             name="measure_subgroups",
         ),
-        Node(nodes.measure_thresholds, list(MEASURED), "trust", name="measure_thresholds"),
+        Node(nodes.measure_thresholds, list(SCORES), "trust", name="measure_thresholds"),
     ]
-    figures = [
-        draw("roc", "predictions", "question", "metrics"),
-        draw("precision_recall", "predictions", "question", "metrics"),
-        draw("metric_intervals", "metrics"),
-        draw("reliability", "calibration", "question"),
+    page = [
+        *create_score_page(),
         Node(
             nodes.draw_calibration,
             ["raw", "trust", "question"],
             "calibration_figure",
             name="draw_calibration",
         ),
-    ]
-    drawn = [node.name.removeprefix("draw_") for node in figures]
-    page = [
-        Node(
-            reporting.tabulate_classification,
-            list(MEASURED),
-            ["classification_report_text", "classification_table"],
-            name="tabulate_classification",
-        ),
-        Node(reporting.tabulate_confusion, list(MEASURED), "confusion_counts", name="tabulate_confusion"),
-        *figures,
         Node(
             nodes.write_threshold_section,
             ["trust", "question"],
@@ -87,23 +65,7 @@ def create_pipeline() -> Pipeline:
         ),
         Node(
             nodes.write_report,
-            {
-                "record": "raw",
-                "run_info": "params:run.info",
-                "question": "question",
-                "evaluation": "evaluation",
-                "metrics": "metrics",
-                "predictions": "predictions",
-                "rejected": "rejected",
-                "classification": "classification_report",
-                "calibration": "calibration",
-                "subgroups": "subgroup_metrics",
-            }
-            | {
-                name: name
-                for name in name_parts(["confusion_matrix", *drawn], ["trust", "comparison"])
-                if name != "network_summary"
-            },
+            describe_score_inputs(["calibration"], ["trust", "comparison"]),
             "report",
             name="write_report",
         ),

@@ -222,3 +222,74 @@ def describe_inputs() -> dict[str, str]:
 def draw(figure: str, *inputs: str) -> Node:
     """Return the node that draws a figure; every one takes the data set's record first."""
     return Node(getattr(nodes, f"draw_{figure}"), ["raw", *inputs], f"{figure}_figure", name=f"draw_{figure}")
+
+
+SCORES = ("predictions", "question", "evaluation")
+# The figures of scores whose training is not at hand.
+SCORE_FIGURES = ("roc", "precision_recall", "metric_intervals", "reliability", "decision_curve")
+
+
+def create_score_steps() -> list[Node]:
+    """Return what stands in the open where predictions come without a training; the question is an entry there."""
+    return [
+        Node(
+            nodes.report_classification, list(SCORES), "classification_report", name="report_classification"
+        ),
+        Node(
+            nodes.draw_confusion_matrix,
+            ["raw", *SCORES],
+            "confusion_matrix_figure",
+            name="draw_confusion_matrix",
+        ),
+    ]
+
+
+def create_score_measures() -> list[Node]:
+    """Return what measures such predictions."""
+    return [
+        Node(nodes.measure_predictions, list(SCORES), "metrics", name="measure_predictions"),
+        Node(nodes.measure_calibration, list(SCORES), "calibration", name="measure_calibration"),
+        Node(nodes.measure_decision_curve, list(SCORES), "decision_curve", name="measure_decision_curve"),
+    ]
+
+
+def create_score_page() -> list[Node]:
+    """Return the tables and figures of such predictions."""
+    return [
+        Node(
+            nodes.tabulate_classification,
+            list(SCORES),
+            ["classification_report_text", "classification_table"],
+            name="tabulate_classification",
+        ),
+        Node(nodes.tabulate_confusion, list(SCORES), "confusion_counts", name="tabulate_confusion"),
+        draw("roc", "predictions", "question", "metrics"),
+        draw("precision_recall", "predictions", "question", "metrics"),
+        draw("metric_intervals", "metrics"),
+        draw("reliability", "calibration", "question"),
+        draw("decision_curve", "decision_curve"),
+        Node(
+            nodes.write_decision_curve_section,
+            "decision_curve",
+            "decision_curve_section",
+            name="write_decision_curve_section",
+        ),
+    ]
+
+
+def describe_score_inputs(figures: Iterable[str] = (), sections: Iterable[str] = ()) -> dict[str, str]:
+    """Return what the report on such predictions takes, with figures and sections of its own."""
+    inputs = {
+        "record": "raw",
+        "run_info": "params:run.info",
+        "question": "question",
+        "evaluation": "evaluation",
+        "metrics": "metrics",
+        "predictions": "predictions",
+        "rejected": "rejected",
+        "classification": "classification_report",
+        "calibration": "calibration",
+        "subgroups": "subgroup_metrics",
+    }
+    parts = name_parts(("confusion_matrix", *SCORE_FIGURES, *figures), ("decision_curve", *sections))
+    return inputs | {name: entry for name, entry in parts.items() if name != "network_summary"}

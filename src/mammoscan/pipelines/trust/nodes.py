@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from mammoscan import figures
 from mammoscan.data.mias_regions import SCAN_SIDE
 from mammoscan.datasets import Bundle
-from mammoscan.evaluation import operating_point
+from mammoscan.evaluation import operating_point, training_fingerprint
 from mammoscan.evaluation.out_of_distribution import (
     AS_IS,
     describe_levels,
@@ -143,6 +143,11 @@ def fit_out_of_distribution(
     everything = pd.DataFrame({"row": find_used_rows(folds), "role": "train"})
     rows = _draw(everything, "train", _count_references(pixels), evaluation)
     return _fit(Embedder(model, pixels, training, machine, features), samples, pixels, rows, evaluation)
+
+
+def fingerprint_training(pixels: np.ndarray, folds: pd.DataFrame) -> pd.DataFrame:
+    """Take the fingerprint of the final model's training images: digests, by which an image is known again."""
+    return training_fingerprint.fingerprint_images(pixels, find_used_rows(folds))
 
 
 def gather_out_of_distribution(*tables: pd.DataFrame) -> pd.DataFrame:

@@ -40,6 +40,12 @@ def create_trust(study: Study) -> Pipeline:
             name="fit_out_of_distribution",
         ),
         Node(
+            nodes.fingerprint_training,
+            ["pixels", "folds"],
+            "final.training_fingerprint",
+            name="fingerprint_training",
+        ),
+        Node(
             nodes.measure_trust,
             ["predictions", "params:question", "params:evaluation", "fold_results"],
             "trust",
