@@ -13,7 +13,7 @@ import pytest
 from projects import ROOT
 
 # Extras for those who use the package, against those for those who work on it.
-USERS_EXTRAS = ("dask", "excel", "gpu", "jax", "onnx", "search")
+USERS_EXTRAS = ("dask", "excel", "gpu", "jax", "nifti", "onnx", "search")
 
 
 def simplify(name: str) -> str:

@@ -90,7 +90,7 @@ class TestImages:
 
     def test_what_is_no_picture_is_refused_in_one_line(self) -> None:
         assert "empty" in refuse(b"")
-        assert "PNG, JPEG, PGM, TIFF, BMP, WebP, GIF or DICOM" in refuse(b"<svg></svg>")
+        assert "PNG, JPEG, PGM, TIFF, BMP, WebP, GIF, DICOM or NIfTI" in refuse(b"<svg></svg>")
         assert "get the file again" in refuse(encode(Image.fromarray(GREY), "PNG")[:200])
         assert "kind F" in refuse(encode(Image.fromarray(GREY.astype(np.float32)), "TIFF"))
         assert "-5" in refuse(encode(Image.fromarray(GREY.astype(np.int32) - 5), "TIFF"))

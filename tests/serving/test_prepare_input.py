@@ -15,6 +15,7 @@ from mammoscan.imaging.scan_grid import standardise_scan
 from mammoscan.params import ScanGridParams
 from mammoscan.records.card import ImageInput, ModelInput, WindowInput
 from mammoscan.serving.prepare_input import check_content, fit_picture, is_whole_scan, prepare_whole_scan
+from pictures import encode_dicom
 
 WINDOW = WindowInput(kind="window", size=48, grid=ScanGridParams(size=192, margin=2))
 SHAPE = (48, 48, 1)
@@ -142,6 +143,22 @@ class TestImages:
         )
         np.testing.assert_array_equal(pixels, decode_image(content, (32, 24), 3).pixels)
         assert notes == []
+
+    @pytest.mark.parametrize("kind", ["PNG", "TIFF", "DICOM", "NIfTI"])
+    def test_sixteen_bits_are_read_just_as_in_training(self, kind: str) -> None:
+        values = np.random.default_rng(0).integers(0, 65536, (40, 30)).astype(np.uint16)
+        if kind == "DICOM":
+            content = encode_dicom(values)
+        elif kind == "NIfTI":
+            nibabel = pytest.importorskip("nibabel")
+            content = nibabel.Nifti1Image(values, np.eye(4)).to_bytes()
+        else:
+            content = self.encode(values, kind)
+        picture = read_picture(content, "x")
+        assert picture.array.dtype == np.uint16
+        assert len(np.unique(picture.array)) > 1000
+        pixels, _ = fit_picture(picture, make_image((16, 12), 1), (16, 12, 1))
+        np.testing.assert_array_equal(pixels, decode_image(content, (16, 12), 1).pixels)
 
     def test_what_training_leaves_out_is_stretched_and_it_is_said(self) -> None:
         content = self.encode(draw(30, 20).array.astype(np.uint16) * 16, "PNG")

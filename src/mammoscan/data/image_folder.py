@@ -62,7 +62,7 @@ def list_images(folder: Path) -> tuple[list[str], pd.DataFrame]:
 def is_image(folder: Path, name: str) -> bool:
     """Return whether a file is an image by its suffix; one without a suffix may be DICOM by its content."""
     suffix = PurePosixPath(name).suffix.lower()
-    if suffix in SUFFIXES:
+    if name.lower().endswith(SUFFIXES):
         return True
     # Archives of radiology name files IM000001 or 1.2.840.113619.2.
     if suffix and not suffix[1:].isdigit():

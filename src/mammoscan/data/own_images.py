@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -17,6 +17,8 @@ from mammoscan.data.locate import is_address, locate_source
 from mammoscan.data.phantom_folder import mark_phantom, read_stamp
 from mammoscan.data.tables import FileFinder, read_table
 from mammoscan.errors import MammoscanError
+from mammoscan.imaging.dicom import read_marks
+from mammoscan.imaging.image_reader import SUFFIXES
 from mammoscan.params.images import ImagesParams, split_way
 from mammoscan.records.dataset import DatasetRecord
 from mammoscan.safe_text import make_printable
@@ -33,6 +35,8 @@ PARTS = {
     "testing": "test",
 }
 NO_PART = "none"
+# Any other file may be DICOM, also one without a suffix.
+PLAIN_SUFFIXES = {f".{suffix.rpartition('.')[2]}" for suffix in SUFFIXES} - {".dcm", ".dicom"}
 EMPTY = "an empty file"
 TABLE_SUFFIXES = (".csv", ".tsv", ".tab", ".parquet", ".xlsx", ".xlsm", ".jsonl", ".ndjson")
 PATIENTS_UNKNOWN = (
@@ -68,7 +72,8 @@ def open_own_images(study: str, params: ImagesParams, folder: Path) -> DatasetRe
     root = locate_source(f"{study}.images.source", params.source, folder, params.unpack_limit_gb)
     home = find_data_folder(root)
     indexed = index_own_images(study, home, params)
-    limits = () if params.patients_known else (PATIENTS_UNKNOWN,)
+    known = () if params.patients_known else (PATIENTS_UNKNOWN,)
+    limits = (*known, *count_marks(home, indexed.images["source"]))
     sums = hash_tree(home, [name for name in list_files(home) if _find_fault(home, name) in (None, EMPTY)])
     if params.table is not None and Path(params.table).expanduser().is_absolute():
         table = Path(params.table).expanduser()
@@ -91,6 +96,15 @@ def open_own_images(study: str, params: ImagesParams, folder: Path) -> DatasetRe
     )
     # A phantom's folder stays a phantom, also where somebody makes a study of it.
     return record if (read_stamp(root) or read_stamp(home)) is None else mark_phantom(record)
+
+
+def count_marks(home: Path, sources: Iterable[str]) -> tuple[str, ...]:
+    """Return how many DICOM files have overlays or burnt-in marks by their headers, in sentences."""
+    files = [name for name in sources if PurePosixPath(name).suffix.lower() not in PLAIN_SUFFIXES]
+    found = Counter(mark for name in files for mark in read_marks(home / name))
+    return tuple(
+        f"Of {count:,} of {len(files):,} DICOM files: {mark}." for mark, count in sorted(found.items())
+    )
 
 
 def index_own_images(study: str, home: Path, params: ImagesParams) -> OwnIndex:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,10 @@ OPTIONAL = (
     "NumberOfFrames",
     "PixelPaddingValue",
 )
+
+OVERLAY_GROUPS = range(0x6000, 0x6020, 2)
+OVERLAY = "an overlay in the file is not drawn"
+BURNT_IN = "text or marks are burnt into the pixels, as the file says (BurnedInAnnotation)"
 
 
 def read_dicom(content: bytes, name: str, limits: Limits, windowed: bool = True) -> tuple[NDArray, list[str]]:
@@ -62,7 +67,7 @@ def read_dicom(content: bytes, name: str, limits: Limits, windowed: bool = True)
 
 def _read(content: bytes, name: str, limits: Limits, windowed: bool) -> tuple[NDArray, list[str]]:
     header = _read_header(content, name, limits)
-    notes = _drop_empty(header)
+    notes = [*_drop_empty(header), *describe_marks(header)]
     rows, columns = int(header.get("Rows", 0) or 0), int(header.get("Columns", 0) or 0)
     if "PixelData" not in header:
         raise MammoscanError(f"{name} is a DICOM file without a picture, expected one with pixel data")
@@ -136,6 +141,28 @@ def _drop_empty(header: Any) -> list[str]:
         del header["VOILUTSequence"]
         notes.append("the file's VOILUTSequence holds no table and was ignored")
     return notes
+
+
+def describe_marks(header: Any) -> list[str]:
+    """Say what a header tells of marks over or in the pixels, which a network may read instead of the image."""
+    notes = []
+    if any((group, 0x3000) in header for group in OVERLAY_GROUPS):
+        notes.append(OVERLAY)
+    if str(header.get("BurnedInAnnotation", "")).strip().upper() == "YES":
+        notes.append(BURNT_IN)
+    return notes
+
+
+def read_marks(file: Path) -> list[str]:
+    """Return what ``describe_marks`` says of a file, whose pixels are not read; nothing of what is no DICOM file."""
+    import pydicom
+
+    tags = [pydicom.tag.Tag("BurnedInAnnotation"), *((group, 0x3000) for group in OVERLAY_GROUPS)]
+    try:
+        return describe_marks(pydicom.dcmread(file, stop_before_pixels=True, specific_tags=tags))
+    # Every element of a header can hold a value of any type; packing says what is wrong with the file.
+    except Exception:
+        return []
 
 
 def _is_empty(value: Any) -> bool:

@@ -17,10 +17,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mammoscan.errors import MammoscanError
 
-EXPECTED = "expected PNG, JPEG, PGM, TIFF, BMP, WebP, GIF or DICOM"
+EXPECTED = "expected PNG, JPEG, PGM, TIFF, BMP, WebP, GIF, DICOM or NIfTI"
 SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".pgm", ".ppm", ".tif", ".tiff", ".bmp", ".webp", ".gif"),
-    *(".dcm", ".dicom"),
+    *(".dcm", ".dicom", ".nii", ".nii.gz"),
 )
 
 _KINDS = {
@@ -62,7 +62,7 @@ class Picture:
 
     Attributes:
         array: uint8 or uint16 ``[H, W]`` (grey) or uint8 ``[H, W, 3]`` (RGB).
-        kind: ``png``, ``jpeg``, ``pgm``, ``tiff``, ``bmp``, ``webp``, ``gif`` or ``dicom``.
+        kind: ``png``, ``jpeg``, ``pgm``, ``tiff``, ``bmp``, ``webp``, ``gif``, ``dicom`` or ``nifti``.
         notes: What was converted while reading, in sentences.
         name: The file's name.
         content: The file's bytes, for models whose training images are decoded and resized in one step.
@@ -94,6 +94,11 @@ def read_picture(content: bytes, name: str, limits: Limits | None = None) -> Pic
 
         array, notes = read_dicom(content, name, limits)
         return Picture(array, "dicom", notes, name, content)
+    from mammoscan.imaging.nifti import is_nifti, read_nifti
+
+    if is_nifti(content, name):
+        array, notes = read_nifti(content, name, limits)
+        return Picture(array, "nifti", notes, name, content)
     return _read_image(content, name, limits)
 
 
@@ -244,8 +249,9 @@ def decode_image(
         UnreadableImageError: If it is no image, broken, too large, several images or of unknown brightness.
     """
     try:
-        if is_dicom(content, ""):
-            plain, width, height, colour = _show_dicom(content, channels)
+        medical = _read_medical(content)
+        if medical is not None:
+            plain, width, height, colour = _show_medical(medical, channels)
         else:
             plain, width, height, colour = _open_image(content, size, channels, levels)
         small = plain.resize((size[1], size[0]), Image.Resampling.BILINEAR)
@@ -281,14 +287,22 @@ def _open_image(
         return _flatten(ImageOps.exif_transpose(image), channels, levels), width, height, colour
 
 
-def _show_dicom(content: bytes, channels: int) -> tuple[Image.Image, int, int, str]:
-    from mammoscan.imaging.dicom import read_dicom
+def _read_medical(content: bytes) -> NDArray | None:
+    """Return the pixels of a DICOM or NIfTI file, displayed as its header says; None for any other."""
+    from mammoscan.imaging.nifti import is_nifti, read_nifti
 
     limits = Limits(bytes=len(content), pixels=MAX_PIXELS, ratio=float("inf"))
     try:
-        array, _ = read_dicom(content, "the file", limits)
+        if is_dicom(content, ""):
+            from mammoscan.imaging.dicom import read_dicom
+
+            return read_dicom(content, "the file", limits)[0]
+        return read_nifti(content, "the file", limits)[0] if is_nifti(content, "") else None
     except MammoscanError as error:
         raise UnreadableImageError(str(error)) from error
+
+
+def _show_medical(array: NDArray, channels: int) -> tuple[Image.Image, int, int, str]:
     if array.dtype == np.uint16:
         array = _reduce_levels(array, 65536)
     image = Image.fromarray(array).convert("L" if channels == 1 else "RGB")

@@ -144,6 +144,8 @@ def _warm_up() -> None:
     """Load what decoding needs, before the memory is limited and before anybody waits."""
     import pydicom.pixels  # noqa: F401
 
+    with contextlib.suppress(ImportError):  # of those who read NIfTI files
+        import nibabel  # noqa: F401
     Image.init()
 
 

@@ -31,7 +31,7 @@ EXAMPLE: Any = {
         },
         {
             "name": "notes.txt",
-            "error": "notes.txt is empty, expected PNG, JPEG, PGM, TIFF, BMP, WebP, GIF or DICOM",
+            "error": "notes.txt is empty, expected PNG, JPEG, PGM, TIFF, BMP, WebP, GIF, DICOM or NIfTI",
         },
     ],
 }
@@ -169,7 +169,7 @@ class HealthAnswer(BaseModel):
 def _describe_form(many: bool) -> dict[str, Any]:
     """Return the OpenAPI description of a form of files, which the routes parse themselves."""
     file = {"type": "string", "format": "binary"}
-    about = "PNG, JPEG, PGM, TIFF, BMP, WebP, GIF or DICOM; " + (
+    about = "PNG, JPEG, PGM, TIFF, BMP, WebP, GIF, DICOM or NIfTI; " + (
         "one or many parts of this name." if many else "one file."
     )
     images = {"type": "array", "items": file, "minItems": 1} if many else file

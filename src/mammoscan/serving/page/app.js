@@ -24,7 +24,7 @@ async function start() {
     limits = about.limits;
     feedback = about.feedback;
     find("allowed").textContent =
-      `PNG, JPEG, PGM, TIFF, BMP, WebP, GIF or DICOM, each up to ${limits.megabytes} MB and ${limits.megapixels} megapixels.`;
+      `PNG, JPEG, PGM, TIFF, BMP, WebP, GIF, DICOM or NIfTI, each up to ${limits.megabytes} MB and ${limits.megapixels} megapixels.`;
     find("threshold").textContent = about.threshold_meaning || "The answer is the likeliest label.";
     find("notice").textContent = about.notice;
     fillCard(about);
