@@ -18,6 +18,7 @@ from mammoscan.pipeline_registry import register_pipelines
 from mammoscan.pipelines.lockbox import nodes
 from mammoscan.records.run_info import RunInfo
 from mammoscan.studies import STUDIES
+from mammoscan.tracking.flatten import find_models, flatten_metrics
 from records import make_dataset_record
 
 EVALUATION = EvaluationParams(threshold={"rule": "sensitivity", "at": 0.8}, resamples=50, metadata_columns=())
@@ -127,3 +128,13 @@ def test_every_study_that_trains_a_final_model_has_a_lockbox() -> None:
             assert not {"train_final", "train_fold"} & {
                 node.name.rpartition(".")[2] for node in registered[f"{name}_lockbox"].nodes
             }
+
+
+def test_mlflow_gets_the_measures_of_an_opened_lockbox(
+    opened: tuple[pd.DataFrame, pd.DataFrame], question: Question
+) -> None:
+    found = nodes.measure_lockbox(opened[0], TRUST, [{}], question, EVALUATION)
+    sent = flatten_metrics(find_models(found))
+    assert sent["auc"] == found["models"]["cnn"]["auc"]["value"]
+    assert "texture_auc" in sent
+    assert find_models(found["models"]) == found["models"]

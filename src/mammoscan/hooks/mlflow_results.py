@@ -7,7 +7,7 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from mammoscan.seals import RUN_VARIABLE, read_seal
 from mammoscan.studies import STUDIES
 from mammoscan.tracking.child_runs import STAMPS, log_batch, open_child
 from mammoscan.tracking.dataset_input import DatasetInput
-from mammoscan.tracking.flatten import flatten_metrics, format_intervals, list_fold_auc
+from mammoscan.tracking.flatten import find_models, flatten_metrics, format_intervals, list_fold_auc
 from mammoscan.tracking.headline import (
     AUC,
     INTERVALS,
@@ -122,7 +122,7 @@ class RunResults:
             if folder is None:
                 sent.files.append(file.name)
             if track == "metrics":
-                metrics = json.loads(file.read_text())
+                metrics = find_models(json.loads(file.read_text()))
                 self._send_metrics(study, sent, metrics)
                 fold_auc |= {(study, fold): auc for fold, auc in list_fold_auc(metrics).items()}
         self._send_trainings(histories, fold_auc)
@@ -149,7 +149,7 @@ class RunResults:
             samples = None if name is None else self._catalog.load(name)
             mlflow.log_input(DatasetInput(record, samples), context="training")
 
-    def _send_metrics(self, study: str, sent: _Sent, metrics: dict[str, Any]) -> None:
+    def _send_metrics(self, study: str, sent: _Sent, metrics: Mapping[str, Any]) -> None:
         # Through the active run, MLflow ties the numbers to its model.
         mlflow.log_metrics(flatten_metrics(metrics), run_id=sent.run_id)
         if "auc" in metrics.get(NETWORK, {}):

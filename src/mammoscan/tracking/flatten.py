@@ -22,6 +22,12 @@ def flatten(block: Any, prefix: str) -> dict[str, Any]:
     return {prefix: block}
 
 
+def find_models(metrics: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the measures by model, also of an opened lockbox, which keeps them beside what else it found."""
+    models: Mapping[str, Any] = metrics.get("models", metrics)
+    return models
+
+
 def flatten_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
     """Return a study's measures under plain names: ``auc`` of the network, ``texture_auc`` of a baseline.
 
