@@ -164,9 +164,10 @@ def create_page(study: Study, figures: Iterable[str] = (), sections: Iterable[st
         )
     )
     return (
-        place_nodes([subgroups, decisions, *counts], study, box=MEASURING)
+        place_nodes([subgroups], study, box=MEASURING)
         + create_explanations(study)
-        + place_nodes(steps, study, box=REPORT)
+        # What the page alone reads stays in its box: the graph's first screen is full.
+        + place_nodes([decisions, *counts, *steps], study, box=REPORT)
     )
 
 
