@@ -366,6 +366,16 @@ def test_the_numbers_can_be_saved_as_csv(full):
     assert ["Network", "AUC", "0.72", "0.62", "0.82", ""] in rows
 
 
+def test_the_checklist_can_be_saved_where_there_is_one(full):
+    assert "Save the checklist" not in build_report(full)
+
+    page = Page(build_report(replace(full, checklist="# CLAIM\n\n- Title: äö")))
+
+    _, link = [link for link in page.find("a") if "download" in link]
+    assert link["download"] == "mias_checklist.md"
+    assert base64.b64decode(link["href"].split(",")[1]).decode() == "# CLAIM\n\n- Title: äö"
+
+
 def test_a_methods_paragraph_takes_its_numbers_from_the_run(full):
     recipe = Recipe(epochs=30, patience=7, batch_size=16, learning_rate=0.001)
     text = Page(build_report(replace(full, recipe=recipe))).text

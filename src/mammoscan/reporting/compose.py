@@ -54,6 +54,7 @@ def compose_report(inputs: ReportInputs) -> ReportContent:
         curves={} if inputs.predictions is None else trace_roc(inputs.predictions, inputs.question),
         figures=figures,
         sections=sections,
+        checklist=inputs.checklist,
     )
 
 

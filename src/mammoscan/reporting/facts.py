@@ -50,6 +50,7 @@ class ReportInputs:
         reproduction: The article's claims beside what came out here.
         figures: PNG bytes by the bare names of their entries.
         sections: The study's own sections likewise.
+        checklist: The reporting checklist as Markdown, to be saved from the page.
     """
 
     record: DatasetRecord
@@ -80,6 +81,7 @@ class ReportInputs:
     reproduction: pd.DataFrame | None = None
     figures: Mapping[str, bytes] = field(default_factory=dict)
     sections: Mapping[str, Section] = field(default_factory=dict)
+    checklist: str = ""
 
     @classmethod
     def gather(cls, entries: Mapping[str, Any]) -> ReportInputs:
@@ -136,6 +138,7 @@ class ReportContent:
         reproduction: Rows of ``claim``, ``article``, ``ours`` and where needed ``note``.
         experiments: Rows of ``experiment``, ``recall`` and ``precision``.
         sections: What this study says besides, by the anchors of its sections.
+        checklist: See ``ReportInputs``.
         training: Facts on the network and its training, by name.
         recipe: How the networks were trained.
         evaluation: How they were measured.
@@ -177,6 +180,7 @@ class ReportContent:
     reproduction: Sequence[Mapping[str, Any]] = ()
     experiments: Sequence[Mapping[str, Any]] = ()
     sections: Mapping[str, Section] = field(default_factory=dict)
+    checklist: str = ""
     training: Mapping[str, Any] = field(default_factory=dict)
     recipe: Recipe | None = None
     evaluation: EvaluationParams | None = None

@@ -65,6 +65,7 @@ def build_report(content: ReportContent) -> str:
         number_columns=NUMBER_COLUMNS,
         number_rows=numbers,
         numbers_csv=_write_csv(numbers),
+        checklist_file=embed_text(content.checklist, "text/markdown") if content.checklist else "",
         methods_text=say("methods", content, sentence, division),
         citation_text=say("citation", content),
         banner=(STAMPS.get(content.data.kind, ""), say("banner", content.data.kind)),

@@ -157,6 +157,7 @@ def create_page(study: Study, figures: Iterable[str] = (), sections: Iterable[st
                 "calibration": "calibration",
                 "subgroups": "subgroup_metrics",
                 "views": "params:views",
+                "checklist": "checklist",
             }
             | name_parts(shown, ("decision_curve", *sections, "flow", "checklist")),
             "report",
