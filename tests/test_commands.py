@@ -65,8 +65,8 @@ def test_the_trainings_of_a_run_are_listed_while_they_go_on(tracked: mlflow.Mlfl
         tracked.log_metric(fold, "val_accuracy", 0.625, step=epoch)
     code, output = run_command("runs", newest[:12])
     assert code == 0, output
-    [row] = [line for line in output.splitlines() if line.startswith("fold_0")]
-    assert row.split() == ["fold_0", "running", "2", "0.750", "-", "-", "0.625", "-", "-"]
+    [row] = [line for line in output.splitlines() if line.startswith("fold 1")]
+    assert row.split() == ["fold", "1", "running", "2", "0.750", "-", "-", "0.625", "-", "-"]
     assert run_command("runs", "zzz") == (
         1,
         "Error: runs: found no run zzz, expected one of those that mammoscan runs lists\n",

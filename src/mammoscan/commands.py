@@ -364,7 +364,7 @@ def runs(run: str | None, study: str | None, last: int) -> None:
         for training in list_trainings(uri, found[0].id):
             scores = (f"{training.scores[name]:.3f}" if name in training.scores else "-" for name in SCORES)
             row = " ".join(f"{score:>12}" for score in scores)
-            click.echo(f"{training.part:<24} {training.status:<9} {training.epoch:>5} {row}")
+            click.echo(f"{training.name:<24} {training.status:<9} {training.epoch:>5} {row}")
 
 
 @main.command("open")

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from mammoscan.errors import MammoscanError
-from mammoscan.tracking.child_runs import PARENT, PART, list_children
+from mammoscan.tracking.child_runs import PARENT, PART, list_children, name_part
 from mammoscan.tracking.headline import AUC
 
 MAX_RUNS = 1000
@@ -86,13 +86,13 @@ class TrainingSummary:
     """How far a training has come: one of the runs under a run.
 
     Attributes:
-        part: What is trained, e.g. ``fold_0``.
+        name: What is trained, e.g. ``fold 1``.
         status: As MLflow has it, in small letters.
         epoch: The last one.
         scores: Its losses and accuracies, and the AUC of the fold's test side once that is measured.
     """
 
-    part: str
+    name: str
     status: str
     epoch: int
     scores: dict[str, float]
@@ -108,7 +108,8 @@ def list_trainings(tracking_uri: str, run_id: str) -> list[TrainingSummary]:
         scores = {name: child.data.metrics[name] for name in SCORES if name in child.data.metrics}
         if "loss" in scores:
             epoch = max(one.step for one in client.get_metric_history(child.info.run_id, "loss"))
-            found.append(TrainingSummary(child.data.tags[PART], child.info.status.lower(), epoch, scores))
+            name = name_part(child.data.tags[PART])
+            found.append(TrainingSummary(name, child.info.status.lower(), epoch, scores))
     return found
 
 
