@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,9 +36,11 @@ def write_whole(path: Path) -> Iterator[Path]:
 
 def sync_file(path: Path) -> None:
     """Have the disk hold what was written to a file, or the names in a folder."""
-    if path.is_dir() and os.name == "nt":
+    windows = sys.platform == "win32"
+    if windows and path.is_dir():
         return  # Windows has no handle for a folder's names
-    descriptor = os.open(path, os.O_RDONLY)
+    # Windows syncs only what is open for writing.
+    descriptor = os.open(path, os.O_RDWR if windows else os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -69,7 +69,7 @@ class Pseudonyms:
                 handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
                 with os.fdopen(handle, "w") as stream:
                     stream.write(secrets.token_hex(32))
-            return cls(bytes.fromhex(file.read_text().strip()))
+            return cls(bytes.fromhex(file.read_text(encoding="utf-8").strip()))
         except (OSError, ValueError) as error:
             raise MammoscanError(
                 f"privacy.hash_ids: the key {file} cannot be read or made ({error}); delete it to get a new one"

@@ -62,7 +62,7 @@ def read_note(file: Path) -> dict[str, Any] | None:
     if not (file.is_file() and path.is_file()):
         return None
     written = made_at(file) + CLOCK_SLACK_S
-    notes = [note for note in json.loads(path.read_text()) if note["since"] <= written]
+    notes = [note for note in json.loads(path.read_text(encoding="utf-8")) if note["since"] <= written]
     return max(notes, key=lambda note: note["since"], default=None)
 
 
@@ -72,7 +72,7 @@ def write_note(file: Path, made_with: Mapping[str, Any]) -> None:
     present = read_note(file)
     notes = ([present] if present else []) + [{"since": time.time(), "made_with": made_with}]
     with write_whole(note_path(file)) as part:
-        part.write_text(json.dumps(notes, indent=1))
+        part.write_text(json.dumps(notes, indent=1), encoding="utf-8")
 
 
 REMEDY = "run the whole pipeline, or start from a node before it"

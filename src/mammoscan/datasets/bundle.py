@@ -69,7 +69,9 @@ class BundleDataset(AbstractDataset[Collection[str], Bundle]):
 
     def load(self) -> Bundle:
         """Return the parts, none of them read yet."""
-        return Bundle({name: self._parts[name] for name in json.loads(self._filepath.read_text("utf-8"))})
+        return Bundle(
+            {name: self._parts[name] for name in json.loads(self._filepath.read_text(encoding="utf-8"))}
+        )
 
     def preview(self) -> JSONPreview:
         """Return the list of parts for Kedro-Viz."""

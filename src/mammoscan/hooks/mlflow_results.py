@@ -122,7 +122,7 @@ class RunResults:
             if folder is None:
                 sent.files.append(file.name)
             if track == "metrics":
-                metrics = find_models(json.loads(file.read_text()))
+                metrics = find_models(json.loads(file.read_text(encoding="utf-8")))
                 self._send_metrics(study, sent, metrics)
                 fold_auc |= {(study, fold): auc for fold, auc in list_fold_auc(metrics).items()}
         self._send_trainings(histories, fold_auc)
@@ -136,7 +136,7 @@ class RunResults:
             if file is not None and file.is_file():
                 study = name_study(name)
                 part = name.removeprefix(f"{study}.").removesuffix(".history")
-                yield study, part, History.model_validate_json(file.read_text())
+                yield study, part, History.model_validate_json(file.read_text(encoding="utf-8"))
 
     def _log_data(self) -> None:
         """Log the data set with the columns and counts of its samples."""

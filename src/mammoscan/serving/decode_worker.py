@@ -155,7 +155,7 @@ def limit_memory(allowed: int) -> None:
         import resource
         from pathlib import Path
 
-        status = Path("/proc/self/status").read_text()
+        status = Path("/proc/self/status").read_text(encoding="utf-8")
         used = next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmData"))
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
         limit = used + allowed

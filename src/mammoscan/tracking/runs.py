@@ -91,7 +91,7 @@ def read_runs(found: list[Any]) -> tuple[list[dict[str, Any]], pd.DataFrame]:
                     f"{PREDICTIONS} among its artifacts, expected a finished run of a study; name another"
                 )
             table = pd.read_csv(said, dtype={"sample_id": str, "patient_id": str, "label": str})
-            metrics = json.loads(measured.read_text()) if measured else {}
+            metrics = json.loads(measured.read_text(encoding="utf-8")) if measured else {}
         labels = [column.removeprefix("p_") for column in table.columns if column.startswith("p_")]
         runs.append(
             {tag.rpartition(".")[2]: run.data.tags.get(tag, "") for tag in TAGS}

@@ -76,7 +76,10 @@ def show_runs(tracking_uri: str, host: str, port: int, on_address: Callable[[str
         pass
     finally:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(server.pid, signal.SIGTERM)
+            if hasattr(os, "killpg"):
+                os.killpg(server.pid, signal.SIGTERM)
+            else:  # Windows has no groups of processes
+                server.terminate()
         server.wait()
         signal.signal(signal.SIGTERM, former)
 
