@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 PICTURES = ROOT / "docs" / "pictures"
 MOST_BYTES = 400_000
-REPORT_SIZE = (1180, 1500)
+REPORT_SIZE = (1280, 960)
 GRAPH_SIZE = (1600, 1000)
 RUNS_HEIGHT = 560
 GRAPH_DOTS = 2  # a pixel of the page; the labels are small
