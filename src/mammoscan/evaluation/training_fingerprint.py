@@ -1,7 +1,7 @@
 """What a model keeps of its training images, so that anybody can ask later whether it has seen an image.
 
 Of each image two digests and a difference hash: enough to know it again, as it is, turned, mirrored, recompressed or
-brighter, and not enough to see it.
+brighter. The hash tells on a grid of 16 by 16 which neighbour is brighter, and no more of the image.
 """
 
 from __future__ import annotations

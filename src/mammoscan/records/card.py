@@ -102,6 +102,7 @@ class Card(Record):
         patients: None where patients are unknown.
         lockbox_patients: Set aside for one test at the end; ``samples``, ``patients`` and ``label_samples`` do not
             count them.
+        fingerprinted: How many training images the model knows again by their digests; None where it carries none.
         epochs: Of the final training; None for an article's own model, whose epoch its training chose.
     """
 
@@ -149,6 +150,7 @@ class Card(Record):
     prevalence: float | None = None
     subgroups: tuple[CardSubgroup, ...] = ()
     out_of_distribution: CardOutOfDistribution | None = None
+    fingerprinted: int | None = None
     run_id: str = ""
     commit: str = ""
     command: str = ""

@@ -34,6 +34,7 @@ class CardInputs:
             procedure.
         trust: Temperature, threshold and their measurement.
         reference: The final model's fitted out-of-distribution check.
+        fingerprint: By which its training images are known again.
     """
 
     record: DatasetRecord
@@ -51,6 +52,7 @@ class CardInputs:
     final: History | None = None
     trust: Mapping[str, Any] | None = None
     reference: Mapping[str, Any] | None = None
+    fingerprint: pd.DataFrame | None = None
     subgroups: pd.DataFrame | None = None
 
 
@@ -70,6 +72,7 @@ def gather_card(inputs: CardInputs) -> Card:
         operation=trust["operation"],
         prevalence=trust["prevalence"],
         epochs=len(inputs.final.epochs),
+        fingerprinted=None if inputs.fingerprint is None else len(inputs.fingerprint),
         subgroups=_list_subgroups(inputs.subgroups),
         out_of_distribution=CardOutOfDistribution(
             in_distribution_share=trust["in_distribution_share"],

@@ -107,6 +107,7 @@ def create_card(study: Study) -> Pipeline:
             "final": "final.history",
             "trust": "trust",
             "reference": "final.out_of_distribution",
+            "fingerprint": "final.training_fingerprint",
             "subgroups": "subgroup_metrics",
         }
     steps = [
