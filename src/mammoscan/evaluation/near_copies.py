@@ -22,6 +22,8 @@ ROUGH_SIDE = 16  # of those that are searched
 CANDIDATES = 6
 # An image's nearest score exceeds its second-nearest by an exponential distance, of which so many quantiles are taken.
 GAPS = 20
+# So often the limit is set again without the images that lay beyond it.
+REFITS = 5
 # Thumbnails are compared in a band of spatial frequencies: below it lies the exposure, above it noise and compression.
 ROUGH_BAND = (0.7, 4.0)
 ALIGN_BAND = (0.7, 8.0)
@@ -131,7 +133,16 @@ def measure_limits(
     scores = scores[scores[:, -1] > -1]
     if len(scores) < 2:
         return Limits(FALLBACK, FALLBACK, len(scores))
-    values = _replace_nearest(np.arctanh(np.clip(scores, -0.999999, 0.999999)))
+    scores = np.arctanh(np.clip(scores, -0.999999, 0.999999))
+    without_copy = np.ones(len(scores), bool)
+    for _ in range(REFITS):
+        near, certain = _fit_limits(_replace_nearest(scores, without_copy), max(tested, len(scores)))
+        without_copy = scores[:, -1] <= near
+    return Limits(float(np.tanh(near)), float(np.tanh(certain)), len(scores))
+
+
+def _fit_limits(values: NDArray[np.floating], tested: int) -> tuple[float, float]:
+    """Return the two limits for so many tested images, from what images without a copy may score."""
     # First a limit from the lower third alone, by the quantiles of the Gumbel distribution: copies of up to half of all
     # images cannot raise it.
     low, middle = np.quantile(values, [0.1, 0.3])
@@ -145,11 +156,10 @@ def measure_limits(
         if (kept <= beyond).all() and (values[values > last] > beyond).all():
             break
     tail = max((near - high) / np.log(0.1 / FALSE_ALARMS), 1e-3)
-    certain = near + tail * np.log(FALSE_ALARMS * max(tested, len(scores)) / FAMILY_ERROR)
-    return Limits(float(np.tanh(near)), float(np.tanh(max(certain, near))), len(scores))
+    return float(near), float(max(near + tail * np.log(FALSE_ALARMS * tested / FAMILY_ERROR), near))
 
 
-def _replace_nearest(values: NDArray[np.floating]) -> NDArray[np.floating]:
+def _replace_nearest(values: NDArray[np.floating], without_copy: NDArray[np.bool_]) -> NDArray[np.floating]:
     """Return what each image's nearest score would be without a copy.
 
     That is its second-nearest score, which a copy leaves alone, and a distance between both: the highest of many values
@@ -158,6 +168,7 @@ def _replace_nearest(values: NDArray[np.floating]) -> NDArray[np.floating]:
 
     Args:
         values: Each image's scores, rising.
+        without_copy: The images that are known to be no copies; with copies among them the distance is too large.
 
     Returns:
         For each image ``GAPS`` values, equally likely.
@@ -165,7 +176,7 @@ def _replace_nearest(values: NDArray[np.floating]) -> NDArray[np.floating]:
     if values.shape[1] < 2 or len(values) == 0:
         return values[:, -1]
     nearest, second = values[:, -1], values[:, -2]
-    scale = np.median(nearest - second) / np.log(2)
+    scale = np.median((nearest - second)[without_copy]) / np.log(2)
     distances = -scale * np.log1p(-(np.arange(GAPS) + 0.5) / GAPS)
     return (second[:, None] + distances).reshape(-1)
 
