@@ -41,6 +41,8 @@ def test_a_share_has_the_digits_that_its_cases_bear(
 def test_a_measure_has_two_decimals_and_zero_has_no_sign() -> None:
     assert format_measure({"value": 0.7249, "low": 0.6, "high": 0.8123}) == "0.72 [0.60, 0.81]"
     assert format_measure({"value": -0.001, "low": -0.02, "high": 0.004}) == "0.00 [-0.02, 0.00]"
+    assert format_measure({"value": 11.43, "low": 6.47, "high": 18.98}) == "11 [6, 19]"
+    assert format_measure({"value": 0.5, "low": 0.5, "high": 0.5}) == "0.50"
     assert format_measure({"value": None}) == "not defined"
     assert format_fixed(-0.04, 1) == "0.0"
     assert format_fixed(-1.25, 1) == "-1.2"

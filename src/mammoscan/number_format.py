@@ -2,7 +2,8 @@
 
 - A share of n cases gets no more digits than n bears: whole per cent below 1,000 cases, one digit from there on. A
   share that is not 0 or 1 is never rounded to it: ``< 1 %``.
-- Measures (AUC, sensitivity, Brier score, net benefit, …), probabilities and thresholds have two decimals.
+- Measures (AUC, sensitivity, Brier score, net benefit, …), probabilities and thresholds have two decimals; from 10 on
+  they have none.
 - Changes of a loss and standard deviations have three: they are small, and only compared with each other.
 - What an article or a parameter states stands as it was stated.
 - Numbers to calculate with stand in files, and in the report's table of all numbers.
@@ -31,13 +32,20 @@ def format_fixed(value: float, digits: int = 2) -> str:
     return text.removeprefix("-") if not text.strip("-0.") else text
 
 
+def choose_digits(value: float) -> int:
+    """Return how many decimals a measure bears: from 10 on, such as a number needed to recall, none."""
+    return 0 if abs(value) >= 10 else 2
+
+
 def format_measure(measure: Mapping[str, Any], digits: int = 2) -> str:
     """Return ``0.72 [0.61, 0.82]``, or only the value when there is no interval."""
     value, low, high = (measure.get(key) for key in ("value", "low", "high"))
     if not is_number(value):
         return "not defined"
+    digits = digits if choose_digits(float(value)) else 0  # type: ignore[arg-type]
     text = format_fixed(float(value), digits)  # type: ignore[arg-type]
-    if not (is_number(low) and is_number(high)):
+    # A score that is the same for every sample has an AUC of 0.5 by definition, and no interval.
+    if not (is_number(low) and is_number(high)) or low == high:
         return text
     return f"{text} [{format_fixed(float(low), digits)}, {format_fixed(float(high), digits)}]"  # type: ignore[arg-type]
 

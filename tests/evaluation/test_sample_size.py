@@ -79,6 +79,6 @@ def test_the_section_tells_the_counts_and_the_widths(patients: int | None) -> No
     assert ("Patients" in counts.columns) == (patients is not None)
     assert [row[0] for row in counts.rows] == ["all samples", "lockbox", "training", "test"]
     who = "regions" if patients is None else "patients"
-    assert f"Of the positive label there are 40 {who}, of another 60" in text
+    assert f"40 {who} bear the positive label and 60 another" in text
     assert ("Images of one patient are alike" in text) == (patients is None)
     assert all(row[1] is not None for row in section.tables[1].rows)

@@ -205,7 +205,7 @@ def test_the_section_says_what_it_costs_and_what_is_not_promised(trust: dict[str
     assert f"From a probability of {trust['threshold']:.2f} on" in words
     assert "at least 80 % of malignant" in words
     assert "On these patients, by whom it was chosen, the sensitivity is" in words
-    assert "expected on new ones are" in words
+    assert "expected on new ones, with intervals over patients, are" in words
     assert [len(table.rows) for table in section.tables] == [5, 6, 3]
     assert "prevalence of 20 %" in section.tables[1].rows[2][0]
     assert section.tables[2].rows[0][0] == "held-out images (flagged wrongly)"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 CAPTIONS: dict[str, str] = {
-    "metric_intervals": "The network is worth its trouble where its bar lies to the right of the simple "
-    "models' bars and of the chance line.",
+    "metric_intervals": "The network is worth its trouble where it leads the simple models. Bars that overlap do not "
+    "decide that: the paired difference in the summary does.",
     "roc": "A curve that hugs the upper left corner finds much with few false alarms; "
     "the dotted line is guessing.",
     "precision_recall": "Further right, more cases are found; higher up, fewer of the warnings are false.",
@@ -25,7 +25,7 @@ CAPTIONS: dict[str, str] = {
     "sample_sheet": "What the network was shown. "
     "What brightness or blur alone tells about the label, it will find.",
     "views": "Turned and mirrored copies of one image.",
-    "augmented": "So that the network does not learn its training images by heart, it never sees one twice alike.",
+    "augmented": "Training images are changed at random, anew in each epoch: they are harder to learn by heart.",
     "probability_map": "Left of each pair what was marked, right of it what the network said.",
     "place_map": "If the clouds differ from label to label, place alone tells something about the label.",
     "froc": "Higher up, more of the marked regions are found; further right, at the price of more false findings.",

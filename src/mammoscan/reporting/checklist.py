@@ -245,6 +245,12 @@ def write_checklist(checklist: Checklist) -> str:
     return render_text("checklist.md.j2", checklist=checklist)
 
 
+def name_numbers(item: ChecklistItem) -> str:
+    """Return an item's numbers, ``CLAIM 5; TRIPOD+AI 5a``."""
+    numbers = (("CLAIM", item.claim), ("TRIPOD+AI", item.tripod))
+    return "; ".join(f"{name} {number}" for name, number in numbers if number)
+
+
 def build_checklist_section(checklist: Checklist) -> Section:
     """Return the checklist as a section of a report, which is folded until somebody opens it."""
     return Section(
@@ -258,7 +264,7 @@ def build_checklist_section(checklist: Checklist) -> Section:
         tables=(
             Table(
                 caption="What is to be reported, and what this run knows of it",
-                columns=("CLAIM", "TRIPOD+AI", "Item", "From this run", "Left to the author"),
+                columns=("Item", "From this run", "Left to the author"),
                 rows=tuple(
                     (
                         item.claim or "–",

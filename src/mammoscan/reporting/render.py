@@ -13,7 +13,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Undefined
 from markupsafe import Markup
 
 from mammoscan.figures.style import NOTICE, name_model
-from mammoscan.number_format import format_fixed, format_measure, format_share, is_number, state_share
+from mammoscan.number_format import (
+    choose_digits,
+    format_fixed,
+    format_measure,
+    format_share,
+    is_number,
+    state_share,
+)
 
 FOLDER = Path(__file__).parent / "templates"
 
@@ -66,6 +73,7 @@ def load_environment(escape: bool) -> Environment:
         # A number that was estimated: two digits are all that it bears.
         round_up=lambda value: int(-(-value // (step := 10 ** max(0, len(str(int(value))) - 2))) * step),
         fixed=format_fixed,
+        choose_digits=choose_digits,
         quantile=lambda values, share: float(np.quantile(values, share)),
         percent=format_share,
         stated=state_share,

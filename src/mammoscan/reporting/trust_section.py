@@ -104,6 +104,10 @@ def say_slope(calibration: dict[str, Any]) -> str:
             said.append(f"{found}: the probabilities are too extreme.")
         elif slope["low"] > 1:
             said.append(f"{found}: the probabilities are not extreme enough.")
+        elif slope["low"] <= 0:
+            said.append(
+                f"{found}: it includes 1, that of calibrated probabilities, and 0, that of scores that say nothing."
+            )
         else:
             said.append(f"{found}, which includes 1, that of calibrated probabilities.")
     beyond = error["value"] > band["high"]
@@ -130,7 +134,7 @@ def _say_threshold(trust: dict[str, Any], question: Question) -> str:
     return (
         f"{chosen} On these patients, by whom it was chosen, the sensitivity is "
         f"{format_share(on_these['sensitivity'])} and the specificity {format_share(on_these['specificity'])}; "
-        f"expected on new ones are {say_share(operation['chosen']['sensitivity'])} and "
+        f"expected on new ones, with intervals over patients, are {say_share(operation['chosen']['sensitivity'])} and "
         f"{say_share(operation['chosen']['specificity'])}. For that, each fold was decided by the threshold of the "
         f"other folds ({say_range(trust['fold_thresholds'])}), and the threshold was chosen again in each resample "
         "of the patients. The other sections of this report decide at even odds."
