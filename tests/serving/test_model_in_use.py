@@ -145,7 +145,8 @@ def test_an_export_needs_the_studys_images(
 ) -> None:
     monkeypatch.setattr(mlflow, "get_tracking_uri", lambda: mias.project.tracking_uri)
     with pytest.raises(MammoscanError, match="run kedro run --pipeline mias first"):
-        export_model(ExportParams(model=mias.tracked.info.run_id), tmp_path)
+        export_model(ExportParams(model=mias.tracked.info.run_id), tmp_path, tmp_path / "standalone")
+    assert not (tmp_path / "standalone").exists()
 
 
 def test_the_export_lies_beside_the_keras_file_and_answers_the_same(mias: FinishedRun, model: Path) -> None:
@@ -155,3 +156,11 @@ def test_the_export_lies_beside_the_keras_file_and_answers_the_same(mias: Finish
     assert parity["largest_difference"] < 1e-4
     assert parity["images"] == len(np.load(mias.find_file("mias.pixels")))
     assert (model / "network.onnx").stat().st_size == parity["bytes"]
+    standalone = Path(parity["standalone"])
+    assert (
+        standalone == mias.project.folder / "data" / "test" / "06_models" / "export" / "standalone" / "mias"
+    )
+    assert (standalone / "network.onnx").read_bytes() == (model / "network.onnx").read_bytes()
+    assert {"predict.py", "requirements.txt", "Dockerfile", "model_card.md"} <= {
+        path.name for path in standalone.iterdir()
+    }
