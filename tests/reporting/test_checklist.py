@@ -141,3 +141,11 @@ def test_the_list_is_markdown_with_a_box_for_each_item_and_a_folded_section() ->
     section = build_checklist_section(checklist)
     assert section.folded
     assert len(section.tables[0].rows) == len(ITEMS)
+
+
+@pytest.mark.parametrize("protocol", ["patient", "author", "scores", "external"])
+@pytest.mark.parametrize("known", [True, False])
+def test_every_kind_of_report_has_its_checklist(protocol: str, known: bool) -> None:
+    record = make_dataset_record(patients_known=known)
+    for facts in (make_facts(protocol=protocol, record=record), make_whole(protocol=protocol, record=record)):
+        assert len(write_checklist(fill_checklist(facts))) > 1000
