@@ -10,7 +10,9 @@ from pathlib import Path
 
 from mammoscan.errors import MammoscanError
 
-_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG)
+# That no file can have been the reason for.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
+_DISK_ERRORS = (*NO_ROOM, errno.EACCES, errno.EPERM, errno.EIO)
 # Some writers (NumPy's, for one) report a full disk without its number.
 _FULL_BYTES = 1 << 20
 
@@ -48,14 +50,14 @@ def sync_file(path: Path) -> None:
 
 
 @contextmanager
-def one_line_disk_errors(path: Path) -> Iterator[None]:
-    """Turn a full, read-only or failing disk into one line that names the file."""
+def one_line_disk_errors(path: Path, kinds: tuple[int, ...] = _DISK_ERRORS) -> Iterator[None]:
+    """Turn a full, read-only or failing disk into one line that names the file; where others are read too, some."""
     try:
         yield
     except OSError as error:
         free = _measure_free(path)
         full = error.errno in (errno.ENOSPC, errno.EDQUOT) or (error.errno is None and free < _FULL_BYTES)
-        if not full and error.errno not in _DISK_ERRORS:
+        if not full and error.errno not in kinds:
             raise
         what = "the disk is full" if full else os.strerror(error.errno or 0).lower()
         raise MammoscanError(

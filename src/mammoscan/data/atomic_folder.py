@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mammoscan.atomic_write import NO_ROOM, one_line_disk_errors
+
 # A partial folder untouched for this long belongs to a process that was killed.
 STALE_SECONDS = 3600
 
@@ -25,16 +27,20 @@ def stage_folder(target: Path, replace: bool = False) -> Iterator[Path]:
     Yields:
         An empty folder beside ``target``. If the block raises, it is removed and ``target`` stays as it was.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    _remove_stale(target)
     partial = target.parent / f".{target.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.partial"
-    partial.mkdir()
+    with one_line_disk_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _remove_stale(target)
+        partial.mkdir()
     try:
-        yield partial
-        if replace and target.exists():
-            shutil.rmtree(target)
-        if not target.exists():
-            partial.rename(target)
+        # The block reads other files too, so a permission may be missing there.
+        with one_line_disk_errors(target, NO_ROOM):
+            yield partial
+        with one_line_disk_errors(target):
+            if replace and target.exists():
+                shutil.rmtree(target)
+            if not target.exists():
+                partial.rename(target)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

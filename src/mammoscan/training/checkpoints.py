@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mammoscan.atomic_write import one_line_disk_errors
 from mammoscan.errors import MammoscanError
 
 _log = logging.getLogger(__name__)
@@ -77,15 +78,19 @@ class Checkpointer:
         """
         started = time.monotonic() if started is None else started
         payload = _pack(snapshot, self._fingerprint)
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._part.open("wb") as file:
-            file.write(_MAGIC + hashlib.sha256(payload).digest())
-            file.write(payload)
-            file.flush()
-            os.fsync(file.fileno())
-        if self._path.exists():
-            self._path.replace(self._previous)
-        self._part.replace(self._path)
+        with one_line_disk_errors(self._path):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                with self._part.open("wb") as file:
+                    file.write(_MAGIC + hashlib.sha256(payload).digest())
+                    file.write(payload)
+                    file.flush()
+                    os.fsync(file.fileno())
+                if self._path.exists():
+                    self._path.replace(self._previous)
+                self._part.replace(self._path)
+            finally:
+                self._part.unlink(missing_ok=True)
         self._written = time.monotonic()
         self._cost = self._written - started
 
