@@ -52,6 +52,19 @@ class TestNames:
         loader = start(mias={"training": {"epochs": 4}, "split": {"seed": 3}}, train={"engine": "fit"})
         assert loader["parameters"]["mias"]["training"]["epochs"] == 4
 
+    @pytest.mark.parametrize(
+        "asked",
+        [
+            {"training": {"ensemble": 2}},
+            {"training": {"network": {"weights": "none"}}},
+            {"recipes": {"laptop": {"ema": 0.9}}},
+        ],
+        ids=["a key", "an inner key", "a key of a recipe"],
+    )
+    def test_a_key_that_the_files_leave_to_its_default_passes(self, start: Any, asked: Any) -> None:
+        found = start(mias=asked)["parameters"]["mias"]["training"]
+        assert found.get("ensemble") == 2 or found.get("ema") == 0.9 or found["network"]["weights"] == "none"
+
     def test_a_mistyped_name_is_refused_with_the_likely_one(self, start: Any) -> None:
         with pytest.raises(
             MammoscanError, match=r"--params mias.training.epoch: .* did you mean mias.training.epochs\?"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Iterable, Mapping
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 from kedro.config import OmegaConfigLoader
 from kedro.framework.context import KedroContext
@@ -51,14 +51,16 @@ def find_new_name(name: str) -> str | None:
     return None
 
 
-def check_asked(asked: Mapping[str, Any], known: Mapping[str, Any]) -> None:
-    """Refuse a parameter on the command line that no file of ``conf/`` knows.
+def check_asked(
+    asked: Mapping[str, Any], known: Mapping[str, Any], types: Mapping[str, Any] | None = None
+) -> None:
+    """Refuse a parameter on the command line that neither the files of ``conf/`` nor the blocks' types know.
 
     Kedro would add it silently, and the run would do something other than what was asked.
     """
     names = list_keys(known)
     for name in list_keys(asked):
-        if name not in names:
+        if name not in names and not has_default(name, types or {}):
             if new := find_new_name(name):
                 raise MammoscanError(f"--params {name}: this parameter is now called {new}")
             near = difflib.get_close_matches(name, names, n=1)
@@ -68,6 +70,26 @@ def check_asked(asked: Mapping[str, Any], known: Mapping[str, Any]) -> None:
                 else "; the known ones stand in conf/base/parameters*.yml"
             )
             raise MammoscanError(f"--params {name}: there is no such parameter{hint}")
+
+
+def has_default(name: str, types: Mapping[str, Any]) -> bool:
+    """Return whether a parameter is one that the files leave to its default, as recipes do with most of theirs."""
+    keys = name.split(".")
+    if len(keys) > 3 and keys[1] == "recipes":
+        return _has_field(Recipe, keys[3:])
+    return any(
+        name.startswith(f"{block}.") and _has_field(kind, name.removeprefix(f"{block}.").split("."))
+        for block, kind in types.items()
+    )
+
+
+def _has_field(kind: Any, keys: list[str]) -> bool:
+    if not keys:
+        return True
+    fields = getattr(kind, "model_fields", None)
+    if fields is None:
+        return any(_has_field(part, keys) for part in get_args(kind))
+    return keys[0] in fields and _has_field(fields[keys[0]].annotation, keys[1:])
 
 
 def check_folds(parameters: Mapping[str, Any]) -> None:
@@ -133,6 +155,7 @@ class ParameterHooks:
     def after_context_created(self, context: KedroContext) -> None:
         """Compare the parameters of the command line with those of the files, and all with what nodes ask."""
         loader: OmegaConfigLoader = context.config_loader  # type: ignore[assignment]
+        types = list_types(pipelines.values())
         asked = getattr(loader, "runtime_params", None)
         if asked:
             loader.runtime_params = {}
@@ -140,9 +163,9 @@ class ParameterHooks:
                 known = loader["parameters"]
             finally:
                 loader.runtime_params = asked
-            check_asked(asked, known)
+            check_asked(asked, known, types)
         parameters = loader["parameters"]
-        check_types(parameters, list_types(pipelines.values()))
+        check_types(parameters, types)
         check_folds(parameters)
 
     @hook_impl(tryfirst=True)
