@@ -284,3 +284,59 @@ def test_a_bare_text_for_patients_is_a_regular_expression() -> None:
     assert new_study.read_patients(r"(p\d+)_") == r"path:(p\d+)_"
     for way in ("unknown", "tag:PatientID", "folder:2", "column:who", None):
         assert new_study.read_patients(way) == way
+
+
+class TestNumbersAndLevels:
+    @staticmethod
+    def write_table(folder: Path, values: list[object]) -> Path:
+        for number, _ in enumerate(values):
+            write_film(folder / f"{number}.png", number)
+        names = [f"{number}.png" for number, _ in enumerate(values)]
+        pd.DataFrame(
+            {"path": names, "age": values, "who": [f"p{number}" for number, _ in enumerate(values)]}
+        ).to_csv(folder / "films.csv", index=False)
+        return folder / "films.csv"
+
+    def examine_table(self, folder: Path, values: list[object], **words: object):
+        table = self.write_table(folder, values)
+        return examine(table=str(table), label_from="column:age", patient_from="column:who", **words)
+
+    def write(self, found: new_study.Findings, **words: object) -> dict:
+        wishes = Wishes(name="lungs", **words)
+        return yaml.safe_load(write_block(found, wishes, "mammoscan new lungs"))["lungs"]
+
+    def test_many_different_numbers_are_a_number(self, tmp_path: Path) -> None:
+        found = self.examine_table(tmp_path, [30 + number / 2 for number in range(30)])
+        assert (found.kind, list(found.labels)) == (
+            "numbers",
+            ["lowest third", "middle third", "highest third"],
+        )
+        assert any("--question labels asks about labels" in note for note in found.notes)
+        block = self.write(found, measured_in="years")
+        assert block["question"] == {"kind": "numbers", "quantity": "age", "measured_in": "years"}
+        lines = new_study.describe_findings(found)
+        assert "numbers from 30 to 44.5, mean 37.25, standard deviation 4.4" in lines
+        assert not any("AUC" in line for line in lines)
+        new_study.write_page(found, "lungs", "", tmp_path / "page.html")
+        assert "Hanley" not in (tmp_path / "page.html").read_text()
+
+    def test_few_numbers_are_labels_unless_the_option_says_otherwise(self, tmp_path: Path) -> None:
+        values = [0, 1, 2, 3] * 6
+        assert self.examine_table(tmp_path / "a", list(values)).kind == "classes"
+        found = self.examine_table(tmp_path / "b", list(values), question="levels")
+        assert (found.kind, list(found.labels)) == ("levels", ["0", "1", "2", "3"])
+        assert self.write(found)["question"]["levels"] == ["0", "1", "2", "3"]
+        assert self.examine_table(tmp_path / "c", list(values), question="number").kind == "numbers"
+
+    def test_levels_stand_in_the_order_that_is_given(self, tmp_path: Path) -> None:
+        values = ["mild", "none", "severe"] * 6
+        found = self.examine_table(tmp_path / "a", list(values), levels="none<mild<severe")
+        assert (found.kind, list(found.labels)) == ("levels", ["none", "mild", "severe"])
+        with pytest.raises(
+            MammoscanError, match="the order of mild, none, severe is not clear: pass --levels"
+        ):
+            self.examine_table(tmp_path / "b", list(values), question="levels")
+        with pytest.raises(
+            MammoscanError, match="no image has worse, expected 3 to 20 of: mild, none, severe"
+        ):
+            self.examine_table(tmp_path / "c", list(values), levels="none<mild<worse")

@@ -6,7 +6,8 @@ import pytest
 
 from mammoscan.errors import MammoscanError
 from mammoscan.own_studies import fill_in_studies, register_own_studies
-from mammoscan.params import Question
+from mammoscan.params import Question, TargetQuestion
+from mammoscan.pipelines import targets
 from mammoscan.studies import STUDIES
 
 BLOCK = """
@@ -95,3 +96,43 @@ def test_a_recipe_brings_its_images_and_its_training() -> None:
 def test_a_block_without_labels_is_one_line() -> None:
     with pytest.raises(MammoscanError, match=r"films\.question\.labels: found nothing, expected the labels"):
         fill_in_studies({"films": {"images": {"source": "x"}}})
+
+
+def test_a_study_of_numbers_has_no_labels_and_no_balance() -> None:
+    block = {
+        "images": {"source": "x", "patient_from": "unknown"},
+        "question": {"kind": "numbers", "quantity": "age", "measured_in": "years"},
+        "training": {"epochs": 3},
+    }
+    films = fill_in_studies({"films": block})["films"]
+    question = TargetQuestion.model_validate(films["question"])
+    assert (question.title, question.text) == ("films: age", "Which age (in years) does the image show?")
+    assert (films["training"]["class_weights"], films["training"]["epochs"]) == ("none", 3)
+    assert "balance" not in films
+
+
+def test_the_graph_of_a_study_follows_its_kind(tmp_path: Path) -> None:
+    question = "question: {kind: levels, levels: [low, middle, high]}"
+    register_own_studies(
+        write_conf(tmp_path, BLOCK.replace("question: {labels: [normal, opacity]}", question))
+    )
+    assert STUDIES["films"].kind == "levels"
+    nodes = {node.name.rpartition(".")[2] for node in targets.create_pipeline(STUDIES["films"]).nodes}
+    assert {"train_fold", "draw_agreement", "write_report"} <= nodes
+    assert "draw_confusion_matrix" not in nodes
+    with pytest.raises(
+        MammoscanError, match=r"films\.question\.kind is 'age', expected one of: classes, numbers"
+    ):
+        register_own_studies(write_conf(tmp_path, BLOCK.replace("{labels", "{kind: age, labels")))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"kind": "numbers", "levels": ["a", "b", "c"]}, "expected none; set kind to levels"),
+        ({"kind": "levels", "levels": ["a", "b"]}, "expected at least 3 different ones"),
+    ],
+)
+def test_levels_suit_the_kind(change: dict, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        TargetQuestion.model_validate({"text": "?", **change})

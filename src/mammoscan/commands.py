@@ -113,6 +113,13 @@ def serve(
 @click.option(
     "--labels", metavar="MAP", help="Which labels, and what the data call them: 'normal=0;ill=1,2'."
 )
+@click.option(
+    "--question",
+    type=click.Choice(["labels", "number", "levels"]),
+    help="What is predicted; levels are labels in an order. [default: labels, or a number where there are many]",
+)
+@click.option("--levels", metavar="ORDER", help="The levels, the lowest first: 'low<middle<high'.")
+@click.option("--measured-in", default="", metavar="UNIT", help="The unit of a number, e.g. years.")
 @click.option("--positive", metavar="LABEL", help="The label whose recall matters.")
 @click.option(
     "--recipe",
@@ -133,6 +140,9 @@ def new(
     label_from: str | None,
     patients: str | None,
     labels: str | None,
+    question: str | None,
+    levels: str | None,
+    measured_in: str,
     positive: str | None,
     recipe: str,
     folds: int | None,
@@ -165,6 +175,9 @@ def new(
         positive=positive,
         recipe=recipe,
         folds=folds,
+        question=question,
+        levels=levels,
+        measured_in=measured_in,
     )
     folder = root / "data" / "01_raw" / name
     words = ["new", name, *sys.argv[3:]] if sys.argv[1:3] == ["new", name] else ["new", *sys.argv[2:]]
@@ -323,6 +336,11 @@ def open_classifier(study: str, model: str, runtime: Runtime, public_key: Path |
     if found != study:
         raise MammoscanError(
             f"--model {model}: it is of study {found}, expected {study}; pass --study {found}"
+        )
+    if classifier.card.target is not None:
+        raise MammoscanError(
+            f"serve: the model of {study} predicts {classifier.card.target.quantity}, and the service answers with "
+            f"labels only; use kedro run --pipeline predict --params predict.study={study},predict.images=<folder>"
         )
     # The second call has another number of images: after it the program is compiled for any number.
     for images in (1, 2):

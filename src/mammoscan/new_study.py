@@ -29,6 +29,7 @@ from pydantic import ValidationError
 
 from mammoscan.atomic_write import write_whole
 from mammoscan.data.image_folder import find_data_folder, list_files, list_images
+from mammoscan.data.image_selection import choose_targets
 from mammoscan.data.locate import is_address, locate_source
 from mammoscan.data.own_images import (
     PARTS,
@@ -44,15 +45,19 @@ from mammoscan.evaluation.difference_hash import difference_hash, find_near
 from mammoscan.imaging.contact_sheet import tile_images
 from mammoscan.imaging.image_reader import TWELVE_BITS, UnreadableImageError, decode_image
 from mammoscan.own_studies import KEY, NAME, read_defaults
+from mammoscan.params import PackParams, TargetQuestion
 from mammoscan.params.images import PATIENT_WAYS, ImagesParams, split_way
+from mammoscan.params.targets import MIN_LEVELS
 from mammoscan.reporting.render import render_page
-from mammoscan.studies import STUDIES
+from mammoscan.studies import STUDIES, Kind
 
 # So many images are decoded to be looked at; of more, an evenly spread sample.
 MAX_DECODED = 2000
 THUMBNAIL = 72
 SHEET_IMAGES = 24
 MAX_LABELS = 20
+# Of more than so many labels, all but this share being numbers, the question is about a number.
+MIN_NUMBERS = 0.95
 # Names like cat_001.png.
 LABEL_PREFIX = r"path:(?:^|/)([A-Za-z]+)[^/]*$"
 # What columns of tables are often called, in small letters and without what is between words.
@@ -100,6 +105,9 @@ class Wishes:
     positive: str | None = None
     recipe: str = "laptop"
     folds: int | None = None
+    question: str | None = None
+    levels: str | None = None
+    measured_in: str = ""
 
 
 @dataclass(frozen=True)
@@ -139,6 +147,7 @@ class Findings:
         widths: Expected width of the interval of an AUC.
         notes: What was decided or should be known, in sentences.
         pack: What of the packing follows from the images.
+        kind: What the question is about; of numbers, ``labels`` are their thirds.
     """
 
     params: ImagesParams
@@ -157,6 +166,7 @@ class Findings:
     widths: dict[float, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     pack: dict[str, Any] = field(default_factory=dict)
+    kind: Kind = "classes"
     sheets: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
@@ -215,8 +225,15 @@ def examine_images(wishes: Wishes, folder: Path) -> Findings:
         candidates = find_patients(columns)
         raise AmbiguousError(_ask_for_patients(candidates, len(columns)), candidates)
     index = index_own_images(wishes.name, home, params)
-    labels, positive = choose_labels(index.images, wishes, notes)
-    found = Findings(params, home, index, labels, positive, candidates, notes=notes)
+    kind = choose_kind(index.images, wishes, notes)
+    if kind == "numbers":
+        index = _name_numbers(wishes.name, index)
+    labels, positive = (
+        choose_labels(index.images, wishes, notes)
+        if kind == "classes"
+        else ({name: [name] for name in _order_levels(index.images, wishes, kind)}, "")
+    )
+    found = Findings(params, home, index, labels, positive, candidates, notes=notes, kind=kind)
     found.formats = dict(
         Counter(PurePosixPath(name).suffix.lower() or "(none)" for name in files).most_common()
     )
@@ -225,7 +242,8 @@ def examine_images(wishes: Wishes, folder: Path) -> Findings:
         {label: patients for label, (_, patients) in found.counts.items()}
     )
     _look_at_pixels(found, wishes.recipe)
-    found.widths = {auc: expect_width(auc, found.counts, positive) for auc in (0.7, 0.8, 0.9)}
+    if kind == "classes":
+        found.widths = {auc: expect_width(auc, found.counts, positive) for auc in (0.7, 0.8, 0.9)}
     found.minutes = estimate_minutes(found, wishes.recipe)
     return found
 
@@ -342,6 +360,56 @@ def find_patients(images: pd.DataFrame) -> list[Candidate]:
     return sorted(found, key=lambda candidate: -candidate.matched)
 
 
+def choose_kind(images: pd.DataFrame, wishes: Wishes, notes: list[str]) -> Kind:
+    """Return what the question is about: what ``--question`` says, or numbers where there are too many for labels."""
+    if wishes.question is not None:
+        return {"labels": "classes", "number": "numbers", "levels": "levels"}[wishes.question]  # type: ignore[return-value]
+    if wishes.levels:
+        return "levels"
+    values = images["label"]
+    if wishes.labels or values.nunique() <= MAX_LABELS:
+        return "classes"
+    if pd.to_numeric(values, errors="coerce").notna().mean() < MIN_NUMBERS:
+        return "classes"
+    notes.append(
+        f"The labels are {values.nunique():,} different numbers: the question is about a number; --question labels "
+        "asks about labels."
+    )
+    return "numbers"
+
+
+def _name_numbers(study: str, index: OwnIndex) -> OwnIndex:
+    """Give each image its third of the numbers as its label, to be counted and shown by."""
+    about = TargetQuestion(kind="numbers", text=study)
+    images, others = choose_targets(index.images, index.rejected, about, PackParams(size=(8, 8), channels=1))
+    return OwnIndex(images, others, index.copies)
+
+
+def _order_levels(images: pd.DataFrame, wishes: Wishes, kind: Kind) -> list[str]:
+    """Return the levels, the lowest first, or the thirds of numbers."""
+    found = [str(value) for value in images["label"].unique()]
+    if kind == "numbers":
+        target = images.groupby("label")["target"].min().sort_values()
+        return [str(name) for name in target.index]
+    if wishes.levels:
+        levels = [level.strip() for level in re.split("[<,]", wishes.levels) if level.strip()]
+    else:
+        numbers = pd.to_numeric(pd.Series(found), errors="coerce")
+        if numbers.isna().any():
+            raise MammoscanError(
+                f"the order of {', '.join(sorted(found)[:10])} is not clear: pass --levels, the lowest first, e.g. "
+                "--levels 'low<middle<high'"
+            )
+        levels = [found[place] for place in numbers.argsort()]
+    missing = [level for level in levels if level not in found]
+    if missing or not MIN_LEVELS <= len(levels) <= MAX_LABELS:
+        raise MammoscanError(
+            f"--levels: {f'no image has {missing[0]}' if missing else f'found {len(levels)}'}, expected "
+            f"{MIN_LEVELS} to {MAX_LABELS} of: {', '.join(sorted(found)[:MAX_LABELS])}"
+        )
+    return levels
+
+
 def choose_labels(images: pd.DataFrame, wishes: Wishes, notes: list[str]) -> tuple[dict[str, list[str]], str]:
     """Return the study's labels with their spellings, the positive one last, and the positive one."""
     counts = images["label"].value_counts()
@@ -443,6 +511,16 @@ def write_block(found: Findings, wishes: Wishes, command: str) -> str:
     plain = all(spellings == [label] for label, spellings in found.labels.items())
     labels: Any = list(found.labels) if plain else found.labels
     block: dict[str, Any] = {KEY: images, "question": {"labels": labels, "positive": found.positive}}
+    if found.kind != "classes":
+        way, argument = split_way(params.label_from)
+        block["question"] = {
+            "kind": found.kind,
+            "quantity": argument if way in ("column", "tag") else "value",
+        }
+        if wishes.measured_in:
+            block["question"]["measured_in"] = wishes.measured_in
+        if found.kind == "levels":
+            block["question"]["levels"] = list(found.labels)
     block["split"] = {"folds": found.folds}
     if found.folds < 3:
         # With two patients of a label, none is left to choose the epoch.
@@ -493,6 +571,12 @@ def describe_findings(found: Findings) -> list[str]:
         f"{len(chosen):,} images in {found.home}: "
         + ", ".join(f"{count:,} {suffix}" for suffix, count in list(found.formats.items())[:5]),
     ]
+    if found.kind == "numbers":
+        target = chosen["target"]
+        lines.append(
+            f"numbers from {target.min():g} to {target.max():g}, mean {target.mean():g}, standard deviation "
+            f"{target.std():.3g}"
+        )
     for label, (images, patients) in found.counts.items():
         people = f", {patients:,} patients" if found.params.patients_known else ""
         lines.append(f"  {label}: {images:,} images{people}")
@@ -509,8 +593,9 @@ def describe_findings(found: Findings) -> list[str]:
             + "; ".join(f"{count:,} {reason}" for reason, count in reasons.head(4).items())
         )
     lines += found.notes
-    low, high = found.widths[0.7], found.widths[0.9]
-    lines.append(f"expected 95 % interval of the AUC: {high:.2f} (at 0.9) to {low:.2f} (at 0.7) wide")
+    if found.widths:
+        low, high = found.widths[0.7], found.widths[0.9]
+        lines.append(f"expected 95 % interval of the AUC: {high:.2f} (at 0.9) to {low:.2f} (at 0.7) wide")
     lines.append(f"{found.folds} folds; about {_say_minutes(found.minutes)} on this machine")
     return lines
 
@@ -546,6 +631,8 @@ def _note_index(found: Findings) -> None:
             f"The folders {', '.join(sorted(parts))} are a published split; the study divides the patients anew, and "
             "the column published keeps it."
         )
+    if found.kind == "numbers":
+        return
     both = index.images.groupby("patient_id")["label"].nunique()
     if found.params.patients_known and (both > 1).any():
         found.notes.append(f"{int((both > 1).sum()):,} patients have images of several labels.")

@@ -4,6 +4,7 @@
   share that is not 0 or 1 is never rounded to it: ``< 1 %``.
 - Measures (AUC, sensitivity, Brier score, net benefit, …), probabilities and thresholds have two decimals; from 10 on
   they have none.
+- Measures in the unit of a predicted number have three digits of its standard deviation: an age has one decimal.
 - Changes of a loss and standard deviations have three: they are small, and only compared with each other.
 - What an article or a parameter states stands as it was stated.
 - Numbers to calculate with stand in files, and in the report's table of all numbers.
@@ -38,11 +39,15 @@ def choose_digits(value: float) -> int:
 
 
 def format_measure(measure: Mapping[str, Any], digits: int = 2) -> str:
-    """Return ``0.72 [0.61, 0.82]``, or only the value when there is no interval."""
+    """Return ``0.72 [0.61, 0.82]``, or only the value when there is no interval.
+
+    A measure in the unit of a predicted number says itself how many ``digits`` it has.
+    """
     value, low, high = (measure.get(key) for key in ("value", "low", "high"))
     if not is_number(value):
         return "not defined"
     digits = digits if choose_digits(float(value)) else 0  # type: ignore[arg-type]
+    digits = int(measure.get("digits", digits))
     text = format_fixed(float(value), digits)  # type: ignore[arg-type]
     # A score that is the same for every sample has an AUC of 0.5 by definition, and no interval.
     if not (is_number(low) and is_number(high)) or low == high:

@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 
 from mammoscan.errors import MammoscanError
 from mammoscan.resolvers import pick
-from mammoscan.studies import STUDIES, Study
+from mammoscan.studies import STUDIES, Kind, Study
 
 KEY = "images"
 NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -39,6 +39,8 @@ def is_own_study(block: Any) -> bool:
 
 def fill_in_study(name: str, block: Mapping[str, Any]) -> dict[str, Any]:
     """Return the whole block of a study."""
+    if read_kind(name, block) != "classes":
+        return _fill_in_target_study(name, block)
     question = block.get("question")
     labels = question.get("labels") if isinstance(question, Mapping) else None
     if not labels:
@@ -53,6 +55,42 @@ def fill_in_study(name: str, block: Mapping[str, Any]) -> dict[str, Any]:
         "text": f"Which label does the image have: {' or '.join(named)}?",
     }
     whole["question"] = {**words, "positive": named[-1], **whole["question"]}
+    whole["question"].pop("kind", None)
+    return _fill_in_recipe(name, whole, block)
+
+
+def read_kind(name: str, block: Mapping[str, Any]) -> Kind:
+    """Return what a study predicts: ``question.kind``, or labels."""
+    question = block.get("question")
+    kind: Any = question.get("kind", "classes") if isinstance(question, Mapping) else "classes"
+    if kind not in get_args(Kind):
+        raise MammoscanError(
+            f"{name}.question.kind is {kind!r}, expected one of: {', '.join(get_args(Kind))}"
+        )
+    return kind
+
+
+def _fill_in_target_study(name: str, block: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the whole block of a study that predicts a number or an ordered level."""
+    defaults = read_defaults()
+    defaults["question"] = {key: defaults["question"][key] for key in ("unit", "about")}
+    # Nothing is balanced where there are no labels.
+    del defaults["balance"]
+    for recipe in defaults["recipes"].values():
+        recipe["class_weights"] = "none"
+    whole = _merge(defaults, block)
+    quantity = str(whole["question"].get("quantity", "value"))
+    measured = whole["question"].get("measured_in", "")
+    words = {
+        "title": f"{name}: {quantity}",
+        "text": f"Which {quantity}{f' (in {measured})' if measured else ''} does the image show?",
+    }
+    whole["question"] = {**words, **whole["question"]}
+    return _fill_in_recipe(name, whole, block)
+
+
+def _fill_in_recipe(name: str, whole: dict[str, Any], block: Mapping[str, Any]) -> dict[str, Any]:
+    """Fill in ``training`` and ``pack`` from the recipe's."""
     recipe = whole["recipe"]
     for key, choices in (("training", "recipes"), ("pack", "packs")):
         whole[key] = _merge(pick(f"{name}.recipe", recipe, whole[choices]), block.get(key, {}))
@@ -62,9 +100,7 @@ def fill_in_study(name: str, block: Mapping[str, Any]) -> dict[str, Any]:
 def register_own_studies(conf: Path) -> None:
     """Register the studies of ``conf/base``, and forget those whose file is gone."""
     found = find_own_studies(conf)
-    for name in _FOUND - set(found):
-        STUDIES.pop(name, None)
-    _FOUND.clear()
+    studies: dict[str, Study] = {}
     for name, block in found.items():
         known = STUDIES.get(name)
         if known is not None and not known.own_images:
@@ -76,8 +112,14 @@ def register_own_studies(conf: Path) -> None:
         folds = folds or read_defaults()["split"]["folds"]
         if not isinstance(folds, int) or not 2 <= folds <= 20:
             raise MammoscanError(f"{name}.split.folds is {folds!r}, expected a whole number from 2 to 20")
-        STUDIES[name] = Study(name, name, "patient", folds, features=True, own_images=True)
-        _FOUND.add(name)
+        studies[name] = Study(
+            name, name, "patient", folds, features=True, own_images=True, kind=read_kind(name, block)
+        )
+    for name in _FOUND - set(found):
+        STUDIES.pop(name, None)
+    _FOUND.clear()
+    _FOUND.update(studies)
+    STUDIES.update(studies)
 
 
 def find_own_studies(conf: Path) -> dict[str, Mapping[str, Any]]:

@@ -26,6 +26,7 @@ from mammoscan.pipelines import (
     reporting,
     search,
     subsamples,
+    targets,
     tissue,
     trust,
 )
@@ -154,9 +155,18 @@ def register_pipelines() -> dict[str, Pipeline]:
         for study in image_studies
     }
     for study in image_studies:
-        pipelines[study.name] = create_image_study(study, folders[study.dataset])
+        pipelines[study.name] = (
+            create_image_study(study, folders[study.dataset])
+            if study.kind == "classes"
+            else folders[study.dataset] + targets.create_pipeline(study)
+        )
     for study in STUDIES.values():
-        if study.protocol == "patient" and study.name in pipelines and study.name != "mias_search":
+        if (
+            study.protocol == "patient"
+            and study.kind == "classes"
+            and study.name in pipelines
+            and study.name != "mias_search"
+        ):
             pipelines[f"{study.name}_lockbox"] = lockbox.create_pipeline(study)
     pipelines["subsamples"] = subsamples.create_pipeline()
     pipelines["predict"] = predict.create_pipeline()

@@ -9,6 +9,8 @@ from mammoscan.errors import MammoscanError
 
 Protocol = Literal["patient", "author"]
 
+Kind = Literal["classes", "numbers", "levels"]
+
 
 @dataclass(frozen=True)
 class Study:
@@ -22,6 +24,7 @@ class Study:
         features: Whether the graph has a place for the features of a frozen backbone, for recipes with ``freeze``;
             only where a final model is trained, as the folds then keep heads alone.
         own_images: Whether the study's own block of parameters says where its images are.
+        kind: What is predicted: labels that exclude each other, a number, or an ordered level.
     """
 
     name: str
@@ -30,6 +33,7 @@ class Study:
     folds: int
     features: bool = False
     own_images: bool = False
+    kind: Kind = "classes"
 
     def __post_init__(self) -> None:
         """Refuse what no graph can be made of."""

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from mammoscan.data.image_selection import choose_images, sample_images
+from mammoscan.data.image_selection import choose_images, choose_targets, sample_images
 from mammoscan.errors import MammoscanError
-from mammoscan.params import PackParams, Question
+from mammoscan.params import PackParams, Question, TargetQuestion
 
 PACK = PackParams(size=8)
 
@@ -93,3 +93,42 @@ def test_a_limit_takes_a_seeded_sample_with_the_shares_of_the_whole_and_says_so(
 def test_a_sample_keeps_the_shares_of_unequal_labels() -> None:
     images = make_images(1200).assign(label=["ill"] * 900 + ["well"] * 300)
     assert sample_images(images, 100, 0)["label"].value_counts().to_dict() == {"ill": 75, "well": 25}
+
+
+def index_numbers(values: list[str]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "source": [f"{n}.png" for n in range(len(values))],
+            "label": values,
+            "patient_id": range(len(values)),
+        }
+    )
+
+
+AGE = TargetQuestion(kind="numbers", text="How old?")
+
+
+def test_numbers_are_read_and_named_by_their_third() -> None:
+    chosen, left_out = choose_targets(index_numbers(["40", " 50.5", "x", "60", "", "nan"]), NONE, AGE, PACK)
+    assert chosen["target"].tolist() == [40, 50.5, 60]
+    assert chosen["label"].tolist() == ["lowest third", "middle third", "highest third"]
+    assert left_out["reason"].tolist()[1] == "found x, expected a number"
+    assert len(left_out) == 4
+
+
+def test_numbers_of_which_many_are_equal_have_fewer_parts() -> None:
+    chosen, _ = choose_targets(index_numbers(["0"] * 8 + ["3", "7"]), NONE, AGE, PACK)
+    assert chosen["label"].tolist() == ["lower part"] * 8 + ["higher part"] * 2
+    with pytest.raises(MammoscanError, match="all images have the number 5, expected different ones"):
+        choose_targets(index_numbers(["5"] * 4), NONE, AGE, PACK)
+    with pytest.raises(MammoscanError, match=r"no image has a number in label \(found: old, young\)"):
+        choose_targets(index_numbers(["old", "young"]), NONE, AGE, PACK)
+
+
+def test_levels_become_their_places() -> None:
+    grade = TargetQuestion(kind="levels", text="Which grade?", levels=("low", "middle", "high"))
+    chosen, left_out = choose_targets(index_numbers(["high", "low", "middle", "?"]), NONE, grade, PACK)
+    assert chosen["target"].tolist() == [2, 0, 1]
+    assert left_out["reason"].tolist()[1:] == ["found ?, expected one of the levels low, middle, high"]
+    with pytest.raises(MammoscanError, match="level 'middle': no image found"):
+        choose_targets(index_numbers(["high", "low"]), NONE, grade, PACK)

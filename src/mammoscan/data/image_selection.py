@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from mammoscan.errors import MammoscanError
-from mammoscan.params import PackParams, Question
+from mammoscan.params import PackParams, Question, TargetQuestion
 
 EVERYTHING = "all"
 
@@ -60,6 +60,71 @@ def choose_images(
     chosen = chosen.assign(target=chosen["label"].map(question.labels.index).astype("int64"))
     left_out = images.loc[reasons != "", ["source"]].assign(reason=reasons[reasons != ""])
     return chosen.reset_index(drop=True), pd.concat([malformed, left_out], ignore_index=True)
+
+
+THIRDS = ("lowest third", "middle third", "highest third")
+
+
+def choose_targets(
+    images: pd.DataFrame, malformed: pd.DataFrame, question: TargetQuestion, pack: PackParams
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Choose the images that have the number or the level that a question is about.
+
+    Returns:
+        ``chosen``, with the number or the level's place as ``target`` and, for a division with the same spread in each
+        fold, the level or the third of the numbers as ``label``; and ``left_out`` as ``choose_images`` returns it.
+    """
+    if question.about not in images.columns:
+        raise MammoscanError(
+            f"question.about names the column {question.about!r}, expected one of the images': "
+            + ", ".join(images.columns)
+        )
+    values = images[question.about].astype(str).str.strip()
+    if question.kind == "levels":
+        target = values.map({level: float(place) for place, level in enumerate(question.levels)})
+        expected = f"one of the levels {', '.join(question.levels)}"
+    else:
+        target = pd.to_numeric(values, errors="coerce").replace([np.inf, -np.inf], np.nan)
+        expected = "a number"
+    known = target.notna()
+    if not known.any():
+        raise MammoscanError(
+            f"no image has {expected} in {question.about} (found: {', '.join(sorted(set(values))[:5]) or 'none'}); "
+            "check images.label_from and question"
+        )
+    reasons = "found " + values + f", expected {expected}"
+    if question.kind == "levels":
+        missing = [level for level in question.levels if level not in set(values)]
+        if missing:
+            raise MammoscanError(
+                f"level {missing[0]!r}: no image found, expected some (found: {', '.join(sorted(set(values))[:10])}); "
+                "check question.levels"
+            )
+        labels = values
+    else:
+        labels = _name_thirds(target)
+    chosen = images[known].assign(label=labels[known], target=target[known].astype(float))
+    chosen = chosen.assign(group=chosen["label"])
+    left_out = images.loc[~known, ["source"]].assign(reason=reasons[~known])
+    if pack.limit is not None and pack.limit < len(chosen):
+        sampled = sample_images(chosen, pack.limit, pack.seed)
+        others = chosen.loc[chosen.index.difference(sampled.index), ["source"]]
+        others = others.assign(reason=f"not in the sample of {pack.limit:,} images that pack.limit asks for")
+        chosen, left_out = sampled, pd.concat([left_out, others])
+    return chosen.reset_index(drop=True), pd.concat([malformed, left_out], ignore_index=True)
+
+
+def _name_thirds(target: pd.Series) -> pd.Series:
+    """Return the third in which each number lies; where many are equal there may be fewer than three."""
+    if target.nunique() < 2:
+        raise MammoscanError(
+            f"all images have the number {target.dropna().iloc[0]:g}, expected different ones; check images.label_from"
+        )
+    limits = sorted({target.quantile(share) for share in (1 / 3, 2 / 3)} - {target.max()})
+    limits = limits or [target[target < target.max()].max()]
+    names = THIRDS if len(limits) == 2 else ("lower part", "higher part")
+    places = np.searchsorted(limits, target.to_numpy(), side="left")
+    return pd.Series([names[place] for place in places], index=target.index)
 
 
 def sample_images(images: pd.DataFrame, limit: int, seed: int) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mammoscan.errors import MammoscanError
-from mammoscan.params import Question
+from mammoscan.params import Question, TargetQuestion
 
 LEAKING = ("label", "target", "severity", "sample_id", "patient_id", "region_id", "source")
 # Where normal is one of the labels, the abnormality class gives the label away.
@@ -17,7 +17,9 @@ MAX_LEVELS = 20
 MIN_PATIENTS = 10
 
 
-def reject_label_leaks(samples: pd.DataFrame, columns: Sequence[str], question: Question) -> None:
+def reject_label_leaks(
+    samples: pd.DataFrame, columns: Sequence[str], question: Question | TargetQuestion
+) -> None:
     """Reject columns that leak the label, by name or because each of their few values has one label only.
 
     Args:

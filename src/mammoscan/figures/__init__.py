@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mammoscan.figures.agreement import draw_agreement
 from mammoscan.figures.calibration import draw_calibration, draw_reliability
 from mammoscan.figures.class_counts import draw_class_counts, draw_severity_counts
 from mammoscan.figures.confusion_matrix import draw_confusion_matrix
@@ -19,6 +20,7 @@ from mammoscan.figures.training_curves import draw_training_curves
 
 __all__ = [
     "draw_ablation",
+    "draw_agreement",
     "draw_answer_gallery",
     "draw_augmented",
     "draw_calibration",

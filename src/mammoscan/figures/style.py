@@ -28,9 +28,10 @@ MODEL_NAMES = {
     "texture": "Texture baseline",
     "metadata": "Metadata-only baseline",
     "majority": "Majority baseline",
+    "mean": "Mean of the training images",
 }
-MODEL_COLOURS = {"cnn": BLUE, "texture": GREEN, "metadata": ORANGE, "majority": MUTED}
-MODEL_LINES = {"cnn": "-", "texture": "--", "metadata": "-.", "majority": ":"}
+MODEL_COLOURS = {"cnn": BLUE, "texture": GREEN, "metadata": ORANGE, "majority": MUTED, "mean": MUTED}
+MODEL_LINES = {"cnn": "-", "texture": "--", "metadata": "-.", "majority": ":", "mean": ":"}
 
 TITLE_SIZE, TEXT_SIZE, SMALL_SIZE = 13, 10.5, 9
 

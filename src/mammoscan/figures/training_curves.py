@@ -43,17 +43,17 @@ def draw_training_curves(
     if len(histories) == 1:
         return _draw_alone(next(iter(histories.values())), stamp, title, chosen_on)
     names = list(histories)
+    shown = _list_scores(histories)
     columns = min(_COLUMNS, len(names))
     blocks = -(-len(names) // columns)
-    figure = new_figure(
-        3.9 * blocks + 0.3, title, stamp, subtitle="The dashed line is the epoch that was kept."
-    )
-    grid = figure.subplots(2 * blocks, columns, sharex=True, sharey=False, squeeze=False)
-    limits = {name: _find_limits(histories, name) for name in ("loss", "accuracy")}
+    height = (3.9 if len(shown) == 2 else 2.2) * blocks + 0.3
+    figure = new_figure(height, title, stamp, subtitle="The dashed line is the epoch that was kept.")
+    grid = figure.subplots(len(shown) * blocks, columns, sharex=True, sharey=False, squeeze=False)
+    limits = {name: _find_limits(histories, name) for name in shown}
     for place in range(blocks * columns):
         block, column = divmod(place, columns)
-        for row, name in enumerate(("loss", "accuracy")):
-            axes = grid[2 * block + row][column]
+        for row, name in enumerate(shown):
+            axes = grid[len(shown) * block + row][column]
             if place >= len(names):
                 axes.set_visible(False)
                 continue
@@ -64,24 +64,31 @@ def draw_training_curves(
             else:
                 axes.set_ylabel(name.capitalize(), size=TEXT_SIZE, color=INK)
         if place < len(names):
-            _title_fold(grid[2 * block][column], names[place], histories[names[place]])
-            grid[2 * block + 1][column].set_xlabel("Epoch", size=SMALL_SIZE, color=INK)
-            grid[2 * block + 1][column].tick_params(labelbottom=True)
+            _title_fold(grid[len(shown) * block][column], names[place], histories[names[place]])
+            grid[len(shown) * (block + 1) - 1][column].set_xlabel("Epoch", size=SMALL_SIZE, color=INK)
+            grid[len(shown) * (block + 1) - 1][column].tick_params(labelbottom=True)
     _draw_legend(figure, chosen_on)
     return figure
 
 
 def _draw_alone(history: History, stamp: str, title: str, chosen_on: str) -> Figure:
     """Return the two curves of a single training side by side, large."""
+    shown = _list_scores({"": history})
     kept = f"Epoch {history.best_epoch} of {len(history.epochs)} was kept (dashed line)."
     figure = new_figure(3.6, title, stamp, subtitle=kept)
-    for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+    for axes, name in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
         _draw_one(axes, history, name)
         axes.set_ylim(*_find_limits({"": history}, name))
         axes.set_ylabel(name.capitalize(), size=TEXT_SIZE, color=INK)
         axes.set_xlabel("Epoch", size=TEXT_SIZE, color=INK)
     _draw_legend(figure, chosen_on)
     return figure
+
+
+def _list_scores(histories: Mapping[Any, History]) -> tuple[str, ...]:
+    """Return what is drawn: numbers have no accuracy."""
+    has_accuracy = any(row.accuracy is not None for history in histories.values() for row in history.epochs)
+    return ("loss", "accuracy") if has_accuracy else ("loss",)
 
 
 def _draw_legend(figure: Figure, chosen_on: str) -> None:

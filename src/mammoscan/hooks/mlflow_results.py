@@ -32,6 +32,7 @@ from mammoscan.tracking.headline import (
     RECIPE,
     describe_headline,
     describe_recipe,
+    find_headline,
     link_curves,
     write_description,
 )
@@ -152,7 +153,7 @@ class RunResults:
     def _send_metrics(self, study: str, sent: _Sent, metrics: Mapping[str, Any]) -> None:
         # Through the active run, MLflow ties the numbers to its model.
         mlflow.log_metrics(flatten_metrics(metrics), run_id=sent.run_id)
-        if "auc" in metrics.get(NETWORK, {}):
+        if find_headline(metrics.get(NETWORK, {})) is not None:
             sent.columns |= describe_headline(metrics, self._kind)
         recipe = f"params:{study}.training"
         if recipe in self._catalog:

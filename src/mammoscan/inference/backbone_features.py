@@ -15,6 +15,7 @@ from mammoscan.inference.forward_pass import ForwardOptions, ForwardPass, compil
 from mammoscan.inference.predict import choose_batch
 from mammoscan.models.architectures import find_backbone
 from mammoscan.models.backbones import cut_backbone, cut_head, list_head
+from mammoscan.models.outputs import Task
 from mammoscan.models.preprocessing import Scale, choose_scale
 from mammoscan.models.registry import build_network
 from mammoscan.params import MachineParams, Recipe, ViewParams
@@ -100,6 +101,7 @@ def compose_model(
     n_labels: int,
     machine: MachineParams,
     onto: keras.Model | None = None,
+    task: Task = "classes",
 ) -> keras.Model:
     """Put a trained head on its backbone: image in, probabilities out.
 
@@ -110,8 +112,9 @@ def compose_model(
         n_labels: Number of labels.
         machine: Its precision.
         onto: What this function returned for another head of the same recipe; it is changed, and built no second time.
+        task: What the head's outputs are.
     """
-    whole = onto or _build_whole(recipe, input_shape, n_labels, machine.precision)
+    whole = onto or _build_whole(recipe, input_shape, n_labels, machine.precision, task)
     for mine, trained in zip(
         (layer for layer in list_head(whole) if layer.weights),
         (layer for layer in head.layers if layer.weights),
@@ -121,10 +124,18 @@ def compose_model(
     return whole
 
 
-def _build_whole(recipe: Recipe, input_shape: tuple[int, ...], n_labels: int, precision: str) -> keras.Model:
+def _build_whole(
+    recipe: Recipe, input_shape: tuple[int, ...], n_labels: int, precision: str, task: Task
+) -> keras.Model:
     network = recipe.network
     return build_network(
-        network.name, input_shape, n_labels, recipe.seed, precision=precision, weights=network.weights
+        network.name,
+        input_shape,
+        n_labels,
+        recipe.seed,
+        precision=precision,
+        weights=network.weights,
+        task=task,
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mammoscan.imaging.views import N_VIEWS
-from mammoscan.models.outputs import expand_probabilities, expand_tensor
+from mammoscan.models.outputs import count_answers, expand_probabilities, expand_tensor, read_task
 from mammoscan.models.preprocessing import Scale, scale_tensor
 from mammoscan.training.augmentation import AugmentationKind, warp_tensor
 
@@ -108,13 +108,13 @@ def _compile_tensorflow(model: keras.Model, options: ForwardOptions) -> Callable
 
     # A copy of its own, or the first model would live as long as the function.
     skeleton = keras.models.clone_model(model)
-    outputs = max(2, int(skeleton.output_shape[-1]))
+    outputs, task = count_answers(skeleton), read_task(skeleton)
 
     def forward(weights: Any, others: Any, images: Any, tables: Any, warps: Any) -> Any:
         def predict(shown: Any) -> Any:
             scaled = shown if options.scale is None else scale_tensor(shown, options.scale)
             found, _ = skeleton.stateless_call(weights, others, scaled, training=False)
-            return expand_tensor(found)
+            return expand_tensor(found, task)
 
         # One at a time: eight times the batch would take eight times the memory.
         def average(count: Any, show: Callable[[Any], Any]) -> Any:
@@ -170,7 +170,7 @@ def _run_keras(
         ]
     if options.scale is not None:
         shown = [np.asarray(scale_tensor(view, options.scale)) for view in shown]
-    found = [expand_probabilities(model.predict_on_batch(view)) for view in shown]
+    found = [expand_probabilities(model.predict_on_batch(view), read_task(model)) for view in shown]
     return np.mean(found, axis=0, dtype=np.float32)
 
 
@@ -185,6 +185,7 @@ def _compile_jax(model: keras.Model, options: ForwardOptions) -> Callable[..., A
 
     # A copy of its own, or the first model would live as long as the function.
     skeleton = keras.models.clone_model(model)
+    task = read_task(skeleton)
 
     def forward(weights: Any, others: Any, images: Any, table: Any, warp: Any) -> Any:
         shown = images
@@ -197,7 +198,7 @@ def _compile_jax(model: keras.Model, options: ForwardOptions) -> Callable[..., A
             shown = warp_tensor(shown.astype("float32"), warps, options.average_augmentations)
         scaled = shown if options.scale is None else scale_tensor(shown, options.scale)
         found, _ = skeleton.stateless_call(weights, others, scaled, training=False)
-        return expand_tensor(found)
+        return expand_tensor(found, task)
 
     return jax.jit(forward)
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mammoscan.inference.forward_pass import ForwardOptions, compile_forward_pass
+from mammoscan.models.outputs import count_answers
 from mammoscan.models.preprocessing import choose_scale
 from mammoscan.params import MachineParams, Recipe, ViewParams
 from mammoscan.training.augmentation import draw_prediction_warps, read_augmentation, tabulate_views
@@ -32,7 +33,7 @@ def predict_probabilities(
     machine: MachineParams,
     batch_size: int = 256,
 ) -> NDArray[np.float32]:
-    """Predict the probabilities of the labels.
+    """Predict the probabilities of the labels, or a number, or the probabilities of findings.
 
     Args:
         model: Scaled images in, probabilities out; or the head of a network with a backbone, and features in.
@@ -44,7 +45,8 @@ def predict_probabilities(
         batch_size: Images at a time, at most; memory grows with it.
 
     Returns:
-        float32 ``[len(rows), labels]``; a lone sigmoid output becomes the two labels' probabilities.
+        float32 ``[len(rows), labels]``; a lone sigmoid output becomes the two labels' probabilities,
+        a number stays alone.
     """
     rows = np.asarray(rows, dtype=np.int64).reshape(-1)
     shape = pixels.shape[1:]
@@ -64,7 +66,7 @@ def predict_probabilities(
             draw_prediction_warps(recipe.augmentation, recipe.seed, recipe.prediction_draws, *shape[:2]),
         )
     size = choose_batch(shape, batch_size)
-    found = np.empty((len(rows), max(2, model.output_shape[-1])), np.float32)
+    found = np.empty((len(rows), count_answers(model)), np.float32)
     for first in range(0, len(rows), size):
         found[first : first + size] = forward(read_rows(pixels, rows[first : first + size]))
     return found

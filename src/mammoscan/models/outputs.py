@@ -3,25 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import keras
+
+# What a network's outputs are: probabilities of labels that exclude each other; one number; probabilities of findings,
+# any of which may be there.
+Task = Literal["classes", "numbers", "findings"]
+# The name of the last layer says what its outputs are, also in a packaged model.
+OUTPUT_LAYERS: dict[Task, str] = {"classes": "probabilities", "numbers": "number", "findings": "findings"}
 
 # They take targets [n] and the network's outputs [n, outputs], and return one value per image.
 PerSampleLoss = Callable[[Any, Any], Any]
 PerSampleMatch = Callable[[Any, Any], Any]
 
 
-def build_loss(name: str, outputs: int, label_smoothing: float = 0.0) -> PerSampleLoss:
+def build_loss(
+    name: str, outputs: int, label_smoothing: float = 0.0, task: Task = "classes"
+) -> PerSampleLoss:
     """Return the loss of each image.
 
     Args:
         name: ``auto`` and ``crossentropy`` look at the probability of the true label; ``binary_crossentropy``
-            treats each output by itself and takes the mean.
+            treats each output by itself and takes the mean. Of numbers ``auto`` is the squared error.
         outputs: The network's: one sigmoid for two labels, or a softmax over all.
         label_smoothing: Share of the target that is spread evenly over all labels.
+        task: What the outputs are.
     """
+    if task == "numbers":
+        return _build_number_loss(name)
+    if task == "findings":
+        return _lose_findings
     import keras
     from keras import ops
 
@@ -51,9 +67,53 @@ def build_loss(name: str, outputs: int, label_smoothing: float = 0.0) -> PerSamp
     return loss_of
 
 
-def build_accuracy(outputs: int) -> PerSampleMatch:
-    """Return the function that says for each image whether the likeliest label is the true one."""
+def _build_number_loss(name: str) -> PerSampleLoss:
     from keras import ops
+
+    def lose_numbers(targets: Any, found: Any) -> Any:
+        error = ops.reshape(found, (-1,)) - ops.cast(ops.reshape(targets, (-1,)), found.dtype)
+        if name != "huber":
+            return ops.square(error)
+        size = ops.abs(error)
+        return ops.where(size < 1, ops.square(error) / 2, size - 0.5)
+
+    return lose_numbers
+
+
+def _lose_findings(targets: Any, found: Any) -> Any:
+    """Return the mean cross-entropy of an image's findings; one that nobody looked for is NaN and does not count."""
+    from keras import ops
+
+    targets = ops.cast(targets, found.dtype)
+    known = ops.cast(targets == targets, found.dtype)
+    truth = ops.where(targets == targets, targets, ops.zeros_like(targets))
+    shares = ops.clip(found, 1e-7, 1 - 1e-7)
+    losses = -(truth * ops.log(shares) + (1 - truth) * ops.log(1 - shares))
+    return ops.sum(known * losses, axis=-1) / ops.maximum(ops.sum(known, axis=-1), 1)
+
+
+def build_accuracy(outputs: int, task: Task = "classes") -> PerSampleMatch:
+    """Return the function that says for each image whether the likeliest label is the true one.
+
+    Of findings it is the share that is right at even odds; numbers have none, it is 0.
+    """
+    from keras import ops
+
+    if task == "numbers":
+
+        def count_none(_targets: Any, found: Any) -> Any:
+            return ops.zeros_like(ops.reshape(found, (-1,)))
+
+        return count_none
+    if task == "findings":
+
+        def share_right(targets: Any, found: Any) -> Any:
+            targets = ops.cast(targets, found.dtype)
+            known = ops.cast(targets == targets, found.dtype)
+            right = ops.cast((found > 0.5) == (targets > 0.5), found.dtype)
+            return ops.sum(known * right, axis=-1) / ops.maximum(ops.sum(known, axis=-1), 1)
+
+        return share_right
 
     def is_correct(targets: Any, found: Any) -> Any:
         if outputs == 1:
@@ -65,15 +125,29 @@ def build_accuracy(outputs: int) -> PerSampleMatch:
     return is_correct
 
 
-def expand_probabilities(found: NDArray[np.floating]) -> NDArray[np.float32]:
+def read_task(model: keras.Model) -> Task:
+    """Return what a network's outputs are, by the name of its last layer; one of another name gives probabilities."""
+    name = model.layers[-1].name
+    return next((task for task, layer in OUTPUT_LAYERS.items() if layer == name), "classes")
+
+
+def count_answers(model: keras.Model) -> int:
+    """Return how many columns a network's answer has."""
+    width = int(model.output_shape[-1])
+    return max(2, width) if read_task(model) == "classes" else width
+
+
+def expand_probabilities(found: NDArray[np.floating], task: Task = "classes") -> NDArray[np.float32]:
     """Return a probability for each label, ``[n, labels]``: a lone output is that of the second of two."""
     values = np.asarray(found, np.float32)
-    return values if values.shape[-1] > 1 else np.concatenate([1 - values, values], axis=-1)
+    return (
+        values if values.shape[-1] > 1 or task != "classes" else np.concatenate([1 - values, values], axis=-1)
+    )
 
 
-def expand_tensor(found: Any) -> Any:
+def expand_tensor(found: Any, task: Task = "classes") -> Any:
     """Do what ``expand_probabilities`` does to a tensor."""
     from keras import ops
 
     found = ops.cast(found, "float32")
-    return found if found.shape[-1] > 1 else ops.concatenate([1 - found, found], axis=-1)
+    return found if found.shape[-1] > 1 or task != "classes" else ops.concatenate([1 - found, found], axis=-1)

@@ -22,6 +22,7 @@ from mammoscan.params.images import ImagesParams
 from mammoscan.params.others import AuditParams, EvaluateParams, ExternalParams
 from mammoscan.params.protocol import BalanceParams, SplitParams, ViewParams
 from mammoscan.params.search import Choices, NumberRange, SearchParams, apply_values, read_values
+from mammoscan.params.targets import TargetQuestion
 from mammoscan.params.training import (
     AugmentationParams,
     MachineParams,
@@ -63,6 +64,7 @@ __all__ = [
     "Source",
     "SplitParams",
     "SubsamplesParams",
+    "TargetQuestion",
     "ThresholdParams",
     "UnpackLimit",
     "ViewParams",

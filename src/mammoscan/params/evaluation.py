@@ -59,6 +59,11 @@ class Question(Block):
                     )
         return self
 
+    @property
+    def headline(self) -> str:
+        """The measure that a report leads with."""
+        return "auc"
+
     def map_labels(self) -> dict[str, str]:
         """Return the label of each spelling; a label is also a spelling of its own."""
         named = {name: label for label, names in self.spellings.items() for name in names}

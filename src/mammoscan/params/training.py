@@ -123,11 +123,12 @@ class Recipe(Block):
         lt=1,
         description="momentum of a moving average of the weights, which is then validated and kept; null is none",
     )
-    loss: Literal["auto", "crossentropy", "binary_crossentropy", "focal"] = Field(
+    loss: Literal["auto", "crossentropy", "binary_crossentropy", "focal", "squared", "huber"] = Field(
         "auto",
         description="`auto` is the cross-entropy that fits the network's outputs; `binary_crossentropy` treats each "
         "output separately, also where there are two; `focal` weighs images that are already right less. Validation "
-        "always scores the plain cross-entropy",
+        "always scores the plain cross-entropy. Of numbers: `squared`, which is `auto`, or `huber`, which weighs "
+        "errors beyond one standard deviation less",
     )
     label_smoothing: float = Field(
         0, ge=0, lt=1, description="share of the target that is spread evenly over all labels"

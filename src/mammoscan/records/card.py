@@ -81,6 +81,32 @@ class CardOutOfDistribution(Record):
     limits: dict[str, float]
 
 
+class CardTarget(Record):
+    """What a model that gives no labels predicts.
+
+    Attributes:
+        kind: A number, or an ordered level.
+        quantity: What is predicted, in a word or two.
+        measured_in: Its unit.
+        levels: Their names, the lowest first; a level is predicted as its place.
+        low: Lowest number in the training data, for levels a place.
+        high: Highest.
+        error_low: True less predicted: with ``error_high`` the range that held ``level`` of the out-of-fold errors.
+        error_high: Its upper end.
+        digits: Decimals of an answer.
+    """
+
+    kind: Literal["numbers", "levels"]
+    quantity: str
+    measured_in: str = ""
+    levels: tuple[str, ...] = ()
+    low: float
+    high: float
+    error_low: float
+    error_high: float
+    digits: int = 2
+
+
 class Card(Record):
     """What a packaged model carries besides its network.
 
@@ -103,6 +129,8 @@ class Card(Record):
         lockbox_patients: Set aside for one test at the end; ``samples``, ``patients`` and ``label_samples`` do not
             count them.
         fingerprinted: How many training images the model knows again by their digests; None where it carries none.
+        target: What is predicted where it is no label; then there are no ``labels``, or they are the levels, and
+            ``positive``, ``threshold`` and ``temperature`` mean nothing.
         epochs: Of the final training; None for an article's own model, whose epoch its training chose.
     """
 
@@ -151,6 +179,7 @@ class Card(Record):
     subgroups: tuple[CardSubgroup, ...] = ()
     out_of_distribution: CardOutOfDistribution | None = None
     fingerprinted: int | None = None
+    target: CardTarget | None = None
     run_id: str = ""
     commit: str = ""
     command: str = ""
@@ -165,7 +194,19 @@ class Card(Record):
     @property
     def is_binary(self) -> bool:
         """Whether there are two labels, so that a threshold decides."""
-        return len(self.labels) == 2
+        return self.target is None and len(self.labels) == 2
+
+    @property
+    def answer_columns(self) -> tuple[str, ...]:
+        """The columns of numbers in a table of answers."""
+        if self.target is not None:
+            return ("value", "low", "high")
+        return tuple(f"p_{label}" for label in self.labels)
+
+    @property
+    def rank_column(self) -> str:
+        """The column by which answers are ranked."""
+        return "value" if self.target is not None else f"p_{self.positive}"
 
     @property
     def other(self) -> str:

@@ -32,14 +32,14 @@ class Device(Record):
 class Epoch(Record):
     """The scores of one epoch; ``val_`` ones are None, and not written, where there are no validation rows.
 
-    ``val_auc`` is NaN where the validation rows hold one label only.
+    Numbers have no accuracy and no AUC. ``val_auc`` is NaN where the validation rows hold one label only.
     """
 
     model_config = ConfigDict(ser_json_inf_nan="constants")
 
     epoch: int
     loss: float
-    accuracy: float
+    accuracy: float | None = None
     val_loss: float | None = None
     val_accuracy: float | None = None
     val_auc: float | None = None

@@ -5,6 +5,8 @@ from __future__ import annotations
 CAPTIONS: dict[str, str] = {
     "metric_intervals": "The network is worth its trouble where it leads the simple models. Bars that overlap do not "
     "decide that: the paired difference in the summary does.",
+    "agreement": "Left, answers on the dotted line are right. Right, Bland and Altman's figure: the line in the middle "
+    "is the mean difference, the dashed ones hold 95 % of the differences; the bands are their intervals.",
     "roc": "A curve that hugs the upper left corner finds much with few false alarms; "
     "the dotted line is guessing.",
     "precision_recall": "Further right, more cases are found; higher up, fewer of the warnings are false.",

@@ -11,8 +11,8 @@ import pandas as pd
 from mammoscan.evaluation.out_of_distribution import AS_IS
 from mammoscan.evaluation.predictions import MAIN_MODEL
 from mammoscan.evaluation.splits import find_lockbox_rows, find_used_rows
-from mammoscan.params import EvaluationParams, Question, Recipe, ViewParams
-from mammoscan.records.card import Card, CardOutOfDistribution, CardSubgroup, ModelInput
+from mammoscan.params import EvaluationParams, Question, Recipe, TargetQuestion, ViewParams
+from mammoscan.records.card import Card, CardOutOfDistribution, CardSubgroup, CardTarget, ModelInput
 from mammoscan.records.dataset import DatasetRecord
 from mammoscan.records.history import Histories, History
 from mammoscan.records.run_info import RunInfo
@@ -42,7 +42,7 @@ class CardInputs:
     model_input: ModelInput
     samples: pd.DataFrame
     folds: pd.DataFrame
-    question: Question
+    question: Question | TargetQuestion
     training: Recipe
     views: ViewParams
     evaluation: EvaluationParams
@@ -62,7 +62,7 @@ def gather_card(inputs: CardInputs) -> Card:
     evaluation, trust = inputs.evaluation, inputs.trust
     if inputs.final is None or trust is None or inputs.reference is None or inputs.subgroups is None:
         return Card(**card, threshold=evaluation.cut, threshold_rule=f"fixed at {evaluation.cut:g}")
-    sides, shares = trust["calibration"], trust["out_of_distribution"]
+    sides = trust["calibration"]
     return Card(
         **card,
         threshold=evaluation.cut if trust["threshold"] is None else trust["threshold"],
@@ -74,12 +74,44 @@ def gather_card(inputs: CardInputs) -> Card:
         epochs=len(inputs.final.epochs),
         fingerprinted=None if inputs.fingerprint is None else len(inputs.fingerprint),
         subgroups=_list_subgroups(inputs.subgroups),
-        out_of_distribution=CardOutOfDistribution(
-            in_distribution_share=trust["in_distribution_share"],
-            held_out=shares[AS_IS],
-            altered={shown: value for shown, value in shares.items() if shown != AS_IS},
-            limits={name: inputs.reference[name]["limit"] for name in ("levels", "features")},
+        out_of_distribution=_describe_check(trust, inputs.reference),
+    )
+
+
+def gather_target_card(inputs: CardInputs) -> Card:
+    """Return the card of a model that predicts a number or a level."""
+    question, trust = inputs.question, inputs.trust
+    assert isinstance(question, TargetQuestion)
+    assert inputs.final is not None
+    assert trust is not None
+    assert inputs.reference is not None
+    numbers = inputs.samples["target"]
+    return Card(
+        **_describe(inputs),
+        threshold=0.0,
+        epochs=len(inputs.final.epochs),
+        out_of_distribution=_describe_check(trust, inputs.reference),
+        target=CardTarget(
+            kind=question.kind,
+            quantity=question.quantity,
+            measured_in=question.measured_in,
+            levels=question.levels,
+            low=float(numbers.min()),
+            high=float(numbers.max()),
+            error_low=trust["error_low"],
+            error_high=trust["error_high"],
+            digits=inputs.metrics[MAIN_MODEL]["mae"]["digits"],
         ),
+    )
+
+
+def _describe_check(trust: Mapping[str, Any], reference: Mapping[str, Any]) -> CardOutOfDistribution:
+    shares = trust["out_of_distribution"]
+    return CardOutOfDistribution(
+        in_distribution_share=trust["in_distribution_share"],
+        held_out=shares[AS_IS],
+        altered={shown: value for shown, value in shares.items() if shown != AS_IS},
+        limits={name: reference[name]["limit"] for name in ("levels", "features")},
     )
 
 
@@ -127,7 +159,9 @@ def _describe(inputs: CardInputs) -> dict[str, Any]:
         "parameters": inputs.histories.folds[0].parameters,
         "metrics": inputs.metrics[MAIN_MODEL],
         "baselines": {
-            name: values[HEADLINE] for name, values in inputs.metrics.items() if name != MAIN_MODEL
+            name: values[inputs.question.headline]
+            for name, values in inputs.metrics.items()
+            if name != MAIN_MODEL
         },
         "notice": choose_notice(inputs.record.kind, division),
         "run_id": inputs.run_info.run_id or "",

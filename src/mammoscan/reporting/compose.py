@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from mammoscan.evaluation.comparison import compare_predictions
+from mammoscan.params import Question
 from mammoscan.records.history import Histories
 from mammoscan.records.section import Section
 from mammoscan.reporting.cells import build_cells
 from mammoscan.reporting.curves import trace_roc
-from mammoscan.reporting.facts import HEADLINE, Picture, ReportContent, ReportInputs
+from mammoscan.reporting.facts import Picture, ReportContent, ReportInputs
 from mammoscan.reporting.variants import VARIANTS, find_apart, list_ablation, list_claims, list_experiments
 from mammoscan.reporting.verdicts import find_best_baseline, find_protocol, say_worth
 
@@ -42,7 +43,9 @@ def compose_report(inputs: ReportInputs) -> ReportContent:
     apart = None if variants is None else find_apart(variants)
     return ReportContent(
         **content,
-        worth=say_worth(audit, metrics["cnn"][HEADLINE], apart) if content["protocol"] == "author" else "",
+        worth=say_worth(audit, metrics["cnn"][inputs.question.headline], apart)
+        if content["protocol"] == "author"
+        else "",
         difference=_compare_with_baseline(inputs),
         classification=inputs.classification,
         calibration=inputs.calibration,
@@ -51,7 +54,9 @@ def compose_report(inputs: ReportInputs) -> ReportContent:
         experiments=[] if variants is None else list_experiments(variants),
         reproduction=[] if inputs.reproduction is None else list_claims(inputs.reproduction),
         cells=_gather_cells(inputs),
-        curves={} if inputs.predictions is None else trace_roc(inputs.predictions, inputs.question),
+        curves={}
+        if inputs.predictions is None or not isinstance(inputs.question, Question)
+        else trace_roc(inputs.predictions, inputs.question),
         figures=figures,
         sections=sections,
         checklist=inputs.checklist,
@@ -59,8 +64,8 @@ def compose_report(inputs: ReportInputs) -> ReportContent:
 
 
 def _compare_with_baseline(inputs: ReportInputs) -> dict[str, Any] | None:
-    best = find_best_baseline(inputs.metrics, HEADLINE)
-    if best is None or inputs.predictions is None:
+    best = find_best_baseline(inputs.metrics, inputs.question.headline)
+    if best is None or inputs.predictions is None or not isinstance(inputs.question, Question):
         return None
     network, baseline = (inputs.predictions[inputs.predictions["model"] == name] for name in ("cnn", best[0]))
     return compare_predictions(network, baseline, inputs.question, inputs.evaluation)
@@ -68,6 +73,8 @@ def _compare_with_baseline(inputs: ReportInputs) -> dict[str, Any] | None:
 
 def _gather_cells(inputs: ReportInputs) -> list[list[Any]]:
     if inputs.predictions is None or inputs.samples is None or inputs.pixels is None:
+        return []
+    if not isinstance(inputs.question, Question):
         return []
     heats: dict[tuple[str, int], np.ndarray] = {}
     if "explanations" in inputs.fold_results:
@@ -117,7 +124,7 @@ def describe_study(inputs: ReportInputs) -> dict[str, Any]:
         "data": record,
         "metrics": inputs.metrics,
         "command": command,
-        "headline": HEADLINE,
+        "headline": question.headline,
         "unit": question.unit,
         "level": evaluation.level,
         "threshold": evaluation.cut if len(question.labels) == 2 else None,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mammoscan.params import EvaluationParams, Question, Recipe, ViewParams
+from mammoscan.params import EvaluationParams, Question, Recipe, TargetQuestion, ViewParams
 from mammoscan.records.dataset import DatasetRecord
 from mammoscan.records.history import Histories
 from mammoscan.records.run_info import RunInfo
@@ -55,7 +55,7 @@ class ReportInputs:
 
     record: DatasetRecord
     run_info: RunInfo
-    question: Question
+    question: Question | TargetQuestion
     evaluation: EvaluationParams
     metrics: Mapping[str, Any]
     protocol: Protocol | None = None

@@ -14,6 +14,10 @@ INTENDED_USE = (
     "a patient."
 )
 MEASURES = ("auc", "accuracy", "sensitivity", "specificity", "average_precision", "brier")
+TARGET_MEASURES = (
+    *("kappa", "accuracy", "within_one", "r2", "mae", "rmse", "icc", "correlation"),
+    *("bias", "limit_low", "limit_high"),
+)
 
 
 def choose_notice(kind: str, division: Division) -> str:
@@ -40,8 +44,18 @@ def choose_notice(kind: str, division: Division) -> str:
 def write_markdown(card: Card) -> str:
     """Return the card as Markdown."""
     return render_text(
-        "model_card.md.j2", card=card, measures=MEASURES, limits=list_limits(card), intended_use=INTENDED_USE
+        "model_card.md.j2",
+        card=card,
+        measures=list_measures(card),
+        headline=next((name for name in ("kappa", "r2") if card.target and name in card.metrics), "auc"),
+        limits=list_limits(card),
+        intended_use=INTENDED_USE,
     )
+
+
+def list_measures(card: Card) -> tuple[str, ...]:
+    """Return the measures that a card shows, where it has them."""
+    return MEASURES if card.target is None else TARGET_MEASURES
 
 
 def list_limits(card: Card) -> list[str]:
@@ -52,7 +66,13 @@ def list_limits(card: Card) -> list[str]:
         limits.append(
             f"The figures are those of {card.folds} networks, each measured on {who} that it had not seen. The "
             f"model itself was trained on all {who}, so that none is left to measure it on. Each "
-            f"of them learnt from fewer {who} than it, and its temperature and threshold come from their answers."
+            f"of them learnt from fewer {who} than it, and "
+            + (
+                "its temperature and threshold come"
+                if card.target is None
+                else "the range of its answers comes"
+            )
+            + " from their answers."
         )
     else:
         limits.append(
@@ -83,10 +103,10 @@ def build_metadata(card: Card) -> dict[str, Any]:
         "copyright": card.licence,
         "image_classes": f"uint8, {height} x {width} x {channels}",
         "label_classes": names,
-        "pred_classes": f"one of {', '.join(card.labels)}",
+        "pred_classes": f"one of {', '.join(card.labels)}" if card.target is None else card.target.quantity,
         "eval_metrics": {
             key: {part: card.metrics[key].get(part) for part in ("value", "low", "high")}
-            for key in MEASURES
+            for key in list_measures(card)
             if key in card.metrics
         },
         "network_data_format": {
@@ -111,6 +131,16 @@ def build_metadata(card: Card) -> dict[str, Any]:
                     "value_range": [0, 1],
                     "is_patch_data": False,
                     "channel_def": names,
+                }
+                if card.target is None
+                else {
+                    "type": "regression",
+                    "format": "number",
+                    "num_channels": 1,
+                    "dtype": "float32",
+                    "value_range": [card.target.low, card.target.high],
+                    "is_patch_data": False,
+                    "channel_def": {"0": " ".join((card.target.quantity, card.target.measured_in)).strip()},
                 }
             },
         },

@@ -39,9 +39,10 @@ def build_gallery(
         {
             "file": row["file"],
             "label": row["label"] if isinstance(row["label"], str) else "no answer",
-            "shares": [
-                (label, float(row[f"p_{label}"])) for label in card.labels if pd.notna(row[f"p_{label}"])
-            ],
+            "shares": []
+            if card.target
+            else [(label, float(row[f"p_{label}"])) for label in card.labels if pd.notna(row[f"p_{label}"])],
+            "range": (row["low"], row["high"]) if card.target and pd.notna(row["low"]) else None,
             "warnings": list(row["warnings"]),
             "picture": _embed(pictures.get(row["file"])),
             "wide": row["file"] in scans,
@@ -55,7 +56,9 @@ def build_gallery(
         "gallery.html.j2",
         card=card,
         intended=INTENDED_USE,
-        counts=answers["label"].dropna().value_counts().to_dict(),
+        counts={}
+        if card.target and not card.target.levels
+        else answers["label"].dropna().value_counts().to_dict(),
         total=len(answers),
         used=len(answers) - len(errors),
         warned=int((answers["warnings"].map(len) > 0).sum()),

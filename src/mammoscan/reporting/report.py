@@ -87,7 +87,7 @@ def build_report(content: ReportContent) -> str:
             if isinstance(value, Mapping)
         },
         subgroup_rows=_tabulate_subgroups(content),
-        protocol=say("protocol", division, content.folds, content.audit),
+        protocol=say("protocol", division, content.folds, content.audit, content.headline),
         division=name_division(division, content.audit),
         data=say("score_table" if division == "scores" else "data", content.data),
         duration=say("duration", content.seconds) if content.seconds is not None else "",

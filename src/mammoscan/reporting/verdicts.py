@@ -12,7 +12,7 @@ from mammoscan.studies import STUDIES
 Tone = Literal["good", "doubt", "nothing", "worse", "unknown"]
 
 # Where a useless model stands, whatever the shares of the labels are.
-CHANCE = {"auc": 0.5}
+CHANCE = {"auc": 0.5, "r2": 0.0, "kappa": 0.0}
 
 
 def find_chance(metrics: Mapping[str, Mapping[str, Any]], metric: str) -> float | None:
@@ -51,7 +51,7 @@ def find_best_baseline(
     found = [
         (model, measures[metric])
         for model, measures in metrics.items()
-        if model not in ("cnn", "majority")
+        if model not in ("cnn", "majority", "mean")
         and isinstance(measures.get(metric), Mapping)
         and is_number(measures[metric].get("value"))
     ]

@@ -92,7 +92,7 @@ def find_out_of_distribution(answers: pd.DataFrame) -> pd.Series:
 def withhold_answers(answers: pd.DataFrame, card: Card) -> pd.DataFrame:
     """Return answers without label and probabilities where an image is unlike those of the training."""
     withheld = find_out_of_distribution(answers)
-    columns = ["label", *(f"p_{label}" for label in card.labels)]
+    columns = ["label", *card.answer_columns]
     answers = answers.copy()
     answers.loc[withheld, columns] = None
     answers["warnings"] = [

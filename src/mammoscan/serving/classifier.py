@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mammoscan.errors import MammoscanError
 from mammoscan.evaluation.calibration import apply_temperature
+from mammoscan.evaluation.number_metrics import decide_levels
 from mammoscan.evaluation.out_of_distribution import FEATURES, LEVELS, describe_levels, measure_distance
 from mammoscan.inference.embeddings import build_extractor, compute_embeddings
 from mammoscan.inference.onnx import OnnxNetwork
@@ -20,7 +21,7 @@ from mammoscan.inference.predict import predict_probabilities
 from mammoscan.models.preprocessing import choose_scale, scale_pixels
 from mammoscan.models.registry import load_model
 from mammoscan.params import MachineParams, Recipe
-from mammoscan.records.card import Card
+from mammoscan.records.card import Card, CardTarget
 from mammoscan.serving.manifest import check_manifest
 from mammoscan.serving.model_files import NETWORK, ONNX, OUT_OF_DISTRIBUTION, find_files, read_card
 from mammoscan.serving.prepare_input import PreparedImage, prepare_image
@@ -105,6 +106,11 @@ class Classifier:
 
     def use_onnx(self, file: Path) -> None:
         """Have ONNX Runtime compute probabilities; explanations and the out-of-distribution check stay with Keras."""
+        if self.card.target is not None:
+            raise MammoscanError(
+                f"runtime onnx: the model of {self.card.study} predicts {self.card.target.quantity}, and only models "
+                "of labels can be exported; use the runtime keras"
+            )
         if not file.is_file():
             raise MammoscanError(
                 f"runtime onnx: there is no {file}, expected the exported model; write it with kedro run --pipeline "
@@ -131,7 +137,7 @@ class Classifier:
         return scale_pixels(pixels, choose_scale(self._recipe))
 
     def predict(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return calibrated probabilities ``[N, labels]`` of uint8 ``[N, H, W, C]``."""
+        """Return calibrated probabilities ``[N, labels]``, or numbers ``[N, 1]``, of uint8 ``[N, H, W, C]``."""
         pixels = self._check(pixels)
         if self._onnx is not None:
             probabilities = self._onnx.predict(pixels, recipe=self._recipe, views=self._views)
@@ -144,6 +150,8 @@ class Classifier:
                 views=self._views,
                 machine=MachineParams(),
             )
+        if self.card.target is not None:
+            return probabilities
         return apply_temperature(probabilities, self.card.temperature)
 
     def classify(self, pixels: NDArray[np.uint8]) -> pd.DataFrame:
@@ -154,9 +162,12 @@ class Classifier:
 
         Returns:
             One row per image: ``label``; ``p_<label>`` each, calibrated; ``threshold`` where there are two labels;
-            ``warnings``, a list of sentences.
+            ``warnings``, a list of sentences. Of a model that predicts a number or a level: ``label`` (the level, or
+            the number with its unit), ``value``, and ``low`` and ``high``, the range of the true one.
         """
         probabilities = self.predict(pixels)
+        if self.card.target is not None:
+            return self._add_warnings(_tabulate_numbers(probabilities[:, 0], self.card.target), pixels)
         labels, positive = self.card.labels, self.card.positive
         table = pd.DataFrame(probabilities.astype(float), columns=[f"p_{label}" for label in labels])
         if self.card.is_binary:
@@ -165,6 +176,9 @@ class Classifier:
             table["threshold"] = self.card.threshold
         else:
             table.insert(0, "label", [labels[index] for index in probabilities.argmax(axis=1)])
+        return self._add_warnings(table, pixels)
+
+    def _add_warnings(self, table: pd.DataFrame, pixels: NDArray[np.uint8]) -> pd.DataFrame:
         warnings = (
             self._out_of_distribution.warn(pixels)
             if self._out_of_distribution
@@ -186,6 +200,11 @@ class Classifier:
         from mammoscan.inference.gradcam import explain_images
 
         pixels = self._check(pixels_one[None] if pixels_one.ndim == 3 else pixels_one)
+        if self.card.target is not None:
+            raise MammoscanError(
+                f"explain: the model of {self.card.study} predicts {self.card.target.quantity}, and only answers that "
+                "are labels can be explained"
+            )
         label = label or str(self.classify(pixels)["label"].iloc[0])
         if label not in self.card.labels:
             raise MammoscanError(f"explain: found label {label!r}, expected one of {list(self.card.labels)}")
@@ -204,6 +223,22 @@ class Classifier:
                 f"expected uint8 of shape [N, {', '.join(map(str, self.shape))}]"
             )
         return pixels
+
+
+def _tabulate_numbers(found: NDArray[np.float32], target: CardTarget) -> pd.DataFrame:
+    values = found.astype(float)
+    if target.levels:
+        names = [target.levels[int(place)] for place in decide_levels(values, len(target.levels))]
+    else:
+        names = [f"{value:.{target.digits}f} {target.measured_in}".strip() for value in values]
+    return pd.DataFrame(
+        {
+            "label": pd.Series(names, dtype=object),
+            "value": values,
+            "low": values + target.error_low,
+            "high": values + target.error_high,
+        }
+    )
 
 
 def _load_network(file: Path) -> Any:

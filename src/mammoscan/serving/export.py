@@ -36,6 +36,11 @@ def export_model(folder: Path, pixels: NDArray[np.uint8], images: int) -> dict[s
     """
     check_manifest(folder)
     card = read_card(folder)
+    if card.target is not None:
+        raise MammoscanError(
+            f"export: the model of {card.study} predicts {card.target.quantity}, expected one of labels: only these "
+            "can be exported"
+        )
     if pixels.shape[1:] != card.shape:
         raise MammoscanError(
             f"export: the study's images are {list(pixels.shape[1:])}, the model takes {list(card.shape)}; "

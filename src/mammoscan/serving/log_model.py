@@ -107,7 +107,7 @@ def describe_answer(card: Card) -> Schema:
     of prepared images and a column of image files.
     """
     columns = [ColSpec(DataType.string, "label", required=False)]
-    columns += [ColSpec(DataType.double, f"p_{name}", required=False) for name in card.labels]
+    columns += [ColSpec(DataType.double, name, required=False) for name in card.answer_columns]
     if card.is_binary:
         columns.append(ColSpec(DataType.double, "threshold"))
     columns.append(ColSpec(Array(DataType.string), "warnings"))

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from mammoscan.tracking.headline import NETWORK, format_interval
+from mammoscan.tracking.headline import NETWORK, find_headline, format_interval
 
 
 def flatten(block: Any, prefix: str) -> dict[str, Any]:
@@ -38,7 +38,8 @@ def flatten_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
         if name == NETWORK:
             flat |= {key: _read_value(value) for key, value in measures.items()}
         else:
-            flat[f"{name}_auc"] = _read_value(measures.get("auc"))
+            headline = find_headline(measures) or "auc"
+            flat[f"{name}_{headline}"] = _read_value(measures.get(headline))
     return {name: float(value) for name, value in flat.items() if _is_number(value)}
 
 

@@ -13,6 +13,7 @@ from mammoscan.tracking.child_runs import STAMPS
 
 NETWORK = "cnn"
 AUC, BASELINE, PATIENTS, RECIPE = "auc_within_folds", "baseline", "patients", "recipe"
+ERROR = "mean_absolute_error"
 INTERVALS = "intervals"
 VIEW = "headline"
 """Name of the view of MLflow's list of runs that `mammoscan ui` opens."""
@@ -42,14 +43,26 @@ EXPERIMENT_TAGS = {
 }
 MAX_CURVES = 50
 # Pictures that say most, the best first.
-PICTURES = ("roc.png", "confusion_matrix.png")
+PICTURES = ("roc.png", "agreement.png", "confusion_matrix.png")
+
+
+# What leads a run's measures, the first that its network has, and the column that holds it.
+HEADLINES = {"auc": AUC, "kappa": "kappa", "r2": "r2"}
+# How these columns are called for a reader.
+NAMES = {AUC: "AUC", "kappa": "kappa", "r2": "R2"}
+
+
+def find_headline(measures: Mapping[str, Any]) -> str | None:
+    """Return the measure that leads a network's; None where it has none of them."""
+    return next((name for name in HEADLINES if name in measures), None)
 
 
 def format_interval(measure: Mapping[str, Any]) -> str:
     """Return a measure's interval, ``[0.62, 0.79]``; nothing where there is none."""
     if measure.get("low") is None or measure.get("high") is None:
         return ""
-    return f"[{measure['low']:.2f}, {measure['high']:.2f}]"
+    digits = measure.get("digits", 2)
+    return f"[{measure['low']:.{digits}f}, {measure['high']:.{digits}f}]"
 
 
 def describe_recipe(recipe: Recipe) -> str:
@@ -69,16 +82,19 @@ def describe_headline(metrics: Mapping[str, Any], kind: str | None) -> dict[str,
         kind: Of the data; None where none were found.
     """
     network = metrics[NETWORK]
+    headline = find_headline(network) or "auc"
     baselines = {
-        name: measured["auc"]
+        name: measured[headline]
         for name, measured in metrics.items()
-        if name != NETWORK and measured.get("auc", {}).get("value") is not None
+        if name not in (NETWORK, "mean") and measured.get(headline, {}).get("value") is not None
     }
     best = max(baselines, key=lambda name: baselines[name]["value"], default=None)
     columns = {
-        AUC: f"{STAMPS.get(kind or '', '')} {format_measure(network['auc'])}".strip(),
+        HEADLINES[headline]: f"{STAMPS.get(kind or '', '')} {format_measure(network[headline])}".strip(),
         PATIENTS: str(network.get("patients", "unknown")),
     }
+    if headline != "auc":
+        columns[ERROR] = format_measure(network["mae"])
     if best is not None:
         columns[BASELINE] = f"{best} {format_measure(baselines[best])}"
     return columns
@@ -124,9 +140,11 @@ def write_description(
         blocks.append("**PHANTOM: synthetic images. No number here says anything about patients.**")
     elif kind == "modified":
         blocks.append("**MODIFIED DATA: the files differ from the published ones.**")
-    if AUC in columns:
+    if headline := next((name for name in NAMES if name in columns), None):
         against = f"; best baseline: {columns[BASELINE]}" if BASELINE in columns else ""
-        blocks.append(f"AUC within folds {columns[AUC]} on {columns[PATIENTS]} patients{against}.")
+        what = "AUC within folds" if headline == AUC else NAMES[headline]
+        error = f", mean absolute error {columns[ERROR]}" if ERROR in columns else ""
+        blocks.append(f"{what} {columns[headline]}{error} on {columns[PATIENTS]} patients{against}.")
     if parts:
         rows = "\n".join(f"| {name} | {auc} |" for name, auc in parts.items())
         blocks.append(f"| variant | AUC within folds |\n|---|---|\n{rows}")

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from mammoscan.errors import MammoscanError
 from mammoscan.tracking.child_runs import PARENT, PART, list_children, name_part
-from mammoscan.tracking.headline import AUC
+from mammoscan.tracking.headline import NAMES
 
 MAX_RUNS = 1000
 REPORT = "report.html"
@@ -25,7 +25,7 @@ class RunSummary:
     """One MLflow run.
 
     Attributes:
-        headline: The network's AUC with its interval; empty where there is none.
+        headline: The network's AUC, kappa or R2 with its interval; empty where there is none.
         children: The runs under it, of its variants and trainings; empty unless they were looked for.
         report: The report's file; None where it is not on this machine.
         folders: Where its artifacts and models, and those of the runs under it, lie on this machine.
@@ -137,7 +137,7 @@ def _summarise(client: Any, run: Any, registered: set[str], children: list[Any])
         protocol=tags.get("protocol", "?"),
         status=info.status.lower(),
         started=datetime.fromtimestamp(info.start_time / 1000),
-        headline=f"AUC {tags[AUC]}" if AUC in tags else "",
+        headline=next((f"{shown} {tags[name]}" for name, shown in NAMES.items() if name in tags), ""),
         report=report if report and report.is_file() else None,
         folders=[folder for folder in folders if folder.is_dir()],
         registered=info.run_id in registered,

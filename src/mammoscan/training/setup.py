@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mammoscan.errors import MammoscanError
 from mammoscan.models import build_network
 from mammoscan.models.architectures import find_backbone
+from mammoscan.models.outputs import Task
 from mammoscan.models.preprocessing import Scale, choose_scale
 from mammoscan.models.weights import fingerprint_weights
 from mammoscan.params import Recipe
@@ -29,17 +30,20 @@ class TrainingData:
     Attributes:
         pixels: uint8 ``[N, H, W, C]``, possibly memory-mapped; or, where ``recipe.freeze``, float32 ``[N, D]``: the
             features of the frozen backbone, from which the head alone is trained.
-        targets: ``[N]`` index of each sample's label.
+        targets: ``[N]`` index of each sample's label, or its number; or ``[N, findings]``, 1 where a finding is there,
+            0 where it is not, NaN where nobody looked.
         training_rows: Positions to learn from.
         validation_rows: Positions to choose the epoch on; may be empty.
-        n_labels: Number of labels.
+        n_labels: Number of labels or findings; 1 of numbers.
+        task: What the targets are.
     """
 
     pixels: NDArray
-    targets: NDArray[np.integer]
+    targets: NDArray
     training_rows: NDArray[np.integer]
     validation_rows: NDArray[np.integer]
     n_labels: int
+    task: Task = "classes"
 
 
 class EpochPlan(NamedTuple):
@@ -62,21 +66,22 @@ class TrainingSetup:
 
     Attributes:
         pixels: uint8 ``[N, H, W, C]``, possibly memory-mapped; or float32 ``[N, D]``, features of a frozen backbone.
-        targets: ``[N]`` label of each sample.
+        targets: Of each sample, as in ``TrainingData``.
         weights: ``[N]`` weight of each sample in the loss.
         training_rows: Positions to learn from.
         validation_rows: Positions to choose the epoch on; may be empty.
-        outputs: Number of labels.
+        outputs: Number of labels or findings; 1 of numbers.
         recipe: What changes the trained weights.
         precision: ``float32`` or ``bfloat16``.
         random_views: Whether each image is shown in a view drawn anew in each epoch.
         device: Where to compute.
         deterministic: Whether equal input must give equal bits.
         batch_hooks: Keras callbacks with hooks for every batch.
+        task: What the targets are.
     """
 
     pixels: NDArray
-    targets: NDArray[np.int32]
+    targets: NDArray
     weights: NDArray[np.float32]
     training_rows: NDArray[np.int64]
     validation_rows: NDArray[np.int64]
@@ -87,6 +92,7 @@ class TrainingSetup:
     device: Device
     deterministic: bool
     batch_hooks: tuple[keras.callbacks.Callback, ...] = ()
+    task: Task = "classes"
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -118,6 +124,7 @@ class TrainingSetup:
             self.recipe.seed,
             precision=self.precision,
             weights=network.weights if weights is None else weights,
+            task=self.task,
         )
 
     def draw_epoch(self, epoch: int) -> EpochPlan:
@@ -159,6 +166,29 @@ def weigh_samples(
     return np.asarray(class_weights)[np.asarray(targets)].astype(np.float32)
 
 
+# What a recipe may say of each task.
+_LOSSES = {
+    "classes": ("auto", "crossentropy", "binary_crossentropy", "focal"),
+    "numbers": ("auto", "squared", "huber"),
+    "findings": ("auto", "binary_crossentropy"),
+}
+
+
+def check_task(recipe: Recipe, task: Task) -> None:
+    """Refuse what a recipe says of labels where a number or findings are predicted, and the other way round."""
+    if recipe.loss not in _LOSSES[task]:
+        raise MammoscanError(
+            f"training.loss is {recipe.loss!r}, expected one of {', '.join(_LOSSES[task])} where {task} are predicted"
+        )
+    if task == "classes":
+        return
+    for key, allowed in (("monitor", "loss"), ("class_weights", "none"), ("label_smoothing", 0)):
+        if getattr(recipe, key) != allowed:
+            raise MammoscanError(
+                f"training.{key} is {getattr(recipe, key)!r}, expected {allowed!r} where {task} are predicted"
+            )
+
+
 def check_setup(setup: TrainingSetup) -> None:
     """Refuse invalid training inputs."""
     pixels, targets = setup.pixels, setup.targets
@@ -191,6 +221,8 @@ def check_setup(setup: TrainingSetup) -> None:
                 "the split belongs to other samples"
             )
         found = targets[rows]
+        if setup.task != "classes":
+            continue
         if found.min() < 0 or found.max() >= setup.outputs:
             raise MammoscanError(
                 f"targets of the {name} rows: found {found.min()} to {found.max()}, expected 0 to "
@@ -222,7 +254,8 @@ def describe_setup(setup: TrainingSetup, epochs: int, engine: str) -> dict[str, 
             "device": setup.device.name,
             "deterministic": setup.deterministic,
         },
-        "images": {"shape": list(setup.pixels.shape), "labels": setup.outputs},
+        "images": {"shape": list(setup.pixels.shape), "labels": setup.outputs}
+        | ({} if setup.task == "classes" else {"task": setup.task}),
         "rows": {name: _hash(part) for name, part in rows.items()},
         "targets": {name: _hash(setup.targets[part]) for name, part in rows.items()},
     }

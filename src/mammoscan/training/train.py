@@ -25,11 +25,12 @@ from mammoscan.training.setup import (
     TrainingData,
     TrainingSetup,
     check_setup,
+    check_task,
     compute_class_weights,
     describe_setup,
     weigh_samples,
 )
-from mammoscan.training.validation import score_probabilities
+from mammoscan.training.validation import score_outputs
 
 if TYPE_CHECKING:
     import keras
@@ -132,10 +133,11 @@ def _train_one(
     training_rows, validation_rows = (
         np.asarray(rows, dtype=np.int64).reshape(-1) for rows in (data.training_rows, data.validation_rows)
     )
+    check_task(recipe, data.task)
     class_weights = compute_class_weights(data.targets, training_rows, data.n_labels, recipe.class_weights)
     setup = TrainingSetup(
         pixels=data.pixels,
-        targets=np.asarray(data.targets).astype(np.int32),
+        targets=np.asarray(data.targets).astype(np.int32 if data.task == "classes" else np.float32),
         weights=weigh_samples(data.targets, class_weights),
         training_rows=training_rows,
         validation_rows=validation_rows,
@@ -146,6 +148,7 @@ def _train_one(
         device=choose_device(machine),
         deterministic=machine.deterministic,
         batch_hooks=find_batch_hooks(options.callbacks),
+        task=data.task,
     )
     check_setup(setup)
     engine = open_engine(setup, machine.engine)
@@ -215,7 +218,7 @@ class TrainingLoop:
             row = Epoch(
                 epoch=epoch,
                 loss=loss,
-                accuracy=accuracy,
+                accuracy=None if self._setup.task == "numbers" else accuracy,
                 **scores,
                 learning_rate=rate,
                 seconds=time.perf_counter() - began,
@@ -304,7 +307,7 @@ class TrainingLoop:
         setup = self._setup
         targets = setup.targets[setup.validation_rows]
         self._engine.swap_average()
-        scores = score_probabilities(self._engine.predict_validation(), targets, setup.recipe.loss)
+        scores = score_outputs(self._engine.predict_validation(), targets, setup.recipe.loss, setup.task)
         if self._keeps_best or setup.recipe.patience is not None:
             is_best = self._stopping.note_epoch(epoch, scores)
             if is_best and self._keeps_best:

@@ -1,12 +1,44 @@
-"""What an epoch's probabilities on the validation rows are worth."""
+"""What an epoch's answers on the validation rows are worth."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mammoscan.models.outputs import Task
+
 # Keras clips probabilities here before it takes their logarithm; an epoch must not differ from its engine.
 _EPSILON = 1e-7
+
+
+def score_outputs(
+    found: NDArray[np.float32], targets: NDArray, loss: str = "auto", task: Task = "classes"
+) -> dict[str, float]:
+    """Score a network's answers on the validation rows by its task; what is not defined for it is left out."""
+    if task == "classes":
+        return score_probabilities(found, targets, loss)
+    values = found.astype(np.float64)
+    if task == "numbers":
+        error = np.abs(values[:, 0] - targets)
+        losses = np.where(error < 1, error**2 / 2, error - 0.5) if loss == "huber" else error**2
+        return {"val_loss": float(losses.mean())}
+    known = np.isfinite(targets)
+    clipped = np.clip(values, _EPSILON, 1 - _EPSILON)
+    each = np.where(known, -np.where(targets == 1, np.log(clipped), np.log1p(-clipped)), 0).sum(axis=1)
+    right = known & ((values > 0.5) == (targets == 1))
+    areas = [
+        _average_auc(
+            np.stack([1 - values[rows, index], values[rows, index]], axis=1), targets[rows, index].astype(int)
+        )
+        for index, rows in enumerate(known.T)
+        if rows.any()
+    ]
+    defined = [area for area in areas if np.isfinite(area)]
+    return {
+        "val_loss": float((each / np.maximum(known.sum(axis=1), 1)).mean()),
+        "val_accuracy": float(right.sum() / max(known.sum(), 1)),
+        "val_auc": float(np.mean(defined)) if defined else float("nan"),
+    }
 
 
 def score_probabilities(
@@ -39,7 +71,7 @@ def score_probabilities(
     }
 
 
-def _average_auc(values: NDArray[np.float32], targets: NDArray[np.integer]) -> float:
+def _average_auc(values: NDArray, targets: NDArray[np.integer]) -> float:
     # Start-up must not wait for SciPy's statistics.
     from scipy.stats import rankdata
 

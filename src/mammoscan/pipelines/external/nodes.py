@@ -42,6 +42,11 @@ def open_model(external: ExternalParams) -> tuple[PackagedModel, Question, Evalu
         )
     folder = find_model("external", external.model, mlflow.get_tracking_uri())
     card = read_card(folder)
+    if card.target is not None:
+        raise MammoscanError(
+            f"external.model is of {card.study}, which predicts {card.target.quantity}, expected a model of labels: "
+            "only these can be tested so"
+        )
     logger.info("model of %s, run %s: %s", card.study, card.run_id or "unknown", card.notice)
     question = Question(
         title=f"{card.title or card.study}: external test",

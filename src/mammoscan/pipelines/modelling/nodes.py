@@ -291,6 +291,9 @@ def pool_predictions(fold_results: Bundle) -> pd.DataFrame:
     )
 
 
+# ``train_network``, or what takes and returns the same.
+Train = Callable[[TrainingData, Recipe, MachineParams, ViewParams, TrainingOptions], tuple[Any, History]]
+
 logger = logging.getLogger("mammoscan")
 
 
@@ -315,23 +318,39 @@ def train_fold(
         The model with the weights of the best epoch: image in, or of a frozen backbone's network its head alone;
         and the history of the training.
     """
-    fold = int(rows["fold"].iloc[0])
-    folder = training_folder / f"fold_{fold}" / CHECKPOINTS
-    title = f"{name_variant(training_folder.name)}fold {fold + 1} of {split.folds}"
     seen = choose_input(pixels, features, training, views)
     data = TrainingData(
         seen,
         samples["target"].to_numpy(),
-        _rows_of(rows, "train"),
-        _rows_of(rows, split.choose_epoch_on),
+        list_rows(rows, "train"),
+        list_rows(rows, split.choose_epoch_on),
         len(question.labels),
     )
     train = train_network if seen is pixels else train_head
+    model, history = run_fold(train, data, samples, rows, training, views, split, machine, training_folder)
+    return model, count_parameters(history, seen, pixels, training, machine)
+
+
+def run_fold(
+    train: Train,
+    data: TrainingData,
+    samples: pd.DataFrame,
+    rows: pd.DataFrame,
+    training: Recipe,
+    views: ViewParams,
+    split: SplitParams,
+    machine: MachineParams,
+    training_folder: Path,
+) -> tuple[Any, History]:
+    """Train one fold's network with a checkpoint and a bar; the arguments are those of ``train_fold``."""
+    fold = int(rows["fold"].iloc[0])
+    folder = training_folder / f"fold_{fold}" / CHECKPOINTS
+    title = f"{name_variant(training_folder.name)}fold {fold + 1} of {split.folds}"
     with follow_training(folder, title, training.epochs, training.monitor) as on_epoch:
         options = TrainingOptions(
             on_epoch=on_epoch,
             checkpoint=folder / CHECKPOINT,
-            fingerprint=describe_data(samples, seen, rows),
+            fingerprint=describe_data(samples, data.pixels, rows),
         )
         model, history = train(data, training, machine, views, options)
     logger.info(
@@ -341,7 +360,7 @@ def train_fold(
         history.best_epoch,
         sum(epoch.seconds for epoch in history.epochs),
     )
-    return model, count_parameters(history, seen, pixels, training, machine)
+    return model, history
 
 
 def predict_fold(
@@ -360,7 +379,7 @@ def predict_fold(
     Returns:
         ``predictions``: a row a test sample, with a probability for each label.
     """
-    test = _rows_of(rows, "test")
+    test = list_rows(rows, "test")
     seen = choose_input(pixels, features, training, views)
     probabilities = predict_probabilities(model, seen, test, recipe=training, views=views, machine=machine)
     table = samples.iloc[test][["sample_id", "patient_id", "label", "target"]].reset_index(drop=True)
@@ -402,22 +421,42 @@ def train_final(
         histories: Those of the folds.
         features: What a frozen backbone makes of the images.
     """
-    trainings = [training for fold in histories.folds for training in (fold, *fold.others)]
-    epochs = median_low(history.best_epoch for history in trainings)
-    followed = next(history for history in trainings if history.best_epoch == epochs)
     used = folds["row"].isin(splits.find_used_rows(folds))
     rows = folds.loc[used, ["sample_id", "row"]].assign(role="train", fold=-1).reset_index(drop=True)
     rows = balancing.balance_rows(rows, samples, balance)
-    folder = training_folder / "final" / CHECKPOINTS
     seen = choose_input(pixels, features, training, views)
     data = TrainingData(
         seen,
         samples["target"].to_numpy(),
-        _rows_of(rows, "train"),
+        list_rows(rows, "train"),
         np.empty(0, dtype=int),
         len(question.labels),
     )
     train = train_network if seen is pixels else train_head
+    model, history = run_final(
+        train, data, samples, rows, training, views, machine, training_folder, histories
+    )
+    history = count_parameters(history, seen, pixels, training, machine)
+    whole = model if seen is pixels else complete_model(model, pixels, question, training, machine)
+    return whole, history
+
+
+def run_final(
+    train: Train,
+    data: TrainingData,
+    samples: pd.DataFrame,
+    rows: pd.DataFrame,
+    training: Recipe,
+    views: ViewParams,
+    machine: MachineParams,
+    training_folder: Path,
+    histories: Histories,
+) -> tuple[Any, History]:
+    """Train the final network for the median of the folds' best epochs; the arguments are those of ``train_final``."""
+    trainings = [training for fold in histories.folds for training in (fold, *fold.others)]
+    epochs = median_low(history.best_epoch for history in trainings)
+    followed = next(history for history in trainings if history.best_epoch == epochs)
+    folder = training_folder / "final" / CHECKPOINTS
     with follow_training(folder, "final model", epochs, training.monitor) as on_epoch:
         options = TrainingOptions(
             epochs=epochs,
@@ -426,7 +465,7 @@ def train_final(
             else None,
             on_epoch=on_epoch,
             checkpoint=folder / CHECKPOINT,
-            fingerprint=describe_data(samples, seen, rows),
+            fingerprint=describe_data(samples, data.pixels, rows),
         )
         model, history = train(data, training, machine, views, options)
     logger.info(
@@ -434,10 +473,9 @@ def train_final(
         epochs,
         samples.iloc[rows["row"]]["patient_id"].nunique(),
     )
-    history = count_parameters(history, seen, pixels, training, machine)
-    whole = model if seen is pixels else complete_model(model, pixels, question, training, machine)
-    return whole, history
+    return model, history
 
 
-def _rows_of(rows: pd.DataFrame, role: str) -> np.ndarray:
+def list_rows(rows: pd.DataFrame, role: str) -> np.ndarray:
+    """Return the positions of a fold's rows of one role."""
     return rows.loc[rows["role"] == role, "row"].to_numpy(dtype=int)

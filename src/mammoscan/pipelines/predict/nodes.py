@@ -60,8 +60,8 @@ def predict_images(
         regions = regions[~regions["file"].isin(answers.loc[answers["label"].isna(), "file"])]
     answers["notice"] = packaged.card.notice
     # Columns of one type, whatever the first file was.
-    shares = [name for name in answers.columns if name.startswith("p_")]
-    answers = answers.astype(dict.fromkeys(shares, float))
+    numbers = [name for name in packaged.card.answer_columns if name in answers.columns]
+    answers = answers.astype(dict.fromkeys(numbers, float))
     bad = int(answers["error"].notna().sum())
     logger.info(
         "%d images predicted%s", len(answers) - bad, f", {bad} files could not be used" if bad else ""
@@ -72,7 +72,7 @@ def predict_images(
 def choose_shown(answers: pd.DataFrame, card: Card, count: int) -> pd.DataFrame:
     """Return the answers that the gallery shows, those out of distribution last and at most a fifth of them."""
     order = answers[answers["error"].isna()].sort_values(
-        f"p_{card.positive}", ascending=False, na_position="last"
+        card.rank_column, ascending=False, na_position="last"
     )
     unlike = find_out_of_distribution(order)
     familiar, others = order[~unlike], order[unlike]
@@ -83,7 +83,7 @@ def choose_shown(answers: pd.DataFrame, card: Card, count: int) -> pd.DataFrame:
 def write_gallery(
     predict: PredictParams, packaged: PackagedModel, answers: pd.DataFrame, regions: pd.DataFrame
 ) -> str:
-    """Show the images with their answers on one page, those first that are likeliest to be positive.
+    """Show the images with their answers on one page, those first that are likeliest to be positive, or highest.
 
     Images unlike those of the training come after them, since what the model says of them means little.
     """

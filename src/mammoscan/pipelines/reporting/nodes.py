@@ -439,12 +439,14 @@ def write_report(
 def write_page(entries: Mapping[str, Any]) -> str:
     """Put whatever entries there are on one page, and say its headline on the console."""
     inputs = ReportInputs.gather(entries)
+    question = inputs.question
+    assert isinstance(question, Question)
     variants = [] if inputs.experiments is None else list(read_variants(inputs.experiments))
     experiments = [row for row in variants if row["variant"] in EXPERIMENTS]
     for row in experiments:
-        announce(inputs.question, {"cnn": row}, row["name"])
+        announce(question, {"cnn": row}, row["name"])
     if not experiments:
-        announce(inputs.question, inputs.metrics, patients_known=inputs.record.patients_known)
+        announce(question, inputs.metrics, patients_known=inputs.record.patients_known)
     return build_report(compose_report(inputs))
 
 

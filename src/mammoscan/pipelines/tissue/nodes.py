@@ -166,7 +166,7 @@ def describe_listed_claims(
 ) -> Section:
     """Put the claims on the 400X images beside what came out here."""
     epochs = histories.folds[0].epochs
-    learnt = next((epoch.epoch for epoch in epochs if epoch.accuracy >= 0.9995), None)
+    learnt = next((epoch.epoch for epoch in epochs if (epoch.accuracy or 0) >= 0.9995), None)
     seconds = sum(epoch.seconds for epoch in epochs)
     rows = [
         ["Time to train", "256 s", f"{seconds:.0f} s", f"{len(epochs)} epochs on this machine"],
@@ -174,7 +174,7 @@ def describe_listed_claims(
             "Training accuracy of 100 %",
             "by about epoch 3",
             f"by epoch {learnt}" if learnt else "not reached",
-            f"highest: {format_share(max(epoch.accuracy for epoch in epochs))}",
+            f"highest: {format_share(max(epoch.accuracy or 0 for epoch in epochs))}",
         ],
         ["Accuracy on the other images", "85.5 %", format_share_measure(metrics["cnn"]["accuracy"]), ""],
         ["AUC on the other images", "", format_measure(metrics["cnn"]["auc"]), ""],

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mammoscan.models.outputs import build_loss
+from mammoscan.models import build_network
+from mammoscan.models.outputs import PerSampleLoss, Task, build_loss
 from mammoscan.models.preprocessing import Scale
 from mammoscan.training.augmentation import AugmentationKind, read_augmentation
 from mammoscan.training.engines.base import check_loss
@@ -47,6 +48,22 @@ class ProgramKey(NamedTuple):
     frozen: bool
     place: str
     deterministic: bool
+    task: Task = "classes"
+
+    @property
+    def target_shape(self) -> tuple[int, ...]:
+        """Of one image's target: a label's index or a number, or a value for each finding."""
+        return (self.outputs,) if self.task == "findings" else ()
+
+    def build_model(self) -> keras.Model:
+        """Build the network; its weights are assigned later."""
+        return build_network(
+            self.network, self.input_shape, self.outputs, 0, precision=self.precision, task=self.task
+        )
+
+    def build_loss(self, width: int) -> PerSampleLoss:
+        """Build the loss of a network with so many outputs."""
+        return build_loss(self.loss, width, self.label_smoothing, self.task)
 
     @property
     def dtype(self) -> str:
@@ -59,14 +76,14 @@ class Places(NamedTuple):
 
     Attributes:
         rows: Where each image lies in the block on the device.
-        targets: Its label.
+        targets: Its label, number or findings.
         weights: Its weight in the loss.
         views: Its view.
         warps: How it is warped; no rows where none is.
     """
 
     rows: NDArray[np.int32]
-    targets: NDArray[np.int32]
+    targets: NDArray
     weights: NDArray[np.float32]
     views: NDArray[np.int32]
     warps: NDArray[np.float32]
@@ -160,6 +177,7 @@ class CompiledEngine:
             frozen=setup.starts_frozen,
             place=setup.device.place,
             deterministic=setup.deterministic,
+            task=setup.task,
         )
         gigabytes = setup.device.memory_gb if setup.device.kind == "gpu" else None
         room = None if gigabytes is None else int(_SHARE * gigabytes * 1024**3)
@@ -186,7 +204,7 @@ class CompiledEngine:
         """The model that learns, compiled so that callbacks find its optimiser."""
         model = self._program.model
         if getattr(model, "optimizer", None) is not self._program.optimizer:
-            loss = build_loss(self._key.loss, int(model.output_shape[-1]), self._key.label_smoothing)
+            loss = self._key.build_loss(int(model.output_shape[-1]))
             model.compile(optimizer=self._program.optimizer, loss=loss, jit_compile=False)
         return model
 

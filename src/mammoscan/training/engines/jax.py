@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mammoscan.models import build_network
 from mammoscan.models.backbones import set_frozen
-from mammoscan.models.outputs import build_accuracy, build_loss, expand_tensor
+from mammoscan.models.outputs import build_accuracy, expand_tensor
 from mammoscan.models.preprocessing import scale_tensor
 from mammoscan.training.augmentation import tabulate_views, warp_tensor
 from mammoscan.training.devices import find_jax_device
@@ -48,7 +47,7 @@ def compile_training(model: keras.Model, optimizer: keras.optimizers.Optimizer, 
     from jax import numpy as jnp
 
     width = int(model.output_shape[-1])
-    loss_of, is_correct = build_loss(key.loss, width, key.label_smoothing), build_accuracy(width)
+    loss_of, is_correct = key.build_loss(width), build_accuracy(width, key.task)
     tables = tabulate_views(*key.input_shape[:2]) if key.random_views else None
 
     def show(images: Any, views: Any, warps: Any) -> Any:
@@ -86,7 +85,7 @@ def compile_prediction(model: keras.Model, key: ProgramKey) -> Any:
     def step(images: Any, state: Any, batch: Any) -> Any:
         shown = _scale(_gather(images, batch[0]), key)
         found, _ = model.stateless_call(*state, shown, training=False)
-        return state, expand_tensor(found)
+        return state, expand_tensor(found, key.task)
 
     return _repeat(step, key)
 
@@ -160,7 +159,7 @@ class JaxProgram:
         import keras
 
         with keras.device(key.place):
-            self.model = build_network(key.network, key.input_shape, key.outputs, 0, precision=key.precision)
+            self.model = key.build_model()
             if key.frozen:
                 set_frozen(self.model, True)
             self.optimizer = build_optimizer(key.optimizer, self.model)
@@ -191,7 +190,7 @@ class JaxProgram:
         for first, last, size in ((0, whole, batch_size), (whole, count, count - whole)):
             if first == last:
                 continue
-            batches = (part[first:last].reshape(-1, size) for part in shown)
+            batches = (part[first:last].reshape(-1, size, *part.shape[1:]) for part in shown)
             steps = (last - first) // size
             batch_warps = warps[first:last].reshape(steps, -1, warps.shape[1])
             state, (loss, right) = self._train(images, state, (*batches, batch_warps))

@@ -44,7 +44,7 @@ class FitEngine:
     def enter_phase(self, frozen: bool, rate: float) -> None:
         """Go on with a fresh optimiser, and with the backbone frozen or not."""
         recipe, outputs = self._setup.recipe, int(self._model.output_shape[-1])
-        is_correct = build_accuracy(outputs)
+        is_correct = build_accuracy(outputs, self._setup.task)
 
         def accuracy(targets: Any, found: Any) -> Any:
             return is_correct(targets, found)
@@ -53,7 +53,7 @@ class FitEngine:
             set_frozen(self._model, frozen)
         self._model.compile(
             optimizer=build_optimizer(read_optimizer(recipe), self._model, rate),
-            loss=build_loss(recipe.loss, outputs, recipe.label_smoothing),
+            loss=build_loss(recipe.loss, outputs, recipe.label_smoothing, self._setup.task),
             metrics=[accuracy],
             # On a CPU, XLA makes small networks several times slower.
             jit_compile="auto" if self._setup.device.kind == "gpu" else False,
@@ -101,7 +101,7 @@ class FitEngine:
         rows = setup.validation_rows
         parts = [rows[first : first + _PREDICTION_BATCH] for first in range(0, len(rows), _PREDICTION_BATCH)]
         found = [self._model.predict_on_batch(self._scale(read_rows(setup.pixels, part))) for part in parts]
-        return expand_probabilities(np.concatenate([np.asarray(part) for part in found]))
+        return expand_probabilities(np.concatenate([np.asarray(part) for part in found]), setup.task)
 
     def read_rate(self) -> float:
         """Return the present learning rate."""

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mammoscan.models import build_network
 from mammoscan.models.backbones import set_frozen
-from mammoscan.models.outputs import build_accuracy, build_loss, expand_tensor
+from mammoscan.models.outputs import build_accuracy, expand_tensor
 from mammoscan.models.preprocessing import scale_tensor
 from mammoscan.training.augmentation import NUMBERS, tabulate_views, warp_tensor
 from mammoscan.training.engines.compiled import (
@@ -33,7 +32,7 @@ def compile_training(model: keras.Model, optimizer: keras.optimizers.Optimizer, 
     import tensorflow as tf
 
     width = int(model.output_shape[-1])
-    loss_of, is_correct = build_loss(key.loss, width, key.label_smoothing), build_accuracy(width)
+    loss_of, is_correct = key.build_loss(width), build_accuracy(width, key.task)
     tables = tf.constant(tabulate_views(*key.input_shape[:2])) if key.random_views else None
 
     def show(images: Any, views: Any, warps: Any) -> Any:
@@ -86,7 +85,7 @@ def compile_training(model: keras.Model, optimizer: keras.optimizers.Optimizer, 
         input_signature=[
             tf.TensorSpec([None, *key.input_shape], key.dtype),
             places,
-            places,
+            places if key.task == "classes" else tf.TensorSpec([None, *key.target_shape], tf.float32),
             tf.TensorSpec([None], tf.float32),
             places,
             tf.TensorSpec([None, NUMBERS], tf.float32),
@@ -107,7 +106,9 @@ def compile_prediction(model: keras.Model, key: ProgramKey) -> Any:
         def step(batch: Any, found: Any) -> Any:
             start = batch * batch_size
             part = tf.gather(images, index[start : tf.minimum(start + batch_size, count)])
-            return batch + 1, found.write(batch, expand_tensor(model(_scale(part, key), training=False)))
+            return batch + 1, found.write(
+                batch, expand_tensor(model(_scale(part, key), training=False), key.task)
+            )
 
         found = tf.TensorArray(tf.float32, batches, infer_shape=False, element_shape=[None, key.outputs])
         _, found = tf.while_loop(
@@ -155,7 +156,7 @@ class TensorFlowProgram:
         import tensorflow as tf
 
         with tf.device(key.place):
-            self.model = build_network(key.network, key.input_shape, key.outputs, 0, precision=key.precision)
+            self.model = key.build_model()
             if key.frozen:
                 set_frozen(self.model, True)
             self.optimizer = build_optimizer(key.optimizer, self.model)
