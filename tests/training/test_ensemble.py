@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from scipy.special import logit, softmax
 
 from mammoscan.inference.embeddings import build_extractor
+from mammoscan.inference.forward_pass import describe_architecture
 from mammoscan.inference.gradcam import explain_images
 from mammoscan.inference.predict import predict_probabilities
 from mammoscan.inference.scan_inference import convolve_network
@@ -79,6 +80,12 @@ def test_it_is_saved_and_loaded_without_code_of_its_own(
     loaded = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
     assert len(list_members(loaded)) == 2
     np.testing.assert_array_equal(predict(loaded, problem), predict(ensemble[0], problem))
+
+
+def test_ensembles_of_one_architecture_share_their_compiled_functions() -> None:
+    members = [build_network("small_cnn", (24, 24, 1), 2, seed) for seed in range(4)]
+    first, second = combine_members(members[:2]), combine_members(members[2:])
+    assert describe_architecture(first) == describe_architecture(second)
 
 
 def test_embeddings_are_those_of_all_networks(ensemble: tuple[Any, Any, Path], problem: Problem) -> None:

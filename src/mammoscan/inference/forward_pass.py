@@ -61,7 +61,7 @@ def compile_forward_pass(
     backend = keras.config.backend()
     if backend not in ("tensorflow", "jax"):
         return lambda images: _run_keras(model, images, options, tables, warps)
-    key = (_describe_architecture(model), options, place)
+    key = (describe_architecture(model), options, place)
     if backend == "jax":
         from mammoscan.training.devices import find_jax_device
 
@@ -242,7 +242,9 @@ def _bind_jax(
     return run
 
 
-def _describe_architecture(model: keras.Model) -> str:
+def describe_architecture(model: keras.Model) -> str:
+    """Return what is equal for networks that can share a compiled function, whatever their weights."""
+
     def strip(value: Any) -> Any:
         if isinstance(value, dict):
             # Seeds and initialisers differ between folds, but say nothing about the graph.

@@ -35,7 +35,12 @@ def combine_members(members: Sequence[keras.Model]) -> keras.Model:
     mean = keras.layers.Average(name="mean_logits", dtype="float32")(logits)
     kind = "sigmoid" if task == "findings" or members[0].output_shape[-1] == 1 else "softmax"
     outputs = keras.layers.Activation(kind, dtype="float32", name=OUTPUT_LAYERS[task])(mean)
-    return keras.Model(image, outputs, name="ensemble")
+    model = keras.Model(image, outputs, name="ensemble")
+    # Keras numbers them through the process; equal architectures, which share compiled functions, need equal names.
+    for number, operation in enumerate(model.operations):
+        if not isinstance(operation, keras.layers.Layer):
+            operation.name = f"{type(operation).__name__.lower()}_{number}"
+    return model
 
 
 def list_members(model: keras.Model) -> list[keras.Model]:
