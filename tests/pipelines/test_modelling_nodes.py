@@ -284,7 +284,7 @@ class TestFollowing:
         monkeypatch.setattr(nodes, "EpochLog", Log)
         folder = Path("data", "06_models", study, part, "checkpoints")
         epoch = make_epoch(1)
-        with nodes.follow_training(folder, "x", 5) as on_epoch:
+        with nodes.follow_training(folder, "x", 5, "loss") as on_epoch:
             on_epoch(epoch)
         [log] = logs
         assert (log.name, log.epochs, log.flushed) == (prefix, [epoch], True)
