@@ -272,14 +272,17 @@ class TestFollowing:
 
         class Log:
             def __init__(self, name: str) -> None:
-                self.name, self.epochs, self.flushed = name, [], False
+                self.name, self.epochs, self.ended = name, [], False
                 logs.append(self)
+
+            def __enter__(self) -> Log:
+                return self
+
+            def __exit__(self, *error: Any) -> None:
+                self.ended = True
 
             def add(self, epoch: Epoch) -> None:
                 self.epochs.append(epoch)
-
-            def flush(self) -> None:
-                self.flushed = True
 
         monkeypatch.setattr(nodes, "EpochLog", Log)
         folder = Path("data", "06_models", study, part, "checkpoints")
@@ -287,7 +290,7 @@ class TestFollowing:
         with nodes.follow_training(folder, "x", 5, "loss") as on_epoch:
             on_epoch(epoch)
         [log] = logs
-        assert (log.name, log.epochs, log.flushed) == (prefix, [epoch], True)
+        assert (log.name, log.epochs, log.ended) == (prefix, [epoch], True)
         assert nodes.name_variant(study) == title
 
 
