@@ -124,7 +124,7 @@ class TestNotes:
         make(file)
         before = note_path(file).read_text()
 
-        def write_half(path: Path, text: str) -> int:
+        def write_half(path: Path, text: str, encoding: str) -> int:
             with path.open("w") as stream:
                 stream.write(text[:5])
             raise KeyboardInterrupt
