@@ -26,7 +26,7 @@ def test_the_command_finds_what_is_planted_and_changes_no_file(project: Project,
     output, errors = process.communicate(timeout=180)
     assert process.returncode == 0, output + errors
     assert hash_folder(table.parent) == before
-    assert "2 (11%) are there as they are, turned or mirrored" in errors
+    assert "2 (11 %) are there as they are, turned or mirrored" in errors
     assert "corrected division: 4 of 64 images change their side" in errors
     folder = project.folder / "data" / "test" / "08_reporting" / "audit"
     pairs = pd.read_csv(folder / "pairs.csv")

@@ -39,8 +39,9 @@ MAX_COMPARISONS = 100_000_000
 MAX_REFERENCES = 1500
 # Of images without a copy this share lies beyond the limit.
 FALSE_ALARMS = 0.01
-# Beyond the stricter limit not one in all images is expected, save once in twenty data sets.
-FAMILY_ERROR = 0.05
+# Beyond the stricter limit not one in all images is expected, save once in a hundred data sets: a single such image
+# decides a report's verdict.
+FAMILY_ERROR = 0.01
 PLAIN = 1.0
 # The limit where there are no two patients to set it from.
 FALLBACK = 0.99
@@ -54,7 +55,7 @@ class Limits:
 
     Attributes:
         near: Exceeded by ``FALSE_ALARMS`` of the images that have no copy.
-        certain: Exceeded by none of them in nineteen of twenty data sets of this size.
+        certain: Exceeded by none of them in 99 of 100 data sets of this size.
         references: The images from whose nearest neighbours of other patients the limits were set.
     """
 
