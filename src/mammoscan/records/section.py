@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import model_validator
+
 from mammoscan.records.base import Record
 
 # A text, a number, nothing, or a measure (``value``, ``low``, ``high``).
@@ -16,6 +18,14 @@ class Table(Record):
     caption: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
+
+    @model_validator(mode="after")
+    def _every_row_fills_the_columns(self) -> Table:
+        if wrong := {len(row) for row in self.rows} - {len(self.columns)}:
+            raise ValueError(
+                f"a row of {wrong.pop()} cells under {len(self.columns)} columns: {self.caption}"
+            )
+        return self
 
 
 class Section(Record):

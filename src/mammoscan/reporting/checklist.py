@@ -264,7 +264,7 @@ def build_checklist_section(checklist: Checklist) -> Section:
         tables=(
             Table(
                 caption="What is to be reported, and what this run knows of it",
-                columns=("Item", "From this run", "Left to the author"),
+                columns=("CLAIM", "TRIPOD+AI", "Item", "From this run", "Left to the author"),
                 rows=tuple(
                     (
                         item.claim or "–",
