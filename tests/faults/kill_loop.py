@@ -28,7 +28,7 @@ VOLATILE = {
     "seconds", "created", "run_id", "started", "folder", "mlflow_run_id", "changelog", "trained", "date", "duration",
 }  # fmt: skip
 TIMES = re.compile(
-    r"[0-9a-f]{32}|\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d)?(?: UTC)?|\d+(?:\.\d+)? (?:min|s)\b|\d+ min \d+ s"
+    r"[0-9a-f]{32}|\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d)?(?: UTC)?|\d+ min \d+ s|\d+(?:\.\d+)? (?:min|s)\b"
 )
 
 
