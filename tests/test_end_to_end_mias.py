@@ -258,7 +258,17 @@ def test_the_same_seed_gives_the_same_bits_in_another_project_and_under_another_
 ) -> None:
     again = make_project(tmp_path / "again").run_pipeline("mias", "--runner", "ParallelRunner")
     # Beside the numbers themselves these say how long it took, when, where, or in which run.
-    timed = ("history", "histories", "model", "report", "raw", "card", "card_data", "checklist")
+    timed = (
+        "history",
+        "histories",
+        "model",
+        "report",
+        "raw",
+        "card",
+        "card_data",
+        "checklist",
+        "checklist_section",
+    )
     for name in mias.list_outputs():
         if not name.endswith(timed):
             assert again.find_file(name).read_bytes() == mias.find_file(name).read_bytes(), name
