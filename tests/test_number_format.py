@@ -109,7 +109,7 @@ def test_the_scan_finds_what_breaks_the_rule() -> None:
 @pytest.mark.slow
 def test_a_finished_report_and_card_keep_the_rule(finished_project: Project) -> None:
     page = Text()
-    results = finished_project.folder / "data" / "08_reporting" / "mias"
+    results = finished_project.folder / "data" / "test" / "08_reporting" / "mias"
     page.feed((results / "report.html").read_text(encoding="utf-8"))
     text = " ".join(" ".join(page.words).split())
     assert "AUC" in text
