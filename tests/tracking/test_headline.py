@@ -92,6 +92,11 @@ def test_intervals_are_text_and_no_metrics() -> None:
     assert format_intervals(METRICS) == "auc [0.60, 0.80]"
 
 
+def test_labels_called_low_and_high_are_no_interval() -> None:
+    of_labels = {label: {"value": 0.5, "low": 0.4, "high": 0.6} for label in ("low", "middle", "high")}
+    assert format_intervals({"cnn": {"recall": of_labels}}) == ""
+
+
 def test_a_folds_auc_is_left_out_where_it_is_not_defined() -> None:
     assert list_fold_auc(METRICS) == {"fold_0": 0.6}
 

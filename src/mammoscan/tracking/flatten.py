@@ -49,7 +49,8 @@ def format_intervals(metrics: Mapping[str, Any]) -> str:
     texts = {
         name: format_interval(measure)
         for name, measure in measures
-        if isinstance(measure, Mapping) and "low" in measure
+        # Labels may be called low and high: measures of theirs are no numbers.
+        if isinstance(measure, Mapping) and _is_number(measure.get("low")) and _is_number(measure.get("high"))
     }
     return "; ".join(f"{name} {text}" for name, text in texts.items() if text)
 
