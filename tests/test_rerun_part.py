@@ -16,7 +16,8 @@ def test_another_threshold_needs_no_training(
     finish_pipeline: Callable[[str], FinishedRun], tmp_path: Path
 ) -> None:
     project = copy_project(finish_pipeline("mias").project, tmp_path / "project")
-    networks = {file: file.read_bytes() for file in project.folder.rglob("model.keras")}
+    models = project.folder / "data" / "test" / "06_models" / "mias"
+    networks = {file: file.read_bytes() for file in models.rglob("model.keras")}
     assert len(networks) == 6
     done = project.run_pipeline(
         "mias",
